@@ -1,0 +1,9 @@
+/** Tensors, graphs, layers, training and the pure-Java backend. */
+module dev.hadal.core {
+    requires org.slf4j;
+    requires static transitive org.jspecify;
+
+    exports dev.hadal.tensor;
+    exports dev.hadal.graph;
+    exports dev.hadal.op;
+}
