@@ -6,4 +6,7 @@ module dev.hadal.core {
     exports dev.hadal.tensor;
     exports dev.hadal.graph;
     exports dev.hadal.op;
+    exports dev.hadal.backend;
+
+    uses dev.hadal.backend.Backend;
 }
