@@ -1,0 +1,63 @@
+package dev.hadal.backend;
+
+import dev.hadal.graph.Op;
+import dev.hadal.graph.Type;
+import dev.hadal.tensor.DType;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A source of kernels, and the memory that they compute in. Implementations are found with
+ * {@link java.util.ServiceLoader}.
+ */
+public interface Backend {
+
+    /** The name by which users choose it, such as {@code onednn}. */
+    String name();
+
+    /** Backends with higher ranks are asked first. */
+    int rank();
+
+    /** Whether this backend can run here; asked once, and never throws. */
+    Availability availability();
+
+    /**
+     * A kernel for this op on these operands.
+     *
+     * @param threads how many threads a run may use
+     * @return empty to let the next backend try
+     */
+    Optional<Kernel> prepare(Op op, List<Operand> inputs, List<Type> outputs, int threads);
+
+    /** A kernel that copies one value from one of this backend's layouts to another of the same type. */
+    Kernel reorder(Layout from, Layout to);
+
+    /** Values whose types share a pool share one block of memory. */
+    default String pool(DType dtype) {
+        return "values";
+    }
+
+    /** A block of this backend's memory, of unknown content. */
+    Memory allocate(String pool, long bytes);
+
+    /** Makes one of the bound kernels that follow each other, all of this backend, prepared for that many threads. */
+    default Kernel.Bound sequence(List<Kernel.Bound> steps, int threads) {
+        Kernel.Bound[] all = steps.toArray(Kernel.Bound[]::new);
+        return () -> {
+            for (Kernel.Bound step : all) {
+                step.run();
+            }
+        };
+    }
+
+    /** Whether a backend can run here, and if not, why not and what to do about it. */
+    record Availability(boolean available, String detail) {
+        public static Availability yes(String detail) {
+            return new Availability(true, detail);
+        }
+
+        public static Availability no(String reasonAndRemedy) {
+            return new Availability(false, reasonAndRemedy);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+package dev.hadal.backend;
+
+/**
+ * One block of memory that a backend computes in. Offsets are in bytes, and so are lengths in messages; hosts copy
+ * whole 4-byte values.
+ */
+public interface Memory extends AutoCloseable {
+
+    long bytes();
+
+    /** Copies values from the host. */
+    void write(long offset, float[] source, int from, int count);
+
+    /** Copies values from the host. */
+    void write(long offset, int[] source, int from, int count);
+
+    /** Copies values to the host. */
+    void read(long offset, float[] target, int from, int count);
+
+    /** Copies values to the host. */
+    void read(long offset, int[] target, int from, int count);
+
+    /** Sets every byte to zero. */
+    void clear();
+
+    /** Frees the block; closing twice does no harm. */
+    @Override
+    void close();
+}

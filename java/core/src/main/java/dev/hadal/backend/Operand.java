@@ -1,0 +1,15 @@
+package dev.hadal.backend;
+
+import dev.hadal.graph.Type;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An operand as a kernel is prepared for it: its type, and the layout in which it lies already. A null layout leaves
+ * the choice to the kernel, as for a weight that nobody has laid out yet.
+ */
+public record Operand(Type type, @Nullable Layout layout) {
+
+    public static Operand plain(Type type) {
+        return new Operand(type, Layout.plain(type));
+    }
+}

@@ -1,0 +1,74 @@
+package dev.hadal.backend.jvm;
+
+import dev.hadal.backend.jvm.Reference.Formula;
+import dev.hadal.graph.WeightedSum;
+import dev.hadal.op.Activation;
+import dev.hadal.tensor.Shape;
+import java.util.Arrays;
+
+/** Plain loops over elements. */
+final class ElementwiseReference {
+
+    static Formula weightedSum(WeightedSum op) {
+        return (in, out) -> {
+            Arrays.fill(out[0], 0);
+            for (int t = 0; t < in.length; t++) {
+                for (int i = 0; i < out[0].length; i++) {
+                    out[0][i] += op.scales().get(t) * in[t][i];
+                }
+            }
+        };
+    }
+
+    static Formula activation(Activation op) {
+        return (in, out) -> {
+            for (int i = 0; i < out[0].length; i++) {
+                double x = in[0][i];
+                out[0][i] = switch (op.function()) {
+                    case RELU -> Math.max(x, 0);
+                    case SIGMOID -> 1 / (1 + Math.exp(-x));
+                    case TANH -> Math.tanh(x);
+                };
+            }
+        };
+    }
+
+    static Formula activationBackward(Activation.Backward op) {
+        return (in, out) -> {
+            for (int i = 0; i < out[0].length; i++) {
+                double y = in[0][i];
+                double dy = in[1][i];
+                out[0][i] = switch (op.function()) {
+                    case RELU -> y > 0 ? dy : 0;
+                    case SIGMOID -> dy * y * (1 - y);
+                    case TANH -> dy * (1 - y * y);
+                };
+            }
+        };
+    }
+
+    static Formula copy() {
+        return (in, out) -> System.arraycopy(in[0], 0, out[0], 0, out[0].length);
+    }
+
+    static Formula bias(Shape x) {
+        int plane = x.sizeFrom(2);
+        return (in, out) -> {
+            for (int i = 0; i < out[0].length; i++) {
+                out[0][i] = in[0][i] + in[1][i / plane % x.get(1)];
+            }
+        };
+    }
+
+    static Formula biasBackward(Shape dy) {
+        int plane = dy.sizeFrom(2);
+        return (in, out) -> {
+            Arrays.fill(out[0], 0);
+            for (int i = 0; i < in[0].length; i++) {
+                out[0][i / plane % dy.get(1)] += in[0][i];
+            }
+        };
+    }
+
+    private ElementwiseReference() {}
+}

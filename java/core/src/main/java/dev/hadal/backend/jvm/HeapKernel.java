@@ -1,0 +1,76 @@
+package dev.hadal.backend.jvm;
+
+import dev.hadal.backend.Kernel;
+import dev.hadal.backend.Layout;
+import dev.hadal.backend.Region;
+import dev.hadal.graph.Type;
+import java.util.List;
+
+/**
+ * A kernel over plain Java arrays. What varies is only {@link Body}: how to turn arrays and offsets into something that
+ * runs.
+ *
+ * @param scratch bytes of f32 scratch
+ * @param inPlace the operand whose memory each result may take over, or −1
+ */
+record HeapKernel(String implementation, List<Type> in, List<Type> out, long scratch, List<Integer> inPlace, Body body)
+        implements Kernel {
+
+    /** Binds the arrays; operands keep their order. */
+    interface Body {
+        Runnable bind(Slice[] in, Slice[] out, Slice scratch);
+    }
+
+    /** Where a value begins: in {@code floats} if it is f32, in {@code ints} if it is i32. */
+    @SuppressWarnings("ArrayRecordComponent") // a view of the arrays is what it is
+    record Slice(float[] floats, int[] ints, int offset, Type type) {
+        static Slice of(Region region) {
+            HeapMemory memory = (HeapMemory) region.memory();
+            return new Slice(
+                    memory.floats(),
+                    memory.ints(),
+                    (int) (region.offset() / 4),
+                    region.layout().type());
+        }
+
+        int size() {
+            return type.shape().size();
+        }
+    }
+
+    HeapKernel(String implementation, List<Type> in, List<Type> out, Body body) {
+        this(implementation, in, out, 0, List.of(), body);
+    }
+
+    HeapKernel withScratch(long floats) {
+        return new HeapKernel(implementation, in, out, 4 * floats, inPlace, body);
+    }
+
+    HeapKernel withInPlace(Integer... operands) {
+        return new HeapKernel(implementation, in, out, scratch, List.of(operands), body);
+    }
+
+    @Override
+    public List<Layout> inputs() {
+        return in.stream().map(Layout::plain).toList();
+    }
+
+    @Override
+    public List<Layout> outputs() {
+        return out.stream().map(Layout::plain).toList();
+    }
+
+    @Override
+    public int inPlace(int output) {
+        return output < inPlace.size() ? inPlace.get(output) : -1;
+    }
+
+    @Override
+    public Bound bind(List<Region> inputs, List<Region> outputs, Region scratchRegion) {
+        Runnable run = body.bind(
+                inputs.stream().map(Slice::of).toArray(Slice[]::new),
+                outputs.stream().map(Slice::of).toArray(Slice[]::new),
+                Slice.of(scratchRegion));
+        return run::run;
+    }
+}

@@ -1,0 +1,80 @@
+package dev.hadal.backend.jvm;
+
+import dev.hadal.backend.Backend;
+import dev.hadal.backend.Kernel;
+import dev.hadal.backend.Layout;
+import dev.hadal.backend.Memory;
+import dev.hadal.backend.Operand;
+import dev.hadal.graph.Op;
+import dev.hadal.graph.Type;
+import dev.hadal.tensor.DType;
+import java.util.List;
+import java.util.Optional;
+
+/** Pure Java: runs everything, everywhere. Fast kernels where there are some, the plain reference where not. */
+public final class JvmBackend implements Backend {
+    private static final String FLOATS = "f32";
+    private static final String INTS = "i32";
+
+    private final boolean fast;
+
+    /** For {@link java.util.ServiceLoader}. */
+    public JvmBackend() {
+        this(true);
+    }
+
+    private JvmBackend(boolean fast) {
+        this.fast = fast;
+    }
+
+    /** Without the fast kernels: the specification, at the specification's speed. */
+    public static JvmBackend reference() {
+        return new JvmBackend(false);
+    }
+
+    @Override
+    public String name() {
+        return fast ? "java" : "reference";
+    }
+
+    @Override
+    public int rank() {
+        return 0;
+    }
+
+    @Override
+    public Availability availability() {
+        return Availability.yes(fast ? FastKernels.detail() : "plain Java loops");
+    }
+
+    @Override
+    public Optional<Kernel> prepare(Op op, List<Operand> inputs, List<Type> outputs, int threads) {
+        List<Type> in = inputs.stream().map(Operand::type).toList();
+        Optional<Kernel> kernel = fast ? FastKernels.prepare(op, in, outputs, threads) : Optional.empty();
+        return kernel.or(() -> Reference.prepare(op, in, outputs));
+    }
+
+    @Override
+    public Kernel reorder(Layout from, Layout to) {
+        if (!from.equals(to)) {
+            throw new IllegalArgumentException("the java backend knows plain layouts only, not " + from + " and " + to);
+        }
+        return new HeapKernel("copy", List.of(from.type()), List.of(to.type()), (in, out, scratch) -> {
+            HeapKernel.Slice x = in[0];
+            HeapKernel.Slice y = out[0];
+            boolean floats = x.type().dtype() == DType.F32;
+            return () -> System.arraycopy(
+                    floats ? x.floats() : x.ints(), x.offset(), floats ? y.floats() : y.ints(), y.offset(), x.size());
+        });
+    }
+
+    @Override
+    public String pool(DType dtype) {
+        return dtype == DType.F32 ? FLOATS : INTS;
+    }
+
+    @Override
+    public Memory allocate(String pool, long bytes) {
+        return pool.equals(FLOATS) ? HeapMemory.ofFloats(bytes) : HeapMemory.ofInts(bytes);
+    }
+}

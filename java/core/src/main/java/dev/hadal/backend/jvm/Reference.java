@@ -1,0 +1,162 @@
+package dev.hadal.backend.jvm;
+
+import dev.hadal.backend.Kernel;
+import dev.hadal.graph.Graph;
+import dev.hadal.graph.Leaf;
+import dev.hadal.graph.Node;
+import dev.hadal.graph.Op;
+import dev.hadal.graph.Type;
+import dev.hadal.graph.Value;
+import dev.hadal.graph.WeightedSum;
+import dev.hadal.op.Activation;
+import dev.hadal.op.AdamW;
+import dev.hadal.op.BatchNorm;
+import dev.hadal.op.Bias;
+import dev.hadal.op.Convolution;
+import dev.hadal.op.CrossEntropy;
+import dev.hadal.op.GlobalAveragePool;
+import dev.hadal.op.MatMul;
+import dev.hadal.op.Norm;
+import dev.hadal.op.Reshape;
+import dev.hadal.op.Sgd;
+import dev.hadal.tensor.DType;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The specification: one plain loop per op, in double precision. It judges every other kernel, and it runs what no
+ * faster one does.
+ */
+public final class Reference {
+
+    /** An op in double precision, over row-major arrays; integers travel as doubles, which hold them exactly. */
+    public interface Formula {
+        void run(double[][] in, double[][] out);
+    }
+
+    /** The formula of an op on these operands, if it has one here. */
+    public static Optional<Formula> formula(Op op, List<Type> in, List<Type> out) {
+        return Optional.ofNullable(find(op, in, out));
+    }
+
+    private static @org.jspecify.annotations.Nullable Formula find(Op op, List<Type> in, List<Type> out) {
+        if (op instanceof WeightedSum sum) {
+            return ElementwiseReference.weightedSum(sum);
+        } else if (op instanceof Activation f) {
+            return ElementwiseReference.activation(f);
+        } else if (op instanceof Activation.Backward f) {
+            return ElementwiseReference.activationBackward(f);
+        } else if (op instanceof Reshape) {
+            return ElementwiseReference.copy();
+        } else if (op instanceof Bias) {
+            return ElementwiseReference.bias(in.get(0).shape());
+        } else if (op instanceof Bias.Backward) {
+            return ElementwiseReference.biasBackward(in.get(0).shape());
+        } else if (op instanceof MatMul matmul) {
+            return LinearReference.matmul(matmul, in.get(0).shape(), in.get(1).shape());
+        } else if (op instanceof Convolution conv) {
+            return LinearReference.forward(
+                    conv, in.get(0).shape(), in.get(1).shape(), out.get(0).shape());
+        } else if (op instanceof Convolution.BackwardData b) {
+            return LinearReference.backwardData(
+                    b.forward(), b.x(), in.get(1).shape(), in.get(0).shape());
+        } else if (op instanceof Convolution.BackwardWeights b) {
+            return LinearReference.backwardWeights(
+                    b.forward(), in.get(0).shape(), b.w(), in.get(1).shape());
+        } else if (op instanceof BatchNorm bn) {
+            return NormReference.inference(bn, in.get(0).shape());
+        } else if (op instanceof BatchNorm.Training bn) {
+            return NormReference.training(bn, in.get(0).shape());
+        } else if (op instanceof BatchNorm.Backward bn) {
+            return NormReference.backward(bn, in.get(0).shape());
+        } else if (op instanceof GlobalAveragePool) {
+            return NormReference.globalAverage(in.get(0).shape());
+        } else if (op instanceof GlobalAveragePool.Backward b) {
+            return NormReference.globalAverageBackward(b.x());
+        } else if (op instanceof CrossEntropy ce) {
+            return LossReference.crossEntropy(ce, in.get(0).shape());
+        } else if (op instanceof CrossEntropy.Backward ce) {
+            return LossReference.crossEntropyBackward(ce, in.get(0).shape());
+        } else if (op instanceof Norm) {
+            return UpdateReference.norm();
+        } else if (op instanceof AdamW adamw) {
+            return UpdateReference.adamw(adamw);
+        } else if (op instanceof Sgd sgd) {
+            return UpdateReference.sgd(sgd);
+        }
+        return null;
+    }
+
+    /** The formula as an f32 kernel. */
+    static Optional<Kernel> prepare(Op op, List<Type> in, List<Type> out) {
+        return formula(op, in, out)
+                .map(f -> new HeapKernel("reference", in, out, (x, y, scratch) -> {
+                    double[][] xs = new double[x.length][];
+                    double[][] ys = new double[y.length][];
+                    for (int i = 0; i < x.length; i++) {
+                        xs[i] = new double[x[i].size()];
+                    }
+                    for (int i = 0; i < y.length; i++) {
+                        ys[i] = new double[y[i].size()];
+                    }
+                    return () -> {
+                        for (int i = 0; i < x.length; i++) {
+                            load(x[i], xs[i]);
+                        }
+                        f.run(xs, ys);
+                        for (int i = 0; i < y.length; i++) {
+                            store(ys[i], y[i]);
+                        }
+                    };
+                }));
+    }
+
+    private static void load(HeapKernel.Slice x, double[] to) {
+        boolean floats = x.type().dtype() == DType.F32;
+        for (int i = 0; i < to.length; i++) {
+            to[i] = floats ? x.floats()[x.offset() + i] : x.ints()[x.offset() + i];
+        }
+    }
+
+    private static void store(double[] from, HeapKernel.Slice y) {
+        boolean floats = y.type().dtype() == DType.F32;
+        for (int i = 0; i < from.length; i++) {
+            if (floats) {
+                y.floats()[y.offset() + i] = (float) from[i];
+            } else {
+                y.ints()[y.offset() + i] = (int) from[i];
+            }
+        }
+    }
+
+    /**
+     * Runs a whole graph in double precision.
+     *
+     * @param leaves the values of every leaf, by name
+     * @return every value of the graph
+     */
+    public static Map<Value, double[]> evaluate(Graph graph, Map<String, double[]> leaves) {
+        Map<Value, double[]> values = new HashMap<>();
+        for (Node node : graph.nodes()) {
+            if (node.op() instanceof Leaf leaf) {
+                values.put(node.output(0), java.util.Objects.requireNonNull(leaves.get(leaf.name()), leaf.name()));
+                continue;
+            }
+            List<Type> in = node.inputs().stream().map(Value::type).toList();
+            double[][] xs = node.inputs().stream().map(values::get).toArray(double[][]::new);
+            double[][] ys =
+                    node.types().stream().map(t -> new double[t.shape().size()]).toArray(double[][]::new);
+            formula(node.op(), in, node.types())
+                    .orElseThrow(() -> new IllegalArgumentException("no reference for " + node))
+                    .run(xs, ys);
+            for (Value v : node.outputs()) {
+                values.put(v, ys[v.index()]);
+            }
+        }
+        return values;
+    }
+
+    private Reference() {}
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hadal.backend.jvm;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hadal.data;
+
+import org.jspecify.annotations.NullMarked;

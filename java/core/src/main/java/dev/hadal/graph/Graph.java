@@ -1,0 +1,288 @@
+package dev.hadal.graph;
+
+import dev.hadal.graph.Leaf.Role;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.StringJoiner;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Nodes in execution order. Appending is the only change, so the order is always topological; whoever wants another
+ * graph writes a new one with {@link #rewrite}.
+ */
+public final class Graph {
+    private final List<Node> nodes = new ArrayList<>();
+    private final Map<String, Value> leaves = new LinkedHashMap<>();
+    private final Map<String, Value> outputs = new LinkedHashMap<>();
+    private final Map<Value, Value> commits = new LinkedHashMap<>();
+    private String path = "";
+
+    /** An empty graph. */
+    public Graph() {}
+
+    // ---- building ----
+
+    /**
+     * The leaf of that name; asking twice gives the same value, which is how weights are shared.
+     *
+     * @throws TypeException if the name is taken by a leaf of another role or type
+     */
+    public Value leaf(Role role, String name, Type type) {
+        Leaf wanted = new Leaf(role, name, type);
+        Value known = leaves.get(name);
+        if (known == null) {
+            known = add(wanted, List.of()).output(0);
+            leaves.put(name, known);
+        } else if (!known.node().op().equals(wanted)) {
+            throw new TypeException(
+                    "'" + name + "' is already " + known.node() + ", and cannot also be " + wanted + " : " + type);
+        }
+        return known;
+    }
+
+    /**
+     * Appends one node.
+     *
+     * @throws TypeException if the operands do not fit the op; the message begins with the layer's path
+     */
+    public List<Value> append(Op op, List<Value> inputs) {
+        for (Value v : inputs) {
+            if (v.graph() != this) {
+                throw new IllegalArgumentException(op.name() + ": operand " + v.node() + " belongs to another graph");
+            }
+        }
+        return op instanceof Leaf l
+                ? List.of(leaf(l.role(), l.name(), l.type()))
+                : add(op, inputs).outputs();
+    }
+
+    private Node add(Op op, List<Value> inputs) {
+        Node node = new Node(this, nodes.size(), path, op, inputs, inferred(op, inputs));
+        nodes.add(node);
+        return node;
+    }
+
+    private List<Type> inferred(Op op, List<Value> inputs) {
+        try {
+            return op.infer(inputs.stream().map(Value::type).toList());
+        } catch (TypeException e) {
+            throw path.isEmpty() ? e : new TypeException("layer " + path + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Whatever the body appends belongs to the layer of this path. */
+    public <T> T within(String layerPath, Supplier<T> body) {
+        String outer = path;
+        path = layerPath;
+        try {
+            return body.get();
+        } finally {
+            path = outer;
+        }
+    }
+
+    /** Names a value that a run makes visible. */
+    public void output(String name, Value value) {
+        if (outputs.putIfAbsent(name, value) != null) {
+            throw new IllegalArgumentException("the graph already has an output '" + name + "'");
+        }
+    }
+
+    /** At the end of a run, the leaf takes the value given. */
+    public void commit(Value leaf, Value value) {
+        if (!leaf.type().equals(value.type())) {
+            throw new TypeException(leaf.node() + " cannot take a value of type " + value.type());
+        }
+        if (commits.putIfAbsent(leaf, value) != null) {
+            throw new IllegalArgumentException(leaf.node() + " already takes a value at the end of a run");
+        }
+    }
+
+    // ---- reading ----
+
+    public List<Node> nodes() {
+        return List.copyOf(nodes);
+    }
+
+    /** The leaves of a role, in the order in which they were declared. */
+    public List<Value> leaves(Role role) {
+        return leaves.values().stream().filter(v -> leafOf(v).role() == role).toList();
+    }
+
+    /**
+     * The leaf of that name.
+     *
+     * @throws IllegalArgumentException if there is none
+     */
+    public Value leaf(String name) {
+        return named(leaves, name, "leaf");
+    }
+
+    /**
+     * The output of that name.
+     *
+     * @throws IllegalArgumentException if there is none
+     */
+    public Value output(String name) {
+        return named(outputs, name, "output");
+    }
+
+    public Map<String, Value> outputs() {
+        return java.util.Collections.unmodifiableMap(outputs);
+    }
+
+    /** Which leaf takes which value at the end of a run. */
+    public Map<Value, Value> commits() {
+        return java.util.Collections.unmodifiableMap(commits);
+    }
+
+    /** The leaf behind a value that is known to be one. */
+    public static Leaf leafOf(Value value) {
+        return (Leaf) value.node().op();
+    }
+
+    private static Value named(Map<String, Value> values, String name, String kind) {
+        Value value = values.get(name);
+        if (value == null) {
+            throw new IllegalArgumentException("the graph has no " + kind + " '" + name + "', only " + values.keySet());
+        }
+        return value;
+    }
+
+    // ---- differentiation ----
+
+    /**
+     * Reverse-mode differentiation: appends the nodes that compute dL/dv for each wanted v, given dL/dy.
+     *
+     * @param y the value to differentiate
+     * @param dy its gradient, of y's type
+     * @param wanted the values whose gradients are asked for
+     * @return the gradient of each wanted value that y depends on
+     */
+    public Map<Value, Value> differentiate(Value y, Value dy, Collection<Value> wanted) {
+        if (!dy.type().equals(y.type())) {
+            throw new TypeException("the gradient of " + y.node() + " must be " + y.type() + ", not " + dy.type());
+        }
+        List<Node> forward = List.copyOf(nodes.subList(0, y.node().id() + 1));
+        Set<Value> onTheWay = dependents(forward, wanted);
+        Map<Value, List<Value>> terms = new HashMap<>();
+        terms.computeIfAbsent(y, v -> new ArrayList<>()).add(dy);
+        Map<Value, Value> gradients = new HashMap<>();
+        for (int i = forward.size() - 1; i >= 0; i--) {
+            Node node = forward.get(i);
+            within(node.path(), () -> {
+                backward(node, onTheWay, terms, gradients);
+                return node;
+            });
+        }
+        gradients.keySet().retainAll(wanted);
+        return gradients;
+    }
+
+    private static void backward(
+            Node node, Set<Value> onTheWay, Map<Value, List<Value>> terms, Map<Value, Value> gradients) {
+        List<@Nullable Value> dy = new ArrayList<>();
+        for (Value v : node.outputs()) {
+            List<Value> sum = onTheWay.contains(v) ? terms.get(v) : null;
+            dy.add(sum == null ? null : WeightedSum.sum(sum));
+            if (sum != null) {
+                gradients.put(v, Objects.requireNonNull(dy.get(v.index())));
+            }
+        }
+        if (node.inputs().stream().noneMatch(onTheWay::contains) || dy.stream().allMatch(Objects::isNull)) {
+            return;
+        }
+        List<@Nullable Value> dx = node.op().gradient(node, dy);
+        for (int k = 0; k < dx.size(); k++) {
+            Value g = dx.get(k);
+            if (g != null && onTheWay.contains(node.input(k))) {
+                terms.computeIfAbsent(node.input(k), v -> new ArrayList<>()).add(g);
+            }
+        }
+    }
+
+    /** The wanted values and all that is computed from them. */
+    private static Set<Value> dependents(List<Node> forward, Collection<Value> wanted) {
+        Set<Value> set = new HashSet<>(wanted);
+        for (Node n : forward) {
+            if (n.inputs().stream().anyMatch(set::contains)) {
+                set.addAll(n.outputs());
+            }
+        }
+        return set;
+    }
+
+    // ---- rewriting ----
+
+    /** How a rewrite replaces one node. */
+    public interface Rule {
+        /** Keeps every node as it is. */
+        Rule SAME = (node, inputs, target) -> target.append(node.op(), inputs);
+
+        /**
+         * Appends to the target what stands for the node.
+         *
+         * @param inputs the node's operands, in the target
+         * @return the node's results, in the target
+         */
+        List<Value> apply(Node node, List<Value> inputs, Graph target);
+    }
+
+    /**
+     * A new graph in which the rule has replaced each node. What leads to no output and no commit is left out, but
+     * for inputs.
+     */
+    public Graph rewrite(Rule rule) {
+        Graph target = new Graph();
+        Set<Node> live = live();
+        Map<Value, Value> mapped = new HashMap<>();
+        for (Node node : nodes) {
+            if (!live.contains(node)) {
+                continue;
+            }
+            List<Value> inputs = node.inputs().stream()
+                    .map(mapped::get)
+                    .map(Objects::requireNonNull)
+                    .toList();
+            List<Value> results = target.within(node.path(), () -> rule.apply(node, inputs, target));
+            for (Value v : node.outputs()) {
+                mapped.put(v, results.get(v.index()));
+            }
+        }
+        outputs.forEach((name, v) -> target.output(name, Objects.requireNonNull(mapped.get(v))));
+        commits.forEach((leaf, v) ->
+                target.commit(Objects.requireNonNull(mapped.get(leaf)), Objects.requireNonNull(mapped.get(v))));
+        return target;
+    }
+
+    private Set<Node> live() {
+        Set<Node> live = new HashSet<>();
+        outputs.values().forEach(v -> live.add(v.node()));
+        commits.forEach((leaf, v) -> live.addAll(List.of(leaf.node(), v.node())));
+        leaves(Role.INPUT).forEach(v -> live.add(v.node()));
+        for (int i = nodes.size() - 1; i >= 0; i--) {
+            if (live.contains(nodes.get(i))) {
+                nodes.get(i).inputs().forEach(v -> live.add(v.node()));
+            }
+        }
+        return live;
+    }
+
+    /** One line per node, then the outputs and what the run commits. */
+    @Override
+    public String toString() {
+        StringJoiner lines = new StringJoiner("\n");
+        nodes.forEach(n -> lines.add(n.toString()));
+        outputs.forEach((name, v) -> lines.add("output " + name + " = " + v));
+        commits.forEach((leaf, v) -> lines.add("commit " + leafOf(leaf).name() + " = " + v));
+        return lines.toString();
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hadal.graph;
+
+import org.jspecify.annotations.NullMarked;

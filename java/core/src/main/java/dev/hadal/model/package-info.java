@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hadal.model;
+
+import org.jspecify.annotations.NullMarked;

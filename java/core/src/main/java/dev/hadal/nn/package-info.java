@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hadal.nn;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,43 @@
+package dev.hadal.op;
+
+import dev.hadal.graph.Type;
+import dev.hadal.graph.TypeException;
+import dev.hadal.tensor.DType;
+import dev.hadal.tensor.Shape;
+import java.util.List;
+
+/** The checks that type rules are made of; each failure says what came and what was needed. */
+final class Require {
+
+    /** Throws a {@link TypeException} with the formatted message unless the condition holds. */
+    static void that(boolean ok, String format, Object... args) {
+        if (!ok) {
+            throw new TypeException(String.format(format, args));
+        }
+    }
+
+    static void operands(String op, List<Type> in, String... names) {
+        that(in.size() == names.length, "%s takes %s, but got %d operands", op, List.of(names), in.size());
+    }
+
+    /** The shape of an f32 operand. */
+    static Shape f32(String op, String operand, Type type) {
+        that(type.dtype() == DType.F32, "%s: %s must be f32, but is %s", op, operand, type);
+        return type.shape();
+    }
+
+    /** The shape of an f32 operand of a given rank, whose axes are named in the message, such as [N,C,H,W]. */
+    static Shape f32(String op, String operand, Type type, String axes) {
+        Shape shape = f32(op, operand, type);
+        int rank = axes.isEmpty() ? 0 : axes.split(",").length;
+        that(shape.rank() == rank, "%s: %s must be [%s], but is %s", op, operand, axes, shape);
+        return shape;
+    }
+
+    /** Checks that an f32 operand has exactly this shape. */
+    static void f32(String op, String operand, Type type, Shape wanted) {
+        that(f32(op, operand, type).equals(wanted), "%s: %s must be %s, but is %s", op, operand, wanted, type.shape());
+    }
+
+    private Require() {}
+}

@@ -1,0 +1,63 @@
+package dev.hadal.op;
+
+import dev.hadal.graph.Node;
+import dev.hadal.graph.Op;
+import dev.hadal.graph.Type;
+import dev.hadal.graph.Value;
+import dev.hadal.tensor.Shape;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The same values in row-major order under another shape. As in ONNX, 0 keeps the operand's dimension, and one −1
+ * stands for whatever is left, so that a saved network takes any batch size.
+ */
+public record Reshape(List<Integer> dims) implements Op {
+
+    public Reshape {
+        dims = List.copyOf(dims);
+        if (dims.stream().filter(d -> d == -1).count() > 1 || dims.stream().anyMatch(d -> d < -1)) {
+            throw new IllegalArgumentException("reshape takes dimensions >= 0 and at most one -1, got " + dims);
+        }
+    }
+
+    @Override
+    public String name() {
+        return "reshape";
+    }
+
+    @Override
+    public List<Type> infer(List<Type> in) {
+        Require.operands(name(), in, "x");
+        Shape x = in.get(0).shape();
+        List<Integer> shape = new ArrayList<>(dims);
+        long known = 1;
+        for (int i = 0; i < shape.size(); i++) {
+            if (shape.get(i) == 0) {
+                Require.that(i < x.rank(), "reshape: dimension %d of %s is to be kept, but x is %s", i, dims, x);
+                shape.set(i, x.get(i));
+            }
+            known *= shape.get(i) == -1 ? 1 : shape.get(i);
+        }
+        int rest = shape.indexOf(-1);
+        if (rest >= 0) {
+            Require.that(known > 0 && x.size() % known == 0, "reshape: x %s does not divide into %s", x, dims);
+            shape.set(rest, (int) (x.size() / known));
+        } else {
+            Require.that(known == x.size(), "reshape: x %s has %d values, but %s takes %d", x, x.size(), dims, known);
+        }
+        return List.of(new Type(in.get(0).dtype(), new Shape(shape)));
+    }
+
+    @Override
+    public List<@Nullable Value> gradient(Node y, List<@Nullable Value> dy) {
+        return List.of(new Reshape(y.input(0).shape().dims()).of(Objects.requireNonNull(dy.get(0))));
+    }
+
+    @Override
+    public String toString() {
+        return "reshape" + dims;
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hadal.op;
+
+import org.jspecify.annotations.NullMarked;

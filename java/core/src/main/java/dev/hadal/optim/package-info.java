@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hadal.optim;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hadal.run;
+
+import org.jspecify.annotations.NullMarked;

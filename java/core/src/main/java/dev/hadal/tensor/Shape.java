@@ -1,0 +1,78 @@
+package dev.hadal.tensor;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/**
+ * An immutable list of dimensions, outermost first; {@code []} is a scalar. A shape never holds more than
+ * 2³¹ − 1 elements, so that an element's index always fits an {@code int}.
+ */
+public record Shape(List<Integer> dims) {
+
+    public static final Shape SCALAR = new Shape(List.of());
+
+    /**
+     * @throws IllegalArgumentException if a dimension is negative, or the elements exceed 2³¹ − 1
+     */
+    public Shape {
+        dims = List.copyOf(dims);
+        long size = 1;
+        for (int d : dims) {
+            if (d < 0) {
+                throw new IllegalArgumentException("shape " + dims + " has a negative dimension");
+            }
+            size = size > Integer.MAX_VALUE ? size : size * d;
+        }
+        if (size > Integer.MAX_VALUE) {
+            throw new IllegalArgumentException("shape " + dims + " has more than 2^31 - 1 elements");
+        }
+    }
+
+    public static Shape of(int... dims) {
+        return new Shape(IntStream.of(dims).boxed().toList());
+    }
+
+    public int get(int axis) {
+        return dims.get(axis);
+    }
+
+    public int rank() {
+        return dims.size();
+    }
+
+    /** The number of elements: the product of the dimensions, 1 for a scalar. */
+    public int size() {
+        return sizeFrom(0);
+    }
+
+    /** The product of the dimensions from {@code axis} on: the stride of {@code axis - 1} in row-major order. */
+    public int sizeFrom(int axis) {
+        int size = 1;
+        for (int d : dims.subList(axis, rank())) {
+            size *= d;
+        }
+        return size;
+    }
+
+    /** This shape with one dimension replaced. */
+    public Shape with(int axis, int dim) {
+        List<Integer> changed = new ArrayList<>(dims);
+        changed.set(axis, dim);
+        return new Shape(changed);
+    }
+
+    /** This shape with a new outermost dimension, such as a batch. */
+    public Shape prepend(int dim) {
+        List<Integer> longer = new ArrayList<>(rank() + 1);
+        longer.add(dim);
+        longer.addAll(dims);
+        return new Shape(longer);
+    }
+
+    @Override
+    public String toString() {
+        return dims.stream().map(String::valueOf).collect(Collectors.joining(",", "[", "]"));
+    }
+}

@@ -1,0 +1,95 @@
+package dev.hadal.tensor;
+
+import java.util.Arrays;
+import java.util.Objects;
+
+/**
+ * Values on the host, in row-major order: how data enters and leaves Hadal. A tensor is a view of the array it
+ * was made from, never a copy; computation happens in a {@code Session}'s own memory.
+ */
+public final class Tensor {
+    private final Shape shape;
+    private final DType dtype;
+    private final Object array;
+
+    private Tensor(Shape shape, DType dtype, Object array, int length) {
+        if (length != shape.size()) {
+            throw new IllegalArgumentException(
+                    "shape " + shape + " takes " + shape.size() + " values, but the array has " + length);
+        }
+        this.shape = shape;
+        this.dtype = dtype;
+        this.array = array;
+    }
+
+    /** An f32 tensor over the given array. */
+    public static Tensor of(Shape shape, float... values) {
+        return new Tensor(shape, DType.F32, values, values.length);
+    }
+
+    /** An i32 tensor over the given array. */
+    public static Tensor of(Shape shape, int... values) {
+        return new Tensor(shape, DType.I32, values, values.length);
+    }
+
+    /** A tensor of zeros. */
+    public static Tensor zeros(DType dtype, Shape shape) {
+        return switch (dtype) {
+            case F32 -> of(shape, new float[shape.size()]);
+            case I32 -> of(shape, new int[shape.size()]);
+        };
+    }
+
+    public Shape shape() {
+        return shape;
+    }
+
+    public DType dtype() {
+        return dtype;
+    }
+
+    /**
+     * The f32 values themselves.
+     *
+     * @throws IllegalStateException if the tensor is not f32
+     */
+    public float[] floats() {
+        require(DType.F32);
+        return (float[]) array;
+    }
+
+    /**
+     * The i32 values themselves.
+     *
+     * @throws IllegalStateException if the tensor is not i32
+     */
+    public int[] ints() {
+        require(DType.I32);
+        return (int[]) array;
+    }
+
+    private void require(DType wanted) {
+        if (dtype != wanted) {
+            throw new IllegalStateException("this tensor is " + dtype + shape + ", not " + wanted);
+        }
+    }
+
+    /** Bitwise equality of type, shape and every value (so NaN equals itself, and 0.0 differs from -0.0). */
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Tensor t
+                && t.dtype == dtype
+                && t.shape.equals(shape)
+                && Objects.deepEquals(t.array, array);
+    }
+
+    @Override
+    public int hashCode() {
+        return dtype == DType.F32 ? Arrays.hashCode((float[]) array) : Arrays.hashCode((int[]) array);
+    }
+
+    @Override
+    public String toString() {
+        return dtype + shape.toString();
+    }
+}

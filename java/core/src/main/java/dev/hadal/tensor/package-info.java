@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hadal.tensor;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hadal.train;
+
+import org.jspecify.annotations.NullMarked;
