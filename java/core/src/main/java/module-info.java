@@ -7,6 +7,10 @@ module dev.hadal.core {
     exports dev.hadal.graph;
     exports dev.hadal.op;
     exports dev.hadal.backend;
+    exports dev.hadal.backend.jvm;
 
     uses dev.hadal.backend.Backend;
+
+    provides dev.hadal.backend.Backend with
+            dev.hadal.backend.jvm.JvmBackend;
 }

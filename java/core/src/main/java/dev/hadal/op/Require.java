@@ -7,6 +7,7 @@ import dev.hadal.tensor.Shape;
 import java.util.List;
 
 /** The checks that type rules are made of; each failure says what came and what was needed. */
+@SuppressWarnings("AnnotateFormatMethod") // the annotation would cost core a dependency
 final class Require {
 
     /** Throws a {@link TypeException} with the formatted message unless the condition holds. */
