@@ -76,10 +76,13 @@ final class Bench {
     void check(Op op, List<Tensor> operands, Consumer<List<Tensor>> judge) {
         Case c = Case.of(op, types(operands));
         Set<Object> seen = new HashSet<>();
+        boolean declined = false;
         for (int threads : subject.threads()) {
             for (Offer offer : Offer.values()) {
                 Optional<Kernel> prepared = prepare(c, offer.of(c.inputs()), threads);
+                declined |= prepared.filter(subject::owns).isEmpty();
                 if (prepared.isEmpty()) {
+                    tally.declined(op);
                     Assumptions.abort(
                             subject + " declines: " + subject.excuse(c).orElseThrow());
                 }
@@ -92,6 +95,9 @@ final class Bench {
             }
         }
         tally.ran(op);
+        if (declined) {
+            tally.declined(op);
+        }
     }
 
     /** Fails unless this very backend prepared the kernel, or has an excuse. */
@@ -103,7 +109,6 @@ final class Bench {
                         + prepared.map(k -> "leaves it to " + k.implementation())
                                 .orElse("declines it"));
             }
-            tally.declined(c.op());
         }
         prepared.ifPresent(kernel -> {
             tally.ran(c.op(), kernel.implementation());
