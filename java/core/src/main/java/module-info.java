@@ -8,6 +8,7 @@ module dev.hadal.core {
     exports dev.hadal.op;
     exports dev.hadal.backend;
     exports dev.hadal.backend.jvm;
+    exports dev.hadal.data;
 
     uses dev.hadal.backend.Backend;
 
