@@ -3,7 +3,7 @@ package dev.hadal.run;
 import dev.hadal.backend.Backends;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Type;
-import dev.hadal.model.Batch;
+import dev.hadal.model.BatchSize;
 import dev.hadal.model.Model;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
@@ -104,7 +104,7 @@ public final class Predictor implements AutoCloseable {
     }
 
     private Ready compile(int n) {
-        Graph graph = model.apply(new Batch(n)).graph();
+        Graph graph = model.apply(new BatchSize(n)).graph();
         Plan plan = Plan.compile(graph, backends, store == null ? Plan.Options.DEFAULT : new Plan.Options(store));
         if (store == null) {
             store = load(plan, model);

@@ -2,11 +2,15 @@ package dev.hadal.train;
 
 import dev.hadal.backend.Backend;
 import dev.hadal.backend.Backends;
+import dev.hadal.data.Batch;
+import dev.hadal.data.Batches;
+import dev.hadal.data.Batching;
+import dev.hadal.data.Dataset;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
-import dev.hadal.model.Batch;
+import dev.hadal.model.BatchSize;
 import dev.hadal.model.Model;
 import dev.hadal.model.Training;
 import dev.hadal.nn.Layer;
@@ -18,6 +22,7 @@ import dev.hadal.optim.Optimizer;
 import dev.hadal.run.Plan;
 import dev.hadal.run.Session;
 import dev.hadal.run.Store;
+import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
@@ -38,6 +43,7 @@ public final class Trainer implements AutoCloseable {
     private static final String LOSS = "loss";
     private static final String LOSS_GRADIENT = "loss_gradient";
     private static final String GRADIENT = "gradient/";
+    private static final int EVALUATION_BATCH = 250;
 
     private final Model initial;
     private final Loss loss;
@@ -59,6 +65,7 @@ public final class Trainer implements AutoCloseable {
     private final float[] hyper = new float[Hyper.TYPE.shape().size()];
     private long step;
     private long plannedSteps;
+    private float[] outputs = new float[0];
     private float lastLoss;
     private float lastNorm;
     private double lastRate;
@@ -67,7 +74,11 @@ public final class Trainer implements AutoCloseable {
     private record Ready(Plan plan, Session session) {}
 
     /** Weights that train alike: of one backend, and all with or all without decay. */
-    private record Group(String name, boolean decays, Map<String, Store.Placement> weights) {
+    private record Group(String name, String hyper, boolean decays, Map<String, Store.Placement> weights) {
+        Group(String name, boolean decays, Map<String, Store.Placement> weights) {
+            this(name, "hyper/" + name, decays, weights);
+        }
+
         String block(String kind) {
             return kind + "/" + name;
         }
@@ -109,7 +120,7 @@ public final class Trainer implements AutoCloseable {
 
     /** Forward, loss and backward, for one batch size. */
     private Plan gradientPlan(int n, Plan.Options options) {
-        Graph graph = initial.apply(new Batch(n)).apply(new Training()).graph();
+        Graph graph = initial.apply(new BatchSize(n)).apply(new Training()).graph();
         Value y = graph.output(Model.OUTPUT);
         Value labels = graph.leaf(Role.INPUT, LABELS, loss.labels(y.type()));
         Value l = graph.within(LOSS, () -> loss.apply(y, labels));
@@ -188,7 +199,7 @@ public final class Trainer implements AutoCloseable {
             List<Value> operands = new ArrayList<>(kept);
             operands.add(1, gradients[i]);
             operands.add(norm);
-            operands.add(graph.leaf(Role.SCALAR, group.block("hyper"), Hyper.TYPE));
+            operands.add(graph.leaf(Role.SCALAR, group.hyper(), Hyper.TYPE));
             List<Value> updated = optimizer.update().call(operands.toArray(Value[]::new));
             for (int k = 0; k < kept.size(); k++) {
                 graph.commit(kept.get(k), updated.get(k));
@@ -213,7 +224,7 @@ public final class Trainer implements AutoCloseable {
 
     private Ready forward(int n) {
         return forwardPlans.computeIfAbsent(n, k -> {
-            return ready(compile(initial.apply(new Batch(n)).graph(), new Plan.Options(store)));
+            return ready(compile(initial.apply(new BatchSize(n)).graph(), new Plan.Options(store)));
         });
     }
 
@@ -229,19 +240,123 @@ public final class Trainer implements AutoCloseable {
     // ---- training ----
 
     /**
-     * One step: forward, backward and update, on n samples.
+     * Passes over the data as often as asked. The learning-rate schedule counts on exactly these steps.
      *
-     * @param x n samples, one after another, from the beginning of the array
-     * @param labels n class indices
-     * @throws IllegalArgumentException if an array is too short or a label is out of range
-     * @throws NonFiniteException if the loss or a gradient is NaN or infinite; nothing is changed then
+     * @return what each epoch came to
+     * @throws NonFiniteException if the loss or a gradient becomes NaN or infinite
      */
-    public void step(float[] x, int[] labels, int n) {
-        checkLabels(labels, n);
-        Ready ready = gradients(n);
-        Session session = ready.session;
-        session.write(Model.INPUT, x);
-        session.write(LABELS, labels);
+    public List<Epoch> fit(Dataset data, Fit how) {
+        checkSamples(data);
+        List<Epoch> history = new ArrayList<>();
+        try (Batches batches = Batching.of(batch)
+                .seed(seed)
+                .shuffled(true)
+                .augmentation(how.augmentation())
+                .open(data)) {
+            plannedSteps = step + (long) how.epochs() * batches.batchesPerEpoch();
+            for (int e = 1; e <= how.epochs(); e++) {
+                Epoch trained = epoch(e, how, batches);
+                double validation = how.validation() == null ? Double.NaN : accuracy(how.validation());
+                Epoch epoch = trained.withValidation(validation);
+                how.listeners().forEach(l -> l.onEpoch(epoch));
+                history.add(epoch);
+            }
+        }
+        return history;
+    }
+
+    private Epoch epoch(int number, Fit how, Batches batches) {
+        double lossSum = 0;
+        double normSum = 0;
+        int seen = 0;
+        int right = 0;
+        int steps = 0;
+        long start = System.nanoTime();
+        batches.startEpoch(number - 1);
+        while (batches.hasNext()) {
+            Batch next = batches.next();
+            step(next.x(), next.labels());
+            seen += next.size();
+            steps++;
+            lossSum += (double) lastLoss * next.size();
+            normSum += lastNorm;
+            right += right(gradients(next.size()).session, next.labels().ints());
+            for (Listener l : how.listeners()) {
+                l.onStep(number, how.epochs(), seen, batches.samplesPerEpoch(), lastLoss);
+            }
+        }
+        double seconds = (System.nanoTime() - start) * 1e-9;
+        return new Epoch(
+                number,
+                how.epochs(),
+                lossSum / seen,
+                (double) right / seen,
+                Double.NaN,
+                lastRate,
+                normSum / steps,
+                seen / seconds);
+    }
+
+    /** The share of samples whose largest output, as the network predicts, is the right one. */
+    public double accuracy(Dataset data) {
+        checkSamples(data);
+        int right = 0;
+        try (Batches batches = Batching.of(Math.min(EVALUATION_BATCH, Math.max(1, data.size())))
+                .open(data)) {
+            batches.startEpoch(0);
+            while (batches.hasNext()) {
+                Batch next = batches.next();
+                Session session = forward(next.size()).session;
+                session.write(Model.INPUT, next.x().floats());
+                session.run();
+                right += right(session, next.labels().ints());
+            }
+        }
+        return (double) right / data.size();
+    }
+
+    /** How many of the session's outputs are largest where the label says. */
+    private int right(Session session, int[] labels) {
+        int n = labels.length;
+        if (outputs.length < n * classes) {
+            outputs = new float[n * classes];
+        }
+        session.read(Model.OUTPUT, outputs);
+        int right = 0;
+        for (int i = 0; i < n; i++) {
+            int best = 0;
+            for (int c = 1; c < classes; c++) {
+                best = outputs[i * classes + c] > outputs[i * classes + best] ? c : best;
+            }
+            right += best == labels[i] ? 1 : 0;
+        }
+        return right;
+    }
+
+    private void checkSamples(Dataset data) {
+        if (data.size() < 1 || !data.shape().equals(input())) {
+            throw new IllegalArgumentException("this network takes samples of " + input() + ", but the data are "
+                    + data.size() + " samples of " + data.shape());
+        }
+        if (data.classes() > classes) {
+            throw new IllegalArgumentException(
+                    "the data have " + data.classes() + " classes, but the network's output has " + classes);
+        }
+    }
+
+    /**
+     * One step: forward, backward and update.
+     *
+     * @param x f32 [N, one sample's shape]
+     * @param labels i32 [N], class indices
+     * @throws IllegalArgumentException if the shapes do not fit, or a label is out of range
+     * @throws NonFiniteException if the loss or a gradient is NaN or infinite; weights, moments and state are as before
+     */
+    public void step(Tensor x, Tensor labels) {
+        checkBatch(x, labels);
+        Session session = gradients(x.shape().get(0)).session;
+        session.write(Model.INPUT, x.floats());
+        session.write(LABELS, labels.ints());
         scalar[0] = 1;
         session.write(LOSS_GRADIENT, scalar);
         lastRate = optimizer.rate().rate(step, plannedSteps);
@@ -253,7 +368,7 @@ public final class Trainer implements AutoCloseable {
         }
         for (Group group : groups) {
             optimizer.fill(hyper, step + 1, lastRate, group.decays(), clip);
-            update.write(group.block("hyper"), hyper);
+            update.write(group.hyper(), hyper);
         }
         update.run();
         update.read("norm", scalar);
@@ -266,26 +381,23 @@ public final class Trainer implements AutoCloseable {
         step++;
     }
 
-    private void checkLabels(int[] labels, int n) {
-        for (int i = 0; i < Math.min(n, labels.length); i++) {
-            if (labels[i] < 0 || labels[i] >= classes) {
+    private void checkBatch(Tensor x, Tensor labels) {
+        Shape sample = input();
+        int n = x.shape().rank() == 0 ? 0 : x.shape().get(0);
+        if (x.dtype() != DType.F32 || n < 1 || !x.shape().equals(sample.prepend(n))) {
+            throw new IllegalArgumentException(
+                    "a step takes x F32" + sample + " after a batch of at least 1, not " + x);
+        }
+        if (labels.dtype() != DType.I32 || !labels.shape().equals(Shape.of(n))) {
+            throw new IllegalArgumentException("a step on x " + x + " takes labels I32[" + n + "], not " + labels);
+        }
+        int[] values = labels.ints();
+        for (int i = 0; i < n; i++) {
+            if (values[i] < 0 || values[i] >= classes) {
                 throw new IllegalArgumentException(
-                        "label " + labels[i] + " of sample " + i + " is outside 0 … " + (classes - 1));
+                        "label " + values[i] + " of sample " + i + " is outside 0 … " + (classes - 1));
             }
         }
-    }
-
-    /** The outputs of the last step's forward pass, [n, classes], into an array that is at least as long. */
-    public void outputs(int n, float[] into) {
-        gradients(n).session.read(Model.OUTPUT, into);
-    }
-
-    /** The outputs of the network as it predicts, for n samples. */
-    public void predict(float[] x, int n, float[] into) {
-        Session session = forward(n).session;
-        session.write(Model.INPUT, x);
-        session.run();
-        session.read(Model.OUTPUT, into);
     }
 
     /** How many steps have been taken. */
@@ -293,7 +405,7 @@ public final class Trainer implements AutoCloseable {
         return step;
     }
 
-    /** How many steps the learning-rate schedule counts on. */
+    /** How many steps the learning-rate schedule counts on, for those who call {@link #step} themselves. */
     public void planSteps(long steps) {
         plannedSteps = steps;
     }

@@ -7,11 +7,11 @@ import dev.hadal.graph.Type;
 import java.util.List;
 
 /** Gives every input another outermost dimension; all other types follow. */
-public record Batch(int size) implements Pass {
+public record BatchSize(int samples) implements Pass {
 
-    public Batch {
-        if (size < 1) {
-            throw new IllegalArgumentException("a batch holds at least one sample, not " + size);
+    public BatchSize {
+        if (samples < 1) {
+            throw new IllegalArgumentException("a batch holds at least one sample, not " + samples);
         }
     }
 
@@ -23,7 +23,7 @@ public record Batch(int size) implements Pass {
                 return List.of(target.leaf(
                         Role.INPUT,
                         leaf.name(),
-                        new Type(one.dtype(), one.shape().with(0, size))));
+                        new Type(one.dtype(), one.shape().with(0, samples))));
             }
             return target.append(node.op(), inputs);
         });
