@@ -4,7 +4,6 @@ import dev.hadal.backend.Backend;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.backend.Operand;
-import dev.hadal.backend.Region;
 import dev.hadal.backend.jvm.Reference;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf;
@@ -127,7 +126,7 @@ final class Bench {
 
     /** The results, the same bit by bit however often the kernel runs and whatever its memory held before. */
     private List<Tensor> run(Kernel kernel, List<Tensor> operands) {
-        try (Desk desk = new Desk()) {
+        try (Desk desk = new Desk(backend)) {
             List<Held> in = desk.place(operands, kernel.inputs());
             List<Held> out = desk.room(kernel.outputs());
             List<int[]> before = in.stream().map(Held::bits).toList();
@@ -139,6 +138,9 @@ final class Bench {
                 bound.run();
             }
             List<Tensor> second = read(out);
+            for (int o = 0; o < out.size(); o++) {
+                out.get(o).checkPadding("result " + o + " of " + kernel.implementation(), second.get(o));
+            }
             if (!second.equals(first)) {
                 throw new AssertionError(kernel.implementation() + ": a second run, over memory that held 777.777"
                         + " instead of NaN, gives other bits: " + difference(first, second));
@@ -172,7 +174,7 @@ final class Bench {
             able.forEach(o -> ways.add(List.of(o)));
         }
         for (List<Integer> way : ways) {
-            try (Desk desk = new Desk()) {
+            try (Desk desk = new Desk(backend)) {
                 List<Held> in = desk.place(operands, kernel.inputs());
                 List<Held> out = new ArrayList<>(desk.room(kernel.outputs()));
                 for (int o : way) {
@@ -275,7 +277,7 @@ final class Bench {
                     .toList();
         }
         try (Kernel kernel = prepared.orElseThrow();
-                Desk desk = new Desk()) {
+                Desk desk = new Desk(backend)) {
             List<Held> moved = new ArrayList<>();
             for (int i = 0; i < in.size(); i++) {
                 Layout wanted = kernel.inputs().get(i);
@@ -309,66 +311,5 @@ final class Bench {
         Map<String, double[]> wide = new HashMap<>();
         leaves.forEach((name, t) -> wide.put(name, Truth.wide(t)));
         return Reference.evaluate(graph, wide);
-    }
-
-    // ---- memory ----
-
-    /** The memory of one run, freed together. */
-    private final class Desk implements AutoCloseable {
-        private final List<Held> all = new ArrayList<>();
-        private final List<Held> scratches = new ArrayList<>();
-
-        Held keep(Held held) {
-            all.add(held);
-            return held;
-        }
-
-        /** Lays out operands; one that comes twice in the same layout lies there once, as in a plan. */
-        List<Held> place(List<Tensor> operands, List<Layout> layouts) {
-            IdentityHashMap<Tensor, Map<Layout, Held>> known = new IdentityHashMap<>();
-            List<Held> placed = new ArrayList<>();
-            for (int i = 0; i < operands.size(); i++) {
-                Tensor operand = operands.get(i);
-                placed.add(known.computeIfAbsent(operand, t -> new HashMap<>())
-                        .computeIfAbsent(layouts.get(i), layout -> keep(placed(operand, layout))));
-            }
-            return placed;
-        }
-
-        private Held placed(Tensor operand, Layout layout) {
-            Held plain = Held.plain(backend, operand);
-            if (plain.layout().equals(layout)) {
-                return plain;
-            }
-            try (plain) {
-                return plain.to(layout);
-            }
-        }
-
-        List<Held> room(List<Layout> layouts) {
-            return layouts.stream().map(l -> keep(new Held(backend, l))).toList();
-        }
-
-        Kernel.Bound bind(Kernel kernel, List<Held> in, List<Held> out) {
-            Held scratch = keep(Held.scratch(backend, kernel.scratch()));
-            scratches.add(scratch);
-            List<Region> inputs = in.stream().map(Held::region).toList();
-            List<Region> outputs = out.stream().map(Held::region).toList();
-            return kernel.bind(inputs, outputs, scratch.region());
-        }
-
-        void poison(List<Held> out, float value) {
-            out.forEach(h -> h.poison(value));
-            scratches.forEach(h -> h.poison(value));
-        }
-
-        void checkGuards(Kernel kernel) {
-            all.forEach(h -> h.checkGuards("a value of " + kernel.implementation()));
-        }
-
-        @Override
-        public void close() {
-            all.forEach(Held::close);
-        }
     }
 }

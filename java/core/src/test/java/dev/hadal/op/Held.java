@@ -110,6 +110,23 @@ final class Held implements AutoCloseable {
         }
     }
 
+    /** Fails unless what a layout adds to the values is zero: a norm over a packed block must not see it. */
+    void checkPadding(String whose, Tensor value) {
+        if (floats && layout.bytes() > layout.type().bytes()) {
+            long inMemory = Arrays.stream(bits())
+                    .filter(b -> Float.intBitsToFloat(b) != 0)
+                    .count();
+            long inValue = 0;
+            for (float v : value.floats()) {
+                inValue += v != 0 ? 1 : 0;
+            }
+            if (inMemory != inValue) {
+                throw new AssertionError("the padding of " + whose + " " + layout.type() + " in " + layout + " holds "
+                        + (inMemory - inValue) + " values that are not zero");
+            }
+        }
+    }
+
     /** A copy in another layout. */
     Held to(Layout wanted) {
         Held copy = new Held(backend, wanted);

@@ -32,6 +32,14 @@ public abstract class OpSpecs {
     }
 
     @Nested
+    class Seam extends BackendSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
     class Convolutions extends ConvolutionSpec {
         @Override
         Bench bench() {
