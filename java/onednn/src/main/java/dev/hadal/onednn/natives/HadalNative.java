@@ -1,5 +1,11 @@
 package dev.hadal.onednn.natives;
 
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URL;
+import java.nio.file.Files;
+import java.util.Arrays;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
@@ -52,14 +58,16 @@ public final class HadalNative {
         } catch (LinkageError | RuntimeException e) {
             return new Availability(false, "libhadal shares oneDNN's OpenMP library, and oneDNN does not load: " + e);
         }
-        if (!isPacked()) {
-            String platform = Loader.getPlatform();
+        String platform = Loader.getPlatform();
+        if (packed("libhadal.so") == null) {
             return new Availability(
                     false,
                     "libhadal for " + platform + " is not on the class path: build on a machine with g++ and cmake,"
                             + " or add hadal-onednn with the classifier " + platform);
         }
         try {
+            dropStaleCopy("libhadal.so");
+            dropStaleCopy("libjniHadalNative.so");
             Loader.load(HadalNative.class);
             int version = abiVersion();
             return version == ABI_VERSION
@@ -67,18 +75,35 @@ public final class HadalNative {
                     : new Availability(
                             false,
                             "libhadal has interface version " + version + " where " + ABI_VERSION
-                                    + " is needed: hadal-onednn and its " + Loader.getPlatform()
+                                    + " is needed: hadal-onednn and its " + platform
                                     + " jar are of different releases");
-        } catch (LinkageError | RuntimeException e) {
+        } catch (LinkageError | RuntimeException | IOException e) {
             return new Availability(false, "libhadal does not load: " + e);
         }
     }
 
     /** Asked of the loader rather than of this class, whose module need not be the one that holds the libraries. */
-    private static boolean isPacked() {
-        ClassLoader loader = HadalNative.class.getClassLoader();
-        String directory = HadalNative.class.getPackageName().replace('.', '/') + "/" + Loader.getPlatform();
-        return loader.getResource(directory + "/libhadal.so") != null;
+    private static @Nullable URL packed(String library) {
+        String directory = HadalNative.class.getPackageName().replace('.', '/') + "/" + Loader.getPlatform() + "/";
+        return HadalNative.class.getClassLoader().getResource(directory + library);
+    }
+
+    /**
+     * JavaCPP keeps unpacked libraries in the user's home, and unpacks again when size or time differ. In Hadal's
+     * jars the time is always the same, for the sake of reproducible builds, and the size is rounded up to pages: a
+     * rebuilt library would often lose to the copy of the one before it.
+     */
+    private static void dropStaleCopy(String library) throws IOException {
+        URL packed = packed(library);
+        if (packed == null) {
+            return;
+        }
+        File copy = Loader.cacheResource(packed);
+        try (InputStream content = packed.openStream()) {
+            if (copy != null && !Arrays.equals(content.readAllBytes(), Files.readAllBytes(copy.toPath()))) {
+                Files.delete(copy.toPath()); // what another JVM has loaded from it stays loaded
+            }
+        }
     }
 
     @Name("hadal_abi_version")
