@@ -6,8 +6,14 @@ module dev.hadal.core {
     exports dev.hadal.tensor;
     exports dev.hadal.graph;
     exports dev.hadal.op;
+    exports dev.hadal.nn;
+    exports dev.hadal.model;
     exports dev.hadal.backend;
+    exports dev.hadal.run;
+    exports dev.hadal.optim;
     exports dev.hadal.backend.jvm;
+    exports dev.hadal.train;
+    exports dev.hadal.data;
 
     uses dev.hadal.backend.Backend;
 

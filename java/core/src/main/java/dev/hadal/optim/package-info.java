@@ -1,3 +1,4 @@
+/** Update rules, learning-rate schedules and gradient clipping. */
 @NullMarked
 package dev.hadal.optim;
 

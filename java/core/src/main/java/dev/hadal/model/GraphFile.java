@@ -1,0 +1,237 @@
+package dev.hadal.model;
+
+import dev.hadal.graph.Graph;
+import dev.hadal.graph.Leaf;
+import dev.hadal.graph.Node;
+import dev.hadal.graph.Op;
+import dev.hadal.graph.Value;
+import dev.hadal.graph.WeightedSum;
+import dev.hadal.op.Activation;
+import dev.hadal.op.BatchNorm;
+import dev.hadal.op.Bias;
+import dev.hadal.op.Convolution;
+import dev.hadal.op.GlobalAveragePool;
+import dev.hadal.op.MatMul;
+import dev.hadal.op.Reshape;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.ParameterizedType;
+import java.lang.reflect.RecordComponent;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A graph as versioned JSON. An op is written as its name, its version and its record components, and read back through
+ * the record's constructor, which checks them; nothing else is ever instantiated.
+ */
+final class GraphFile {
+    /** The metadata key of the graph in a model's file. */
+    static final String METADATA = "hadal.graph";
+
+    private static final long FORMAT = 1;
+
+    /** The ops that a saved network may hold. A change to an op's components or meaning raises its version. */
+    private enum Saved {
+        LEAF("leaf", 1, Leaf.class),
+        WEIGHTED_SUM("weighted_sum", 1, WeightedSum.class),
+        ACTIVATION("activation", 1, Activation.class),
+        BATCH_NORM("batch_norm", 1, BatchNorm.class),
+        BIAS("bias", 1, Bias.class),
+        CONVOLUTION("convolution", 1, Convolution.class),
+        GLOBAL_AVERAGE_POOL("global_average_pool", 1, GlobalAveragePool.class),
+        MATMUL("matmul", 1, MatMul.class),
+        RESHAPE("reshape", 1, Reshape.class);
+
+        private final String name;
+        private final long version;
+        private final Class<? extends Record> type;
+
+        <T extends Record & Op> Saved(String name, long version, Class<T> type) {
+            this.name = name;
+            this.version = version;
+            this.type = type;
+        }
+
+        static Saved of(Op op) {
+            return Arrays.stream(values())
+                    .filter(s -> s.type == op.getClass())
+                    .findFirst()
+                    .orElseThrow(() -> new IllegalArgumentException("op '" + op.name() + "' has no saved form"));
+        }
+
+        static Saved of(@Nullable Object name, @Nullable Object version) throws ModelFormatException {
+            for (Saved s : values()) {
+                if (s.name.equals(name)) {
+                    if (!Long.valueOf(s.version).equals(version)) {
+                        throw new ModelFormatException("op '" + name + "' has version " + version
+                                + ", but this Hadal reads version " + s.version);
+                    }
+                    return s;
+                }
+            }
+            throw new ModelFormatException("unknown op '" + name + "'; this Hadal reads "
+                    + Arrays.stream(values()).map(s -> s.name).toList());
+        }
+    }
+
+    // ---- writing ----
+
+    static String write(Graph graph) {
+        Map<Node, Integer> ids = new LinkedHashMap<>();
+        List<Object> nodes = new ArrayList<>();
+        for (Node node : graph.nodes()) {
+            ids.put(node, ids.size());
+            Saved saved = Saved.of(node.op());
+            Map<String, Object> entry = new LinkedHashMap<>();
+            entry.put("op", saved.name);
+            entry.put("version", saved.version);
+            entry.put("path", node.path());
+            entry.put("attributes", encode(node.op()));
+            entry.put(
+                    "inputs", node.inputs().stream().map(v -> reference(ids, v)).toList());
+            nodes.add(entry);
+        }
+        Map<String, Object> outputs = new LinkedHashMap<>();
+        graph.outputs().forEach((name, v) -> outputs.put(name, reference(ids, v)));
+        Map<String, Object> file = new LinkedHashMap<>();
+        file.put("format", FORMAT);
+        file.put("nodes", nodes);
+        file.put("outputs", outputs);
+        return Json.write(file);
+    }
+
+    private static List<Integer> reference(Map<Node, Integer> ids, Value v) {
+        return List.of(Objects.requireNonNull(ids.get(v.node())), v.index());
+    }
+
+    private static Object encode(Object value) {
+        if (value instanceof Record record) {
+            Map<String, Object> map = new LinkedHashMap<>();
+            for (RecordComponent c : record.getClass().getRecordComponents()) {
+                try {
+                    map.put(c.getName(), encode(c.getAccessor().invoke(record)));
+                } catch (ReflectiveOperationException e) {
+                    throw new IllegalStateException("cannot read " + c, e);
+                }
+            }
+            return map;
+        } else if (value instanceof Enum<?> e) {
+            return e.name();
+        } else if (value instanceof List<?> list) {
+            return list.stream().map(GraphFile::encode).toList();
+        }
+        return value;
+    }
+
+    // ---- reading ----
+
+    static Graph read(String text) throws ModelFormatException {
+        Map<?, ?> file = map(Json.read(text), "graph");
+        if (!Long.valueOf(FORMAT).equals(file.get("format"))) {
+            throw new ModelFormatException(
+                    "the graph has format " + file.get("format") + ", but this Hadal reads " + FORMAT);
+        }
+        Graph graph = new Graph();
+        List<List<Value>> results = new ArrayList<>();
+        for (Object entry : list(file.get("nodes"), "nodes")) {
+            Map<?, ?> node = map(entry, "node " + results.size());
+            List<Value> inputs = new ArrayList<>();
+            for (Object reference : list(node.get("inputs"), "inputs")) {
+                inputs.add(resolve(results, reference));
+            }
+            Saved saved = Saved.of(node.get("op"), node.get("version"));
+            Op op = (Op) decode(saved.type, node.get("attributes"), saved.name);
+            results.add(graph.within(String.valueOf(node.get("path")), () -> graph.append(op, inputs)));
+        }
+        for (Map.Entry<?, ?> e : map(file.get("outputs"), "outputs").entrySet()) {
+            graph.output(String.valueOf(e.getKey()), resolve(results, e.getValue()));
+        }
+        return graph;
+    }
+
+    private static Value resolve(List<List<Value>> results, Object reference) throws ModelFormatException {
+        List<?> pair = list(reference, "a reference");
+        if (pair.size() == 2
+                && pair.get(0) instanceof Long node
+                && pair.get(1) instanceof Long index
+                && node >= 0
+                && node < results.size()
+                && index >= 0
+                && index < results.get(node.intValue()).size()) {
+            return results.get(node.intValue()).get(index.intValue());
+        }
+        throw new ModelFormatException("reference " + reference + " names no earlier value of the graph");
+    }
+
+    private static Object decode(java.lang.reflect.Type type, @Nullable Object value, String what)
+            throws ModelFormatException {
+        if (type instanceof ParameterizedType list && list.getRawType() == List.class) {
+            List<Object> elements = new ArrayList<>();
+            for (Object element : list(value, what)) {
+                elements.add(decode(list.getActualTypeArguments()[0], element, what));
+            }
+            return elements;
+        } else if (type instanceof Class<?> c && c.isRecord()) {
+            return decodeRecord(c, map(value, what), what);
+        } else if (type instanceof Class<?> c && c.isEnum()) {
+            for (Object constant : c.getEnumConstants()) {
+                if (((Enum<?>) constant).name().equals(value)) {
+                    return constant;
+                }
+            }
+        } else if ((type == int.class || type == Integer.class) && value instanceof Long l && l == l.intValue()) {
+            return l.intValue();
+        } else if ((type == float.class || type == Float.class) && value instanceof Number n) {
+            return n.floatValue();
+        } else if ((type == boolean.class && value instanceof Boolean)
+                || (type == String.class && value instanceof String)) {
+            return value;
+        }
+        throw new ModelFormatException(what + " must be " + type.getTypeName() + ", but is " + value);
+    }
+
+    private static Object decodeRecord(Class<?> type, Map<?, ?> values, String what) throws ModelFormatException {
+        RecordComponent[] components = type.getRecordComponents();
+        Object[] arguments = new Object[components.length];
+        Class<?>[] types = new Class<?>[components.length];
+        for (int i = 0; i < components.length; i++) {
+            RecordComponent c = components[i];
+            types[i] = c.getType();
+            Object value = values.get(c.getName());
+            if (value == null) {
+                throw new ModelFormatException(what + " has no " + c.getName());
+            }
+            arguments[i] = decode(c.getGenericType(), value, what + "." + c.getName());
+        }
+        try {
+            Constructor<?> constructor = type.getDeclaredConstructor(types);
+            return constructor.newInstance(arguments);
+        } catch (InvocationTargetException e) {
+            Throwable cause = Objects.requireNonNull(e.getCause());
+            throw new ModelFormatException(what + ": " + cause.getMessage(), cause);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException("cannot construct " + type, e);
+        }
+    }
+
+    private static Map<?, ?> map(@Nullable Object value, String what) throws ModelFormatException {
+        if (value instanceof Map<?, ?> map) {
+            return map;
+        }
+        throw new ModelFormatException(what + " must be an object, but is " + value);
+    }
+
+    private static List<?> list(@Nullable Object value, String what) throws ModelFormatException {
+        if (value instanceof List<?> list) {
+            return list;
+        }
+        throw new ModelFormatException(what + " must be a list, but is " + value);
+    }
+
+    private GraphFile() {}
+}

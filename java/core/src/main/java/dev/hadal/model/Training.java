@@ -1,0 +1,43 @@
+package dev.hadal.model;
+
+import dev.hadal.graph.Graph;
+import dev.hadal.graph.Node;
+import dev.hadal.graph.Value;
+import dev.hadal.graph.WeightedSum;
+import dev.hadal.op.BatchNorm;
+import java.util.List;
+
+/**
+ * Turns the ops that behave otherwise in training into their training forms: batch norm then uses the batch's own
+ * statistics, and commits the running ones at the end of the run.
+ */
+public record Training() implements Pass {
+
+    @Override
+    public Model apply(Model model) {
+        return model.withGraph(model.graph().rewrite((node, inputs, target) -> {
+            if (node.op() instanceof BatchNorm bn) {
+                return List.of(batchNorm(bn, node, inputs, target));
+            }
+            return target.append(node.op(), inputs);
+        }));
+    }
+
+    /**
+     * running ← (1 − momentum)·running + momentum·batch, where the batch's variance counts unbiased, m/(m − 1)·σ², as
+     * PyTorch has it.
+     */
+    private static Value batchNorm(BatchNorm bn, Node node, List<Value> in, Graph target) {
+        Value x = in.get(0);
+        List<Value> y = new BatchNorm.Training(bn.epsilon()).call(x, in.get(1), in.get(2));
+        float m = (float) x.shape().size() / x.shape().get(1);
+        if (m < 2) {
+            throw new IllegalArgumentException("layer " + node.path() + ": batch norm over " + x.type()
+                    + " has a single value per channel, whose variance is nothing to train with; use a larger batch");
+        }
+        float unbiased = bn.momentum() * m / (m - 1);
+        target.commit(in.get(3), WeightedSum.average(in.get(3), y.get(1), bn.momentum()));
+        target.commit(in.get(4), new WeightedSum(List.of(1 - bn.momentum(), unbiased)).of(in.get(4), y.get(2)));
+        return y.get(0);
+    }
+}

@@ -1,0 +1,304 @@
+package dev.hadal.run;
+
+import dev.hadal.backend.Backend;
+import dev.hadal.backend.Backends;
+import dev.hadal.backend.Kernel;
+import dev.hadal.backend.Layout;
+import dev.hadal.backend.Memory;
+import dev.hadal.backend.Operand;
+import dev.hadal.backend.Region;
+import dev.hadal.graph.Graph;
+import dev.hadal.graph.Leaf;
+import dev.hadal.graph.Leaf.Role;
+import dev.hadal.graph.Node;
+import dev.hadal.graph.Type;
+import dev.hadal.graph.Value;
+import dev.hadal.run.Store.Placement;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * From a graph to the steps of a plan: asks the backends for a kernel for each node, and inserts a reorder where a value
+ * does not lie as a kernel wants it, and a copy where it lies in another backend's memory.
+ */
+final class Compilation {
+    private static final Logger LOG = LoggerFactory.getLogger(Plan.class);
+    private static final Set<String> REPORTED = ConcurrentHashMap.newKeySet();
+
+    private final Graph graph;
+    private final Backends backends;
+    private final Plan.Options options;
+    private final Map<Value, Integer> lastReader = new HashMap<>();
+    private final Map<Value, List<Slot>> slots = new LinkedHashMap<>();
+
+    final List<Step> steps = new ArrayList<>();
+    /** What runs when a session commits. */
+    final List<Step> commits = new ArrayList<>();
+    /** The places of leaves and of outputs, by name. */
+    final Map<String, Slot> leaves = new LinkedHashMap<>();
+
+    final Map<String, Slot> outputs = new LinkedHashMap<>();
+    final Map<Backend, Long> scratch = new LinkedHashMap<>();
+    int fallbacks;
+
+    Compilation(Graph graph, Backends backends, Plan.Options options) {
+        this.graph = graph;
+        this.backends = backends;
+        this.options = options;
+    }
+
+    void run() {
+        for (Node node : graph.nodes()) {
+            node.inputs().forEach(v -> lastReader.put(v, node.id()));
+        }
+        graph.outputs().values().forEach(v -> lastReader.put(v, Slot.AFTER));
+        graph.commits().values().forEach(v -> lastReader.put(v, Slot.AFTER));
+        try {
+            for (Node node : graph.nodes()) {
+                if (!(node.op() instanceof Leaf)) {
+                    compute(node);
+                }
+            }
+            graph.outputs().forEach(this::expose);
+            graph.commits().forEach(this::commit);
+        } catch (RuntimeException | Error e) {
+            closeKernels();
+            throw e;
+        }
+    }
+
+    /** Every place, the shared scratch excepted. */
+    List<Slot> allSlots() {
+        return slots.values().stream().flatMap(List::stream).toList();
+    }
+
+    void closeKernels() {
+        for (List<Step> list : List.of(steps, commits)) {
+            for (Step step : list) {
+                if (step.kernel() != null) {
+                    step.kernel().close();
+                }
+            }
+        }
+    }
+
+    // ---- one node ----
+
+    private void compute(Node node) {
+        for (Backend backend : backends.list()) {
+            List<Operand> operands =
+                    node.inputs().stream().map(v -> operand(v, backend)).toList();
+            Optional<Kernel> kernel = backend.prepare(node.op(), operands, node.types(), backends.threads());
+            if (kernel.isPresent()) {
+                noteFallback(node, backend);
+                append(node, backend, kernel.get());
+                return;
+            }
+        }
+        throw new IllegalStateException(
+                "no backend of [" + backends + "] has a kernel for " + node + "; a new op needs a Java kernel");
+    }
+
+    private void noteFallback(Node node, Backend backend) {
+        if (backend == backends.first()) {
+            return;
+        }
+        fallbacks++;
+        String declined =
+                backends.first().name() + " has no kernel for " + node.op().name() + " (" + node + ")";
+        if (backends.require()) {
+            throw new IllegalStateException(
+                    declined + ", and fallback is not allowed; leave out require, or choose another backend");
+        }
+        if (REPORTED.add(backends.first().name() + " " + node.op().name())) {
+            LOG.warn(
+                    "{}: it runs in {}, with copies in and out; {}",
+                    declined,
+                    backend.name(),
+                    backends.first().availability().detail());
+        }
+    }
+
+    private void append(Node node, Backend backend, Kernel kernel) {
+        List<Slot> in = new ArrayList<>();
+        for (int i = 0; i < node.inputs().size(); i++) {
+            in.add(find(
+                    node.input(i),
+                    backend,
+                    kernel.inputs().get(i),
+                    "for " + node.op().name() + " " + node.path()));
+        }
+        int now = steps.size();
+        in.forEach(s -> s.usedUntil(now));
+        List<Slot> out = new ArrayList<>();
+        for (Value v : node.outputs()) {
+            Slot slot = new Slot(backend, kernel.outputs().get(v.index()), now);
+            slots.computeIfAbsent(v, k -> new ArrayList<>()).add(slot);
+            int operand = kernel.inPlace(v.index());
+            if (operand >= 0 && mayTakeOver(node, operand, v, in.get(operand), slot, in)) {
+                slot.takeOver(in.get(operand));
+            }
+            out.add(slot);
+        }
+        scratch.merge(backend, kernel.scratch(), Math::max);
+        steps.add(new Step(backend, kernel, node, in, out, ""));
+    }
+
+    /** A result takes over its operand's place if nobody reads the operand afterwards. */
+    private boolean mayTakeOver(Node node, int operand, Value result, Slot from, Slot to, List<Slot> in) {
+        Value v = node.input(operand);
+        boolean leaf = v.node().op() instanceof Leaf;
+        boolean committed =
+                options.commitInPlace() && result.equals(graph.commits().get(v));
+        boolean readOnce = java.util.Collections.frequency(in, from) == 1;
+        boolean dead = java.util.Objects.equals(lastReader.get(v), node.id()) && from.stored == null;
+        return readOnce && from.layout.bytes() == to.layout.bytes() && (leaf ? committed : dead);
+    }
+
+    // ---- places ----
+
+    private Operand operand(Value v, Backend backend) {
+        Layout plain = Layout.plain(v.type());
+        List<Slot> known = slots.get(v);
+        if (known == null) {
+            Placement given = given(v);
+            if (given != null) {
+                return new Operand(v.type(), given.backend() == backend ? given.layout() : plain);
+            }
+            return new Operand(v.type(), Graph.leafOf(v).role() == Role.WEIGHT ? null : plain);
+        }
+        return new Operand(
+                v.type(),
+                known.stream()
+                        .filter(s -> s.backend == backend)
+                        .map(s -> s.layout)
+                        .findFirst()
+                        .orElse(plain));
+    }
+
+    private @Nullable Placement given(Value leaf) {
+        return options.store() == null
+                ? null
+                : options.store().placement(Graph.leafOf(leaf).name());
+    }
+
+    /** The value's place in that backend and layout, after a reorder or a copy if it must be. */
+    private Slot find(Value v, Backend backend, Layout layout, String why) {
+        List<Slot> known = slots.computeIfAbsent(v, k -> new ArrayList<>());
+        if (known.isEmpty()) {
+            known.add(leafSlot(v, backend, layout));
+        }
+        Slot near = null;
+        for (Slot s : known) {
+            if (s.backend == backend && s.layout.equals(layout)) {
+                return s;
+            }
+            near = s.backend == backend && near == null ? s : near;
+        }
+        if (near == null) {
+            Layout plain = Layout.plain(v.type());
+            Slot there = known.get(0);
+            Slot far = find(v, there.backend, plain, why);
+            near = move(v, far, backend, null, plain, "copy " + v + " from " + there.backend.name() + " " + why);
+        }
+        return near.layout.equals(layout)
+                ? near
+                : move(
+                        v,
+                        near,
+                        backend,
+                        backend.reorder(near.layout, layout),
+                        layout,
+                        "reorder " + v + " " + near.layout + " -> " + layout + " " + why);
+    }
+
+    private Slot move(Value v, Slot from, Backend backend, @Nullable Kernel kernel, Layout layout, String why) {
+        Slot to = new Slot(backend, layout, steps.size());
+        from.usedUntil(steps.size());
+        if (kernel != null) {
+            scratch.merge(backend, kernel.scratch(), Math::max);
+        }
+        steps.add(new Step(backend, kernel, null, List.of(from), List.of(to), why));
+        java.util.Objects.requireNonNull(slots.get(v)).add(to);
+        return to;
+    }
+
+    /** Inputs, scalars and states lie plain, as the host writes them; a weight lies as its first reader wants it. */
+    private Slot leafSlot(Value v, Backend backend, Layout wanted) {
+        Leaf leaf = Graph.leafOf(v);
+        Placement given = given(v);
+        Slot slot = given != null
+                ? new Slot(given.backend(), given.layout(), Slot.BEFORE)
+                : new Slot(backend, leaf.role() == Role.WEIGHT ? wanted : Layout.plain(v.type()), Slot.BEFORE);
+        slot.usedUntil(Slot.AFTER);
+        if (leaf.role() == Role.WEIGHT || leaf.role() == Role.STATE || given != null) {
+            slot.stored = leaf.name();
+        }
+        leaves.put(leaf.name(), slot);
+        return slot;
+    }
+
+    // ---- what is left behind ----
+
+    /** Outputs lie plain for the host to read; those of {@link Plan.Options#like} lie in the store, like their leaf. */
+    private void expose(String name, Value v) {
+        String leaf = options.like().get(name);
+        if (leaf == null) {
+            Backend backend = slots.containsKey(v) ? slotsOf(v).get(0).backend : backends.first();
+            Slot slot = find(v, backend, Layout.plain(v.type()), "for output " + name);
+            slot.usedUntil(Slot.AFTER);
+            outputs.put(name, slot);
+            return;
+        }
+        Slot model = java.util.Objects.requireNonNull(leaves.get(leaf), leaf);
+        Slot slot = find(v, model.backend, model.layout, "as " + leaf + " lies");
+        if (slot.root().stored != null || slot.root() != slot) {
+            slot = move(
+                    v,
+                    slot,
+                    model.backend,
+                    model.backend.reorder(slot.layout, model.layout),
+                    model.layout,
+                    "copy " + v);
+        }
+        slot.stored = name;
+    }
+
+    private void commit(Value leaf, Value v) {
+        Slot to = slots.containsKey(leaf)
+                ? slotsOf(leaf).get(0)
+                : find(leaf, backends.first(), Layout.plain(leaf.type()), "");
+        Slot from =
+                find(v, to.backend, to.layout, "to commit " + Graph.leafOf(leaf).name());
+        from.usedUntil(Slot.AFTER);
+        if (from.root() != to.root()) {
+            Kernel kernel = to.backend.reorder(from.layout, to.layout);
+            scratch.merge(to.backend, kernel.scratch(), Math::max);
+            commits.add(new Step(
+                    to.backend,
+                    kernel,
+                    null,
+                    List.of(from),
+                    List.of(to),
+                    "commit " + Graph.leafOf(leaf).name()));
+        }
+    }
+
+    private List<Slot> slotsOf(Value v) {
+        return java.util.Objects.requireNonNull(slots.get(v));
+    }
+
+    /** A session's scratch memory, as a kernel is given it. */
+    static Region scratch(Memory memory, long bytes) {
+        return new Region(memory, 0, Layout.plain(Type.f32(Math.toIntExact((bytes + 3) / 4))));
+    }
+}

@@ -1,0 +1,183 @@
+package dev.hadal.run;
+
+import dev.hadal.backend.Backends;
+import dev.hadal.graph.Graph;
+import dev.hadal.graph.Type;
+import dev.hadal.model.BatchSize;
+import dev.hadal.model.Model;
+import dev.hadal.tensor.DType;
+import dev.hadal.tensor.Shape;
+import dev.hadal.tensor.Tensor;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * From samples to answers. Any number of threads may call at once: they share the weights, and each call runs in a
+ * session of its own. A plan is kept for each of the last few batch sizes.
+ */
+public final class Predictor implements AutoCloseable {
+    private static final int PLANS = 8;
+
+    private final Model model;
+    private final Backends backends;
+    private final Map<Integer, Ready> plans = new LinkedHashMap<>(16, 0.75f, true);
+    private @Nullable Store store;
+    private int calls;
+    private boolean closed;
+
+    /** The plan for one batch size, and its idle sessions. */
+    private static final class Ready {
+        final Plan plan;
+        final Type output;
+        final Deque<Session> idle = new ArrayDeque<>();
+        int calls;
+        boolean evicted;
+
+        Ready(Plan plan, Type output) {
+            this.plan = plan;
+            this.output = output;
+        }
+    }
+
+    private Predictor(Model model, Backends backends) {
+        this.model = model;
+        this.backends = backends;
+    }
+
+    /** A predictor on the best backend here. The model is not changed, nor is it needed afterwards. */
+    public static Predictor of(Model model) {
+        return of(model, Backends.automatic());
+    }
+
+    public static Predictor of(Model model, Backends backends) {
+        return new Predictor(model, backends);
+    }
+
+    /**
+     * The network's outputs for a batch.
+     *
+     * @param batch f32 [N, one sample's shape]
+     * @return f32 [N,…]
+     * @throws IllegalArgumentException if the batch has another type; the message says which it should have
+     * @throws IllegalStateException if the predictor is closed
+     */
+    public Tensor predict(Tensor batch) {
+        Shape sample = model.input();
+        if (batch.dtype() != DType.F32
+                || batch.shape().rank() != sample.rank() + 1
+                || !batch.shape().equals(sample.prepend(batch.shape().get(0)))
+                || batch.shape().get(0) < 1) {
+            throw new IllegalArgumentException("this network takes F32[N"
+                    + sample.toString().replaceFirst("\\[", ",") + " with N >= 1, not " + batch);
+        }
+        Ready ready = acquire(batch.shape().get(0));
+        Session session = null;
+        try {
+            session = session(ready);
+            Tensor result = Tensor.zeros(DType.F32, ready.output.shape());
+            session.write(Model.INPUT, batch.floats());
+            session.run();
+            session.read(Model.OUTPUT, result.floats());
+            return result;
+        } finally {
+            release(ready, session);
+        }
+    }
+
+    private synchronized Ready acquire(int n) {
+        if (closed) {
+            throw new IllegalStateException("the predictor is closed");
+        }
+        Ready ready = plans.get(n);
+        if (ready == null) {
+            ready = compile(n);
+            plans.put(n, ready);
+            evictEldest();
+        }
+        ready.calls++;
+        calls++;
+        return ready;
+    }
+
+    private Ready compile(int n) {
+        Graph graph = model.apply(new BatchSize(n)).graph();
+        Plan plan = Plan.compile(graph, backends, store == null ? Plan.Options.DEFAULT : new Plan.Options(store));
+        if (store == null) {
+            store = load(plan, model);
+        }
+        return new Ready(plan, graph.output(Model.OUTPUT).type());
+    }
+
+    /** The weights, laid out as the first plan wants them; later plans take them as they lie. */
+    private static Store load(Plan plan, Model model) {
+        Store store = new Store();
+        Map<String, Map<String, Store.Placement>> groups = new LinkedHashMap<>();
+        plan.stored()
+                .forEach((name, placement) -> groups.computeIfAbsent(
+                                "weights/" + placement.backend().name(), g -> new LinkedHashMap<>())
+                        .put(name, placement));
+        groups.forEach(store::add);
+        plan.stored()
+                .keySet()
+                .forEach(name -> store.write(
+                        name, java.util.Objects.requireNonNull(model.values().get(name))));
+        return store;
+    }
+
+    private void evictEldest() {
+        Iterator<Ready> eldest = plans.values().iterator();
+        if (plans.size() > PLANS) {
+            Ready ready = eldest.next();
+            eldest.remove();
+            ready.evicted = true;
+            closeIfUnused(ready);
+        }
+    }
+
+    private synchronized Session session(Ready ready) {
+        Session idle = ready.idle.poll();
+        return idle != null ? idle : ready.plan.session(java.util.Objects.requireNonNull(store));
+    }
+
+    private synchronized void release(Ready ready, @Nullable Session session) {
+        if (session != null) {
+            ready.idle.push(session);
+        }
+        ready.calls--;
+        calls--;
+        closeIfUnused(ready);
+        notifyAll();
+    }
+
+    private static void closeIfUnused(Ready ready) {
+        if (ready.evicted && ready.calls == 0) {
+            ready.plan.close();
+        }
+    }
+
+    /** Waits for the calls that are under way, then frees all memory. Closing twice does no harm. */
+    @Override
+    public synchronized void close() {
+        closed = true;
+        boolean interrupted = false;
+        while (calls > 0) {
+            try {
+                wait();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        plans.values().forEach(ready -> ready.plan.close());
+        plans.clear();
+        if (store != null) {
+            store.close();
+        }
+    }
+}

@@ -1,0 +1,225 @@
+package dev.hadal.run;
+
+import dev.hadal.backend.Backend;
+import dev.hadal.backend.Kernel;
+import dev.hadal.backend.Memory;
+import dev.hadal.backend.Region;
+import dev.hadal.graph.Type;
+import dev.hadal.tensor.DType;
+import dev.hadal.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * The private memory of one run at a time. A session is not for two threads at once: the second gets an
+ * {@link IllegalStateException}, and nothing is harmed.
+ */
+public final class Session implements AutoCloseable {
+    private final Plan plan;
+    private final Store store;
+    private final Map<SlabLayout.Pool, Memory> slabs = new HashMap<>();
+    private final Map<Backend, Memory> scratch = new HashMap<>();
+    private final List<Kernel.Bound> bound = new ArrayList<>();
+    private final Map<String, Region> leaves = new HashMap<>();
+    private final Map<String, Region> outputs = new HashMap<>();
+    private final Kernel.Bound run;
+    private final Kernel.Bound commit;
+    private final AtomicBoolean busy = new AtomicBoolean();
+    private boolean freed;
+
+    Session(Plan plan, Store store) {
+        this.plan = plan;
+        this.store = store;
+        try {
+            plan.slabs.forEach((pool, bytes) -> slabs.put(pool, pool.backend().allocate(pool.name(), bytes)));
+            plan.scratch.forEach((backend, bytes) ->
+                    scratch.put(backend, backend.allocate(backend.pool(DType.F32), SlabLayout.aligned(bytes))));
+            plan.leaves.forEach((name, slot) -> leaves.put(name, region(slot)));
+            plan.outputs.forEach((name, slot) -> outputs.put(name, region(slot)));
+            run = bind(plan.steps);
+            commit = bind(plan.commits);
+        } catch (RuntimeException | Error e) {
+            free();
+            throw e;
+        }
+    }
+
+    // ---- binding ----
+
+    /** Binds each step to its memory; the steps of one backend that follow each other become one. */
+    private Kernel.Bound bind(List<Step> steps) {
+        List<Kernel.Bound> segments = new ArrayList<>();
+        for (int i = 0; i < steps.size(); ) {
+            Backend backend = steps.get(i).backend();
+            List<Kernel.Bound> segment = new ArrayList<>();
+            if (steps.get(i).kernel() == null) {
+                segments.add(copy(steps.get(i++)));
+                continue;
+            }
+            for (;
+                    i < steps.size()
+                            && steps.get(i).backend() == backend
+                            && steps.get(i).kernel() != null;
+                    i++) {
+                Kernel.Bound b = bind(steps.get(i));
+                bound.add(b);
+                segment.add(b);
+            }
+            Kernel.Bound sequence = backend.sequence(segment, plan.threads);
+            bound.add(sequence);
+            segments.add(sequence);
+        }
+        Kernel.Bound[] all = segments.toArray(Kernel.Bound[]::new);
+        return () -> {
+            for (Kernel.Bound segment : all) {
+                segment.run();
+            }
+        };
+    }
+
+    private Kernel.Bound bind(Step step) {
+        Memory memory = Objects.requireNonNull(scratch.get(step.backend()));
+        return Objects.requireNonNull(step.kernel())
+                .bind(
+                        step.inputs().stream().map(this::region).toList(),
+                        step.outputs().stream().map(this::region).toList(),
+                        Compilation.scratch(memory, memory.bytes()));
+    }
+
+    /** A copy between two backends, through an array that is allocated once. */
+    private Kernel.Bound copy(Step step) {
+        Region from = region(step.inputs().get(0));
+        Region to = region(step.outputs().get(0));
+        Type type = from.layout().type();
+        Tensor host = Tensor.zeros(type.dtype(), type.shape());
+        return () -> {
+            Host.read(from, host);
+            Host.write(to, host);
+        };
+    }
+
+    private Region region(Slot slot) {
+        Slot root = slot.root();
+        if (root.stored != null) {
+            Region stored = store.region(root.stored);
+            return slot == root ? stored : new Region(stored.memory(), stored.offset(), slot.layout);
+        }
+        Memory slab = Objects.requireNonNull(slabs.get(new SlabLayout.Pool(root.backend, root.pool())));
+        return new Region(slab, slot.offset(), slot.layout);
+    }
+
+    // ---- use ----
+
+    /**
+     * Sets an input or a run-time scalar.
+     *
+     * @param values as many as the leaf's type takes, from the beginning of the array
+     * @throws IllegalArgumentException if the array is too short, or the leaf is not f32
+     */
+    public void write(String leaf, float[] values) {
+        Region to = checked(leaves, leaf, DType.F32, values.length);
+        enter();
+        try {
+            to.memory().write(to.offset(), values, 0, to.layout().type().shape().size());
+        } finally {
+            exit();
+        }
+    }
+
+    /** The same for an i32 leaf. */
+    public void write(String leaf, int[] values) {
+        Region to = checked(leaves, leaf, DType.I32, values.length);
+        enter();
+        try {
+            to.memory().write(to.offset(), values, 0, to.layout().type().shape().size());
+        } finally {
+            exit();
+        }
+    }
+
+    /** Copies an output of the last run into an array that is at least as long. */
+    public void read(String output, float[] into) {
+        Region from = checked(outputs, output, DType.F32, into.length);
+        enter();
+        try {
+            from.memory()
+                    .read(from.offset(), into, 0, from.layout().type().shape().size());
+        } finally {
+            exit();
+        }
+    }
+
+    private static Region checked(Map<String, Region> regions, String name, DType dtype, int length) {
+        Region region = regions.get(name);
+        if (region == null) {
+            throw new IllegalArgumentException("the plan has no '" + name + "', only " + regions.keySet());
+        }
+        Type type = region.layout().type();
+        if (type.dtype() != dtype || length < type.shape().size()) {
+            throw new IllegalArgumentException(
+                    "'" + name + "' is " + type + ", but the array has " + length + " values of " + dtype);
+        }
+        return region;
+    }
+
+    /** Computes every output from what has been written. */
+    public void run() {
+        exclusively(run);
+    }
+
+    /** Replaces the state by what the last run computed for it. */
+    public void commit() {
+        exclusively(commit);
+    }
+
+    private void exclusively(Kernel.Bound body) {
+        enter();
+        try {
+            body.run();
+        } finally {
+            exit();
+        }
+    }
+
+    private void enter() {
+        plan.enter();
+        if (freed || !busy.compareAndSet(false, true)) {
+            plan.exit();
+            throw new IllegalStateException(
+                    freed
+                            ? "the session is closed"
+                            : "the session is in use by another thread; give each thread a session of its own");
+        }
+    }
+
+    private void exit() {
+        busy.set(false);
+        plan.exit();
+    }
+
+    /** Frees the session's memory. */
+    @Override
+    public void close() {
+        synchronized (plan) {
+            if (busy.get()) {
+                throw new IllegalStateException("the session is running in another thread");
+            }
+            plan.forget(this);
+            free();
+        }
+    }
+
+    /** Called when no run is under way. */
+    void free() {
+        if (!freed) {
+            freed = true;
+            bound.forEach(Kernel.Bound::close);
+            slabs.values().forEach(Memory::close);
+            scratch.values().forEach(Memory::close);
+        }
+    }
+}

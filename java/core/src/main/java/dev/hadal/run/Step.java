@@ -1,0 +1,37 @@
+package dev.hadal.run;
+
+import dev.hadal.backend.Backend;
+import dev.hadal.backend.Kernel;
+import dev.hadal.graph.Node;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One thing that a run does.
+ *
+ * @param backend whose kernel it is
+ * @param kernel null for a copy between two backends' memories, through the host
+ * @param node the node it computes; null for a reorder or a copy
+ * @param why what the printed plan says of it
+ */
+record Step(
+        Backend backend,
+        @Nullable Kernel kernel,
+        @Nullable Node node,
+        List<Slot> inputs,
+        List<Slot> outputs,
+        String why) {
+
+    @Override
+    public String toString() {
+        String layouts = outputs.stream()
+                .map(s -> s.layout.toString())
+                .distinct()
+                .toList()
+                .toString();
+        String what = node == null ? "" : node.toString();
+        String how = kernel == null ? "copy through the host" : backend.name() + " " + kernel.implementation();
+        return (what.isEmpty() ? "     " + why : what) + "   -> " + how + " " + layouts
+                + (node != null && !why.isEmpty() ? " (" + why + ")" : "");
+    }
+}
