@@ -6,8 +6,8 @@
 #
 # Of the class path, JavaCPP's jar is all that is used: the rest differs from one Maven phase to the next.
 #
-# On a machine without the tools it says so in one line and leaves Hadal to run without libhadal, which works and
-# is slower; with `require` (-Dhadal.native=require) that is an error.
+# On a machine without the tools it says so in one line and leaves Hadal to run without libhadal, which works
+# and is slower; with `require` (-Dhadal.native=require) that is an error.
 set -euo pipefail
 
 class=dev.hadal.onednn.natives.HadalNative
@@ -34,7 +34,7 @@ main() {
 }
 
 check_the_tools() {
-    [ "$(uname -s)" = Linux ] && [[ $platform == linux-* ]] ||
+    [[ $(uname -s) == Linux && $platform == linux-* ]] ||
         do_without "libhadal is not made for $platform" "the Java kernels do its work"
     command -v "${CXX:-g++}" >/dev/null ||
         do_without "no C++ compiler found" "install g++ and cmake for the fused native kernels"
@@ -58,8 +58,8 @@ do_without() {
 build() {
     local javacpp
     javacpp=$(tr : '\n' <<<"$classpath" | grep '/javacpp-[^/]*\.jar$' | head -n 1)
-    local settings=(-DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$(command -v "${CXX:-g++}")" -DHADAL_TESTS=OFF
-        -DHADAL_JNI_CLASS="$class" -DHADAL_JNI_CLASSES="$classes" -DHADAL_JNI_CLASSPATH="$javacpp"
+    local settings=(-DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$(command -v "${CXX:-g++}")"
+        -DHADAL_TESTS=OFF -DHADAL_JNI_CLASS="$class" -DHADAL_JNI_CLASSES="$classes" -DHADAL_JNI_CLASSPATH="$javacpp"
         -DHADAL_JNI_JAVA_HOME="$java_home")
     # Configuring takes longer than finding that there is nothing to do, so only for other settings.
     if [ "$(cat "$work/settings" 2>/dev/null)" != "${settings[*]}" ]; then

@@ -14,7 +14,7 @@
 namespace hadal {
 namespace {
 
-// ---- dispatch ----------------------------------------------------------------------------------------------
+// ---- dispatch ---------------------------------------------------------------------------------------------
 
 bool supported(Isa isa) {
     switch (isa) {
@@ -52,7 +52,7 @@ const Kernels* best() {
 
 const Kernels* active = best();
 
-// ---- threads -----------------------------------------------------------------------------------------------
+// ---- threads ----------------------------------------------------------------------------------------------
 
 // Waking a team costs a microsecond or more; below these sizes one thread is done sooner.
 constexpr int64_t kParallelElements = 32768;
@@ -124,7 +124,7 @@ bool select(Isa isa) {
 
 }  // namespace hadal
 
-// ---- the C API, documented in hadal.h ------------------------------------------------------------------------
+// ---- the C API, documented in hadal.h ---------------------------------------------------------------------
 
 using namespace hadal;
 
@@ -148,18 +148,19 @@ double hadal_sum_of_squares(const float* x, int64_t n) {
     });
 }
 
-void hadal_adamw(float* w, const float* g, float* m, float* v, int64_t n, float beta1, float beta2, float epsilon,
-                 const float* hyper, const float* norm) {
+void hadal_adamw(float* w, const float* g, float* m, float* v, int64_t n, float beta1, float beta2,
+                 float epsilon, const float* hyper, const float* norm) {
     if (!__builtin_isfinite(*norm)) return;
-    AdamwStep step = {beta1, beta2, epsilon, hyper[0], hyper[1], hyper[2], hyper[3], clip_factor(hyper[4], *norm)};
+    float clip = clip_factor(hyper[4], *norm);
+    AdamwStep step = {beta1, beta2, epsilon, hyper[0], hyper[1], hyper[2], hyper[3], clip};
     share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
         SubnormalsAreZero guard;
         active->adamw(w + begin, g + begin, m + begin, v + begin, end - begin, step);
     });
 }
 
-void hadal_sgd(float* w, const float* g, float* m, int64_t n, float momentum, int nesterov, const float* hyper,
-               const float* norm) {
+void hadal_sgd(float* w, const float* g, float* m, int64_t n, float momentum, int nesterov,
+               const float* hyper, const float* norm) {
     if (!__builtin_isfinite(*norm)) return;
     SgdStep step = {momentum, hyper[0], hyper[1], clip_factor(hyper[4], *norm), nesterov != 0};
     share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
@@ -168,8 +169,8 @@ void hadal_sgd(float* w, const float* g, float* m, int64_t n, float momentum, in
     });
 }
 
-void hadal_cross_entropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes, float smoothing,
-                         float* loss, float* probabilities) {
+void hadal_cross_entropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
+                         float smoothing, float* loss, float* probabilities) {
     int64_t block_rows = classes < kBlockElements ? kBlockElements / (classes + 1) + 1 : 1;
     int64_t blocks = (rows + block_rows - 1) / block_rows;
     double sum = ordered_sum(blocks, rows * classes, [=](int64_t block) {

@@ -2,11 +2,12 @@
  * The arithmetic, compiled once per instruction set with HADAL_NAMESPACE set (see CMakeLists.txt).
  *
  * Plain loops that g++ turns into vector code. Two rules keep every instruction set at the same bits. No
- * multiply-add is contracted (-ffp-contract=off), so an element's result is what IEEE 754 says of the formula,
- * whatever the vector's width. And what is summed goes into kLanes partial sums, however many a register holds.
+ * multiply-add is contracted (-ffp-contract=off), so an element's result is what IEEE 754 says of the
+ * formula, whatever the vector's width. And what is summed goes into kLanes partial sums, however many a
+ * register holds.
  *
- * Include no header here that defines inline functions: the linker keeps one copy of each, which may be the one
- * compiled for AVX-512, and the processor without it then dies on that copy.
+ * Include no header here that defines inline functions: the linker keeps one copy of each, which may be the
+ * one compiled for AVX-512, and the processor without it then dies on that copy.
  */
 #include "kernels.h"
 
@@ -17,7 +18,7 @@ namespace {
 constexpr float kInfinity = __builtin_inff();
 constexpr float kNaN = __builtin_nanf("");
 
-// As many as the widest register holds. All below is unrolled over them: `lane` loops become registers.
+// As many floats as the widest register holds. Loops over `lane` are unrolled into registers.
 constexpr int64_t kLanes = 16;
 
 /** Σᵢ term(xᵢ), in double. */
@@ -33,7 +34,7 @@ inline double sum(const float* x, int64_t n, Term term) {
     return lanes[0];
 }
 
-/** The largest xᵢ; −Inf if there is none. Of NaN it makes anything: what is computed next from xᵢ is NaN anyway. */
+/** The largest xᵢ; −Inf if there is none. Of NaN it makes anything: exp(NaN − max) is NaN anyway. */
 inline float max(const float* x, int64_t n) {
     float largest = -kInfinity;
 #pragma omp simd reduction(max : largest)
@@ -41,8 +42,21 @@ inline float max(const float* x, int64_t n) {
     return largest;
 }
 
+inline uint32_t bits_of(float x) {
+    uint32_t bits;
+    __builtin_memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+inline float float_of(uint32_t bits) {
+    float x;
+    __builtin_memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
 /**
- * eˣ for x ≤ 0, within 2 units in the last place; 0 for x < −87, where eˣ nears the subnormal range; NaN for NaN.
+ * eˣ for x ≤ 0, within 1 unit in the last place; 0 for x < −87, where eˣ nears the subnormal range; NaN for
+ * NaN.
  * x = n·ln 2 + r with |r| ≤ ln 2 / 2, and eʳ by the polynomial of Moshier's Cephes library (expf.c).
  */
 inline float exp_of_negative(float x) {
@@ -60,12 +74,11 @@ inline float exp_of_negative(float x) {
     y = y * r + 5.0000001201e-1f;
     y = y * (r * r) + r + 1.0f;
 
-    uint32_t exponent = (__builtin_bit_cast(uint32_t, shifted) - __builtin_bit_cast(uint32_t, round) + 127) << 23;
-    float power = __builtin_bit_cast(float, exponent);  // 2ⁿ
+    float power = float_of((bits_of(shifted) - bits_of(round) + 127) << 23);  // 2ⁿ
     return x < -87.0f ? 0.0f : y * power;
 }
 
-// ---- optimizers --------------------------------------------------------------------------------------------
+// ---- optimizers -------------------------------------------------------------------------------------------
 
 /** ‖x‖² = Σᵢ xᵢ² */
 double sum_of_squares(const float* x, int64_t n) {
@@ -78,8 +91,8 @@ double sum_of_squares(const float* x, int64_t n) {
  *   v ← β₂·v + (1−β₂)·g'²         v̂ = v · 1/(1−β₂ᵗ)
  *   w ← w − η·(m̂ / (√v̂ + ε) + λ·w)
  */
-void adamw(float* __restrict w, const float* __restrict g, float* __restrict m, float* __restrict v, int64_t n,
-           const AdamwStep& step) {
+void adamw(float* __restrict w, const float* __restrict g, float* __restrict m, float* __restrict v,
+           int64_t n, const AdamwStep& step) {
     const AdamwStep s = step;
     for (int64_t i = 0; i < n; i++) {
         float gi = g[i] * s.clip;
@@ -123,11 +136,11 @@ void sgd(float* w, const float* g, float* m, int64_t n, const SgdStep& step) {
     }
 }
 
-// ---- loss --------------------------------------------------------------------------------------------------
+// ---- loss -------------------------------------------------------------------------------------------------
 
 /** Per row: log S − (1−s)·z_label − s/C · Σₖ zₖ, and pₖ = exp(zₖ) / S. */
-double cross_entropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes, float smoothing,
-                     float* probabilities) {
+double cross_entropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
+                     float smoothing, float* probabilities) {
     double loss = 0.0;
     for (int64_t row = 0; row < rows; row++) {
         const float* x = logits + row * classes;
@@ -136,7 +149,8 @@ double cross_entropy(const float* logits, const int32_t* labels, int64_t rows, i
         bool known = 0 <= label && label < classes;
         float x_label = known ? x[label] : kNaN;  // read before p overwrites it
 
-        // Σz = Σx − C·max. Not even 0 · Σz without smoothing: a class ruled out by a logit of −Inf makes that NaN.
+        // Σz = Σx − C·max. Without smoothing not even 0 · Σz: a logit of −Inf, which rules a class out,
+        // makes it NaN.
         auto identity = [](double element) { return element; };
         float x_max = max(x, classes);
         double smoothed = 0.0;

@@ -1,7 +1,7 @@
 /*
- * Every kernel, on every instruction set that this machine has, with one and with several threads, against the
- * formula in double. Results must also be the same bits on all of them: a sum that depends on the thread count, or
- * a contracted multiply-add, shows here.
+ * Every kernel, on every instruction set that this machine has, with one and with several threads, against
+ * the formula in double. Results must also be the same bits on all of them: a sum that depends on the thread
+ * count, or a contracted multiply-add, shows here.
  *
  * Outputs start as 777.777, so that what a kernel forgets to write is seen.
  */
@@ -91,7 +91,7 @@ Buffer joined(std::initializer_list<Buffer> parts) {
     return all;
 }
 
-// ---- sums ----------------------------------------------------------------------------------------------------
+// ---- sums -------------------------------------------------------------------------------------------------
 
 void test_sum_of_squares() {
     for (int64_t n : kSizes) {
@@ -119,7 +119,7 @@ void test_sum_of_squares() {
     });
 }
 
-// ---- optimizers ----------------------------------------------------------------------------------------------
+// ---- optimizers -------------------------------------------------------------------------------------------
 
 const float kBeta1 = 0.9f, kBeta2 = 0.999f, kEpsilon = 1e-8f;
 
@@ -148,7 +148,8 @@ void test_adamw() {
             }
             everywhere("adamw of " + std::to_string(n) + ", limit " + std::to_string(limit), [&] {
                 Buffer w = w0, m = m0, v = v0;
-                hadal_adamw(w.data(), g.data(), m.data(), v.data(), n, kBeta1, kBeta2, kEpsilon, hyper, &norm);
+                hadal_adamw(w.data(), g.data(), m.data(), v.data(), n, kBeta1, kBeta2, kEpsilon, hyper,
+                            &norm);
                 check_close(m, m1, 1e-6, 1e-8, "m");
                 check_close(v, v1, 1e-6, 1e-12, "v");
                 check_close(w, w1, 1e-6, 1e-7, "w");
@@ -227,14 +228,15 @@ void test_the_moments_of_dead_gradients_become_zero() {
     });
 }
 
-// ---- loss ----------------------------------------------------------------------------------------------------
+// ---- loss -------------------------------------------------------------------------------------------------
 
 struct Problem {
     int64_t rows, classes;
     float scale;  // of the logits
 };
-const Problem kProblems[] = {{0, 10, 1},   {1, 1, 1},    {1, 7, 1},     {3, 15, 5},     {5, 16, 5},    {7, 17, 5},
-                             {64, 10, 10}, {33, 33, 30}, {2, 50257, 5}, {1003, 997, 5}, {9, 100, 1e4}, {40000, 3, 1}};
+const Problem kProblems[] = {{0, 10, 1},     {1, 1, 1},     {1, 7, 1},    {3, 15, 5},
+                             {5, 16, 5},     {7, 17, 5},    {64, 10, 10}, {33, 33, 30},
+                             {2, 50257, 5}, {1003, 997, 5}, {9, 100, 1e4}, {40000, 3, 1}};
 
 void test_cross_entropy() {
     for (Problem problem : kProblems) {
@@ -266,7 +268,8 @@ void test_cross_entropy() {
             everywhere("cross entropy " + std::to_string(rows) + "x" + std::to_string(classes), [&] {
                 Buffer p(rows * classes, kPoison), dx(rows * classes, kPoison), loss(1, kPoison);
                 hadal_cross_entropy(x.data(), labels.data(), rows, classes, smoothing, loss.data(), p.data());
-                hadal_cross_entropy_backward(p.data(), labels.data(), &dloss, rows, classes, smoothing, dx.data());
+                hadal_cross_entropy_backward(p.data(), labels.data(), &dloss, rows, classes, smoothing,
+                                             dx.data());
                 check_close(p, p1, 5e-7, 2e-38, "p");
                 check_close(dx, dx1, 5e-7, 2e-7 * dloss / (rows + 1), "dx");
                 if (rows == 0) {
@@ -310,13 +313,13 @@ void test_cross_entropy_of_odd_logits_and_labels() {
             float dloss = 1;
             hadal_cross_entropy_backward(p.data(), of.data(), &dloss, rows, classes, 0.0f, dx.data());
             for (int64_t i = 0; i < rows * classes; i++)
-                check(isnan(dx[i]) == (i / classes == 1), "NaN in the row of the wrong label, and there alone");
+                check(isnan(dx[i]) == (i / classes == 1), "NaN in the row of the wrong label alone");
         }
         for (float odd : {kNaN, kInf}) {
             for (int64_t at : {0, 5, 18, 39, 59}) {
                 Buffer logits = x;
                 logits[at] = odd;
-                check(isnan(loss_of(logits, labels, &p)), "a NaN or Inf among the logits must make the loss NaN");
+                check(isnan(loss_of(logits, labels, &p)), "a logit that is NaN or Inf must make the loss NaN");
             }
         }
         Buffer logits = x;

@@ -1,5 +1,5 @@
-# What libhadal.so asks of the machine: glibc 2.34, which the oneDNN preset asks for anyway, and libgomp, which that
-# preset brings. Anything more would make a machine fail on ours that oneDNN is content with.
+# What libhadal.so asks of the machine: glibc 2.34, which the oneDNN preset asks for anyway, and libgomp,
+# which that preset brings. Anything more would make a machine fail on ours that oneDNN is content with.
 execute_process(COMMAND readelf -d ${LIBRARY} OUTPUT_VARIABLE dynamic COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCHALL "NEEDED[^\n]*" needed "${dynamic}")
 foreach(line ${needed})
