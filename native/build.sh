@@ -59,8 +59,8 @@ build() {
     local javacpp
     javacpp=$(tr : '\n' <<<"$classpath" | grep '/javacpp-[^/]*\.jar$' | head -n 1)
     local settings=(-DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$(command -v "${CXX:-g++}")"
-        -DHADAL_TESTS=OFF -DHADAL_JNI_CLASS="$class" -DHADAL_JNI_CLASSES="$classes" -DHADAL_JNI_CLASSPATH="$javacpp"
-        -DHADAL_JNI_JAVA_HOME="$java_home")
+        -DHADAL_TESTS=OFF -DHADAL_JNI_CLASS="$class" -DHADAL_JNI_CLASSES="$classes"
+        -DHADAL_JNI_CLASSPATH="$javacpp" -DHADAL_JNI_JAVA_HOME="$java_home")
     # Configuring takes longer than finding that there is nothing to do, so only for other settings.
     if [ "$(cat "$work/settings" 2>/dev/null)" != "${settings[*]}" ]; then
         rm -rf "$work/cmake"

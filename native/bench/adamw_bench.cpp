@@ -1,6 +1,6 @@
 /*
- * Nanoseconds per parameter of hadal_adamw against what memory allows: a loop with the same four reads and three
- * writes and next to no arithmetic. Random data, since buffers of zeros read too fast.
+ * Nanoseconds per parameter of hadal_adamw against what memory allows: a loop with the same four reads and
+ * three writes and next to no arithmetic. Random data, since buffers of zeros read too fast.
  *
  *   adamw_bench [parameters = 10000000] [threads = 1]
  */

@@ -96,8 +96,8 @@ HADAL_API void hadal_sgd(float* w, const float* g, float* m, int64_t n, float mo
  *   loss = 1/rows · Σ_rows −Σₖ tₖ·log pₖ = 1/rows · Σ_rows ( log S − (1−s)·z_label − s/C · Σₖ zₖ )
  *
  * logits and probabilities: [rows, classes]; loss: one float, summed in double; where zₖ < −87, exp(zₖ)
- * counts as 0. probabilities may be logits (in place). A label outside [0, classes), a row that holds NaN or +Inf or
- * nothing but −Inf, and rows = 0 make the loss NaN; nothing is read out of bounds.
+ * counts as 0. probabilities may be logits (in place). A label outside [0, classes), a row that holds NaN or
+ * +Inf or nothing but −Inf, and rows = 0 make the loss NaN; nothing is read out of bounds.
  */
 HADAL_API void hadal_cross_entropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
                                    float smoothing, float* loss, float* probabilities);
@@ -107,7 +107,8 @@ HADAL_API void hadal_cross_entropy(const float* logits, const int32_t* labels, i
  * dlogits may be probabilities (in place). A label outside [0, classes) makes its row NaN.
  */
 HADAL_API void hadal_cross_entropy_backward(const float* probabilities, const int32_t* labels,
-                                            const float* dloss, int64_t rows, int64_t classes, float smoothing, float* dlogits);
+                                            const float* dloss, int64_t rows, int64_t classes, float smoothing,
+                                            float* dlogits);
 
 #ifdef __cplusplus
 }

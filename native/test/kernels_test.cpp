@@ -319,7 +319,7 @@ void test_cross_entropy_of_odd_logits_and_labels() {
             for (int64_t at : {0, 5, 18, 39, 59}) {
                 Buffer logits = x;
                 logits[at] = odd;
-                check(isnan(loss_of(logits, labels, &p)), "a logit that is NaN or Inf must make the loss NaN");
+                check(isnan(loss_of(logits, labels, &p)), "a NaN or Inf logit must make the loss NaN");
             }
         }
         Buffer logits = x;
