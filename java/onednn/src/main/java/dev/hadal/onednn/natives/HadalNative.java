@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.net.URL;
 import java.nio.file.Files;
 import java.util.Arrays;
+import java.util.List;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
@@ -49,8 +50,11 @@ public final class HadalNative {
     }
 
     private static Availability tryToLoad() {
-        if ("off".equals(System.getProperty("hadal.native"))) {
-            return new Availability(false, "libhadal is switched off by -Dhadal.native=off");
+        // The first hides all native libraries at run time; the second leaves libhadal out of a build and its tests.
+        for (String property : List.of("hadal.natives", "hadal.native")) {
+            if ("off".equals(System.getProperty(property))) {
+                return new Availability(false, "libhadal is switched off by -D" + property + "=off");
+            }
         }
         try {
             // First, so that libhadal's need for libgomp.so.1 is met by the copy that oneDNN has brought.
