@@ -1,36 +1,23 @@
 package dev.hadal.train;
 
-import dev.hadal.backend.Backend;
 import dev.hadal.backend.Backends;
 import dev.hadal.data.Batch;
 import dev.hadal.data.Batches;
 import dev.hadal.data.Batching;
 import dev.hadal.data.Dataset;
-import dev.hadal.graph.Graph;
-import dev.hadal.graph.Leaf.Role;
-import dev.hadal.graph.Type;
-import dev.hadal.graph.Value;
-import dev.hadal.model.BatchSize;
 import dev.hadal.model.Model;
-import dev.hadal.model.Training;
 import dev.hadal.nn.Layer;
 import dev.hadal.nn.Loss;
 import dev.hadal.op.Hyper;
-import dev.hadal.op.Norm;
 import dev.hadal.optim.Clip;
 import dev.hadal.optim.Optimizer;
 import dev.hadal.run.Plan;
 import dev.hadal.run.Session;
-import dev.hadal.run.Store;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -39,27 +26,14 @@ import org.jspecify.annotations.Nullable;
  * block, as do their gradients and each moment. For use by one thread.
  */
 public final class Trainer implements AutoCloseable {
-    private static final String LABELS = "labels";
-    private static final String LOSS = "loss";
-    private static final String LOSS_GRADIENT = "loss_gradient";
-    private static final String GRADIENT = "gradient/";
     private static final int EVALUATION_BATCH = 250;
 
-    private final Model initial;
-    private final Loss loss;
+    private final TrainingPlans plans;
     private final Optimizer optimizer;
     private final Clip clip;
-    private final Backends backends;
     private final int batch;
     private final long seed;
-
-    private final Store store = new Store();
-    private final Map<Integer, Ready> gradientPlans = new HashMap<>();
-    private final Map<Integer, Ready> forwardPlans = new HashMap<>();
-    private final List<Group> groups = new ArrayList<>();
-    private final Session update;
-    private final List<Plan> plans = new ArrayList<>();
-
+    private final Shape input;
     private final int classes;
     private final float[] scalar = new float[1];
     private final float[] hyper = new float[Hyper.TYPE.shape().size()];
@@ -70,40 +44,17 @@ public final class Trainer implements AutoCloseable {
     private float lastNorm;
     private double lastRate;
 
-    /** A plan with its only session. */
-    private record Ready(Plan plan, Session session) {}
-
-    /** Weights that train alike: of one backend, and all with or all without decay. */
-    private record Group(String name, String hyper, boolean decays, Map<String, Store.Placement> weights) {
-        Group(String name, boolean decays, Map<String, Store.Placement> weights) {
-            this(name, "hyper/" + name, decays, weights);
-        }
-
-        String block(String kind) {
-            return kind + "/" + name;
-        }
-    }
-
     private Trainer(Builder builder) {
-        initial = builder.model.apply(builder.seed);
-        loss = builder.loss;
+        Model model = builder.model.apply(builder.seed);
         optimizer = builder.optimizer;
         clip = builder.clip;
-        backends = builder.backends == null ? Backends.automatic() : builder.backends;
         batch = builder.batch;
         seed = builder.seed;
-        Shape output = initial.graph().output(Model.OUTPUT).shape();
+        input = model.input();
+        Shape output = model.graph().output(Model.OUTPUT).shape();
         classes = output.get(output.rank() - 1);
-        try {
-            Plan plan = gradientPlan(batch, Plan.Options.DEFAULT);
-            fillStore(plan);
-            gradientPlans.put(batch, ready(plan));
-            update = compile(updateGraph(), new Plan.Options(store, Map.of(), true))
-                    .session(store);
-        } catch (RuntimeException | Error e) {
-            close();
-            throw e;
-        }
+        Backends backends = builder.backends == null ? Backends.automatic() : builder.backends;
+        plans = new TrainingPlans(model, builder.loss, optimizer, backends, batch);
     }
 
     /** Trains an untrained network on samples of that shape. */
@@ -114,127 +65,6 @@ public final class Trainer implements AutoCloseable {
     /** Goes on training a model. */
     public static Builder of(Model model) {
         return new Builder(seed -> model);
-    }
-
-    // ---- plans ----
-
-    /** Forward, loss and backward, for one batch size. */
-    private Plan gradientPlan(int n, Plan.Options options) {
-        Graph graph = initial.apply(new BatchSize(n)).apply(new Training()).graph();
-        Value y = graph.output(Model.OUTPUT);
-        Value labels = graph.leaf(Role.INPUT, LABELS, loss.labels(y.type()));
-        Value l = graph.within(LOSS, () -> loss.apply(y, labels));
-        graph.output(LOSS, l);
-        List<Value> weights = graph.leaves(Role.WEIGHT);
-        Value one = graph.leaf(Role.SCALAR, LOSS_GRADIENT, l.type());
-        Map<Value, Value> gradients = graph.differentiate(l, one, weights);
-        Map<String, String> like = new LinkedHashMap<>();
-        for (Value w : weights) {
-            String name = Graph.leafOf(w).name();
-            Value gradient = gradients.get(w);
-            if (gradient == null) {
-                throw new IllegalArgumentException("the loss does not depend on weight '" + name + "'");
-            }
-            graph.output(GRADIENT + name, gradient);
-            like.put(GRADIENT + name, name);
-        }
-        return compile(graph.rewrite(Graph.Rule.SAME), new Plan.Options(options.store(), like, false));
-    }
-
-    /** Lays out weights, gradients, moments and state as the main plan wants them, and fills in the initial values. */
-    private void fillStore(Plan plan) {
-        Map<String, Store.Placement> states = new LinkedHashMap<>();
-        Map<Backend, Map<Boolean, Map<String, Store.Placement>>> alike = new LinkedHashMap<>();
-        plan.stored().forEach((name, placement) -> {
-            if (Graph.leafOf(initial.graph().leaf(name)).role() == Role.STATE) {
-                states.put(name, placement);
-            } else {
-                boolean decays = initial.graph().leaf(name).shape().rank() >= 2;
-                alike.computeIfAbsent(placement.backend(), b -> new LinkedHashMap<>())
-                        .computeIfAbsent(decays, d -> new LinkedHashMap<>())
-                        .put(name, placement);
-            }
-        });
-        alike.forEach((backend, byDecay) -> byDecay.forEach((decays, weights) ->
-                groups.add(new Group(backend.name() + (decays ? "/decayed" : "/undecayed"), decays, weights))));
-        for (Group group : groups) {
-            store.add(group.block("weights"), group.weights());
-            store.add(group.block("gradients"), renamed(group.weights(), GRADIENT));
-            for (String moment : optimizer.moments()) {
-                store.add(group.block(moment), renamed(group.weights(), moment + "/"));
-            }
-        }
-        Map<Backend, Map<String, Store.Placement>> byBackend = new LinkedHashMap<>();
-        states.forEach((name, placement) -> byBackend
-                .computeIfAbsent(placement.backend(), b -> new LinkedHashMap<>())
-                .put(name, placement));
-        byBackend.forEach((backend, members) -> store.add("state/" + backend.name(), members));
-        plan.stored().keySet().forEach(name -> store.write(name, value(name)));
-    }
-
-    private Tensor value(String name) {
-        return Objects.requireNonNull(initial.values().get(name), name);
-    }
-
-    private static Map<String, Store.Placement> renamed(Map<String, Store.Placement> weights, String prefix) {
-        Map<String, Store.Placement> renamed = new LinkedHashMap<>();
-        weights.forEach((name, placement) -> renamed.put(prefix + name, placement));
-        return renamed;
-    }
-
-    /** One update op per group, over its flat blocks, with the norm of all gradients together. */
-    private Graph updateGraph() {
-        Graph graph = new Graph();
-        Value[] gradients = groups.stream()
-                .map(g -> graph.leaf(Role.INPUT, g.block("gradients"), flat(g)))
-                .toArray(Value[]::new);
-        Value norm = new Norm().of(gradients);
-        graph.output("norm", norm);
-        for (int i = 0; i < groups.size(); i++) {
-            Group group = groups.get(i);
-            List<Value> kept = new ArrayList<>(List.of(graph.leaf(Role.WEIGHT, group.block("weights"), flat(group))));
-            for (String moment : optimizer.moments()) {
-                kept.add(graph.leaf(Role.STATE, group.block(moment), flat(group)));
-            }
-            List<Value> operands = new ArrayList<>(kept);
-            operands.add(1, gradients[i]);
-            operands.add(norm);
-            operands.add(graph.leaf(Role.SCALAR, group.hyper(), Hyper.TYPE));
-            List<Value> updated = optimizer.update().call(operands.toArray(Value[]::new));
-            for (int k = 0; k < kept.size(); k++) {
-                graph.commit(kept.get(k), updated.get(k));
-            }
-        }
-        return graph;
-    }
-
-    private Type flat(Group group) {
-        return store.type(group.block("weights"));
-    }
-
-    private Plan compile(Graph graph, Plan.Options options) {
-        Plan plan = Plan.compile(graph, backends, options);
-        plans.add(plan);
-        return plan;
-    }
-
-    private Ready ready(Plan plan) {
-        return new Ready(plan, plan.session(store));
-    }
-
-    private Ready forward(int n) {
-        return forwardPlans.computeIfAbsent(n, k -> {
-            return ready(compile(initial.apply(new BatchSize(n)).graph(), new Plan.Options(store)));
-        });
-    }
-
-    private Ready gradients(int n) {
-        Ready ready = gradientPlans.get(n);
-        if (ready == null) {
-            ready = ready(gradientPlan(n, new Plan.Options(store)));
-            gradientPlans.put(n, ready);
-        }
-        return ready;
     }
 
     // ---- training ----
@@ -280,7 +110,7 @@ public final class Trainer implements AutoCloseable {
             steps++;
             lossSum += (double) lastLoss * next.size();
             normSum += lastNorm;
-            right += right(gradients(next.size()).session, next.labels().ints());
+            right += right(plans.gradients(next.size()), next.labels().ints());
             for (Listener l : how.listeners()) {
                 l.onStep(number, how.epochs(), seen, batches.samplesPerEpoch(), lastLoss);
             }
@@ -306,7 +136,7 @@ public final class Trainer implements AutoCloseable {
             batches.startEpoch(0);
             while (batches.hasNext()) {
                 Batch next = batches.next();
-                Session session = forward(next.size()).session;
+                Session session = plans.forward(next.size());
                 session.write(Model.INPUT, next.x().floats());
                 session.run();
                 right += right(session, next.labels().ints());
@@ -334,8 +164,8 @@ public final class Trainer implements AutoCloseable {
     }
 
     private void checkSamples(Dataset data) {
-        if (data.size() < 1 || !data.shape().equals(input())) {
-            throw new IllegalArgumentException("this network takes samples of " + input() + ", but the data are "
+        if (data.size() < 1 || !data.shape().equals(input)) {
+            throw new IllegalArgumentException("this network takes samples of " + input + ", but the data are "
                     + data.size() + " samples of " + data.shape());
         }
         if (data.classes() > classes) {
@@ -354,24 +184,25 @@ public final class Trainer implements AutoCloseable {
      */
     public void step(Tensor x, Tensor labels) {
         checkBatch(x, labels);
-        Session session = gradients(x.shape().get(0)).session;
+        Session session = plans.gradients(x.shape().get(0));
         session.write(Model.INPUT, x.floats());
-        session.write(LABELS, labels.ints());
+        session.write(TrainingPlans.LABELS, labels.ints());
         scalar[0] = 1;
-        session.write(LOSS_GRADIENT, scalar);
+        session.write(TrainingPlans.LOSS_GRADIENT, scalar);
         lastRate = optimizer.rate().rate(step, plannedSteps);
         session.run();
-        session.read(LOSS, scalar);
+        session.read(TrainingPlans.LOSS, scalar);
         lastLoss = scalar[0];
         if (!Float.isFinite(lastLoss)) {
             throw new NonFiniteException("the loss is " + lastLoss, step, lastRate);
         }
-        for (Group group : groups) {
+        Session update = plans.update();
+        for (TrainingPlans.Group group : plans.groups()) {
             optimizer.fill(hyper, step + 1, lastRate, group.decays(), clip);
             update.write(group.hyper(), hyper);
         }
         update.run();
-        update.read("norm", scalar);
+        update.read(TrainingPlans.NORM, scalar);
         lastNorm = scalar[0];
         if (!Float.isFinite(lastNorm)) {
             throw new NonFiniteException("the gradient's norm is " + lastNorm, step, lastRate);
@@ -382,11 +213,9 @@ public final class Trainer implements AutoCloseable {
     }
 
     private void checkBatch(Tensor x, Tensor labels) {
-        Shape sample = input();
         int n = x.shape().rank() == 0 ? 0 : x.shape().get(0);
-        if (x.dtype() != DType.F32 || n < 1 || !x.shape().equals(sample.prepend(n))) {
-            throw new IllegalArgumentException(
-                    "a step takes x F32" + sample + " after a batch of at least 1, not " + x);
+        if (x.dtype() != DType.F32 || n < 1 || !x.shape().equals(input.prepend(n))) {
+            throw new IllegalArgumentException("a step takes x F32" + input + " after a batch of at least 1, not " + x);
         }
         if (labels.dtype() != DType.I32 || !labels.shape().equals(Shape.of(n))) {
             throw new IllegalArgumentException("a step on x " + x + " takes labels I32[" + n + "], not " + labels);
@@ -439,26 +268,23 @@ public final class Trainer implements AutoCloseable {
 
     /** The shape of one sample. */
     public Shape input() {
-        return initial.input();
+        return input;
     }
 
     /** A snapshot: later steps do not change it. */
     public Model model() {
-        Map<String, Tensor> values = new LinkedHashMap<>();
-        initial.values().keySet().forEach(name -> values.put(name, store.read(name)));
-        return initial.withValues(values);
+        return plans.snapshot();
     }
 
     /** The training step's plan, for those who want to see kernels, layouts and memory. */
     public Plan plan() {
-        return gradients(batch).plan;
+        return plans.main();
     }
 
     /** Frees everything; closing twice does no harm. */
     @Override
     public void close() {
-        plans.forEach(Plan::close);
-        store.close();
+        plans.close();
     }
 
     /** How to train. */
