@@ -23,7 +23,7 @@ public record Shape(List<Integer> dims) {
             if (d < 0) {
                 throw new IllegalArgumentException("shape " + dims + " has a negative dimension");
             }
-            size = size > Integer.MAX_VALUE ? size : size * d;
+            size = size > Integer.MAX_VALUE ? size : size * Math.max(d, 1); // beside a 0, too: see sizeFrom
         }
         if (size > Integer.MAX_VALUE) {
             throw new IllegalArgumentException("shape " + dims + " has more than 2^31 - 1 elements");

@@ -1,0 +1,327 @@
+package dev.hadal.train;
+
+import static dev.hadal.nn.Layers.batchNorm;
+import static dev.hadal.nn.Layers.conv2d;
+import static dev.hadal.nn.Layers.flatten;
+import static dev.hadal.nn.Layers.globalAveragePool;
+import static dev.hadal.nn.Layers.linear;
+import static dev.hadal.nn.Layers.relu;
+import static dev.hadal.nn.Layers.residual;
+import static dev.hadal.nn.Layers.sequential;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.management.ThreadMXBean;
+import dev.hadal.backend.Backends;
+import dev.hadal.backend.jvm.JvmBackend;
+import dev.hadal.data.Augmentation;
+import dev.hadal.data.Dataset;
+import dev.hadal.graph.TypeException;
+import dev.hadal.model.Model;
+import dev.hadal.nn.Layer;
+import dev.hadal.nn.Loss;
+import dev.hadal.optim.Clip;
+import dev.hadal.optim.Optimizer;
+import dev.hadal.optim.Schedule;
+import dev.hadal.run.Predictor;
+import dev.hadal.tensor.Philox;
+import dev.hadal.tensor.Shape;
+import dev.hadal.tensor.Tensor;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What training must do on every backend: learn, repeat itself bit for bit, and refuse nonsense unharmed. */
+@Tag("variant")
+public abstract class TrainingSpec {
+    private static final Shape IMAGE = Shape.of(1, 6, 6);
+    private static final Layer CONVOLUTIONAL = sequential(
+            conv2d(8, 3).padded(),
+            batchNorm(),
+            relu(),
+            residual(conv2d(8, 3).padded(), batchNorm(), relu(), conv2d(8, 3).padded(), batchNorm()),
+            relu(),
+            residual(conv2d(12, 3).padded().stride(2), batchNorm())
+                    .shortcut(conv2d(12, 1).stride(2)),
+            globalAveragePool(),
+            linear(3));
+    private static final Layer MLP = sequential(flatten(), linear(17), relu(), linear(3));
+
+    /** Where to train; fallback is an error where the backend is to do everything itself. */
+    protected abstract Backends backends();
+
+    /** Three classes of noisy 6×6 stripes. */
+    private static Dataset stripes(int count, long seed) {
+        Philox random = new Philox(seed, 0);
+        float[] x = new float[count * 36];
+        int[] labels = new int[count];
+        for (int i = 0; i < count; i++) {
+            labels[i] = random.below(3, i);
+            for (int p = 0; p < 36; p++) {
+                int line = labels[i] == 0 ? p % 6 : labels[i] == 1 ? p / 6 : p % 6 + p / 6;
+                x[i * 36 + p] = line % 2 + 0.3f * random.normal(1000 + i * 36L + p);
+            }
+        }
+        return Dataset.of(Tensor.of(IMAGE.prepend(count), x), 3, labels);
+    }
+
+    private static Tensor images(Dataset data) {
+        float[] x = new float[data.size() * 36];
+        for (int i = 0; i < data.size(); i++) {
+            data.copy(i, x, i * 36);
+        }
+        return Tensor.of(IMAGE.prepend(data.size()), x);
+    }
+
+    private static Tensor labels(Dataset data) {
+        int[] labels = new int[data.size()];
+        Arrays.setAll(labels, data::label);
+        return Tensor.of(Shape.of(data.size()), labels);
+    }
+
+    private Trainer.Builder builder(Layer network) {
+        return Trainer.of(network, IMAGE)
+                .optimizer(
+                        Optimizer.adamw().rate(Schedule.cosine(1e-2).warmup(5)).weightDecay(0.05))
+                .clip(Clip.globalNorm(1))
+                .batch(16)
+                .seed(7)
+                .backends(backends());
+    }
+
+    private static void assertRefused(Class<? extends Exception> type, String words, Executable call) {
+        String message = String.valueOf(assertThrows(type, call).getMessage());
+        assertTrue(message.contains(words), message);
+    }
+
+    @Test
+    void learnsAndPredictsTheSameFromASavedModel(@TempDir Path dir) throws Exception {
+        Dataset test = stripes(50, 2);
+        Model model;
+        try (Trainer trainer = builder(CONVOLUTIONAL).build()) {
+            List<Epoch> history = trainer.fit(stripes(200, 1), Fit.epochs(4).validateOn(test));
+            assertTrue(history.get(3).loss() < history.get(0).loss() / 2, history.toString());
+            assertTrue(history.get(3).validationAccuracy() >= 0.95, history.toString());
+            model = trainer.model();
+        }
+        Path file = dir.resolve("stripes.safetensors");
+        model.save(file);
+        try (Predictor before = Predictor.of(model, backends());
+                Predictor after = Predictor.of(Model.load(file), backends())) {
+            assertEquals(before.predict(images(test)), after.predict(images(test)));
+        }
+    }
+
+    @Test
+    void aRunRepeatsItselfBitForBit() {
+        List<Map<String, Tensor>> ends = new ArrayList<>();
+        for (int run = 0; run < 2; run++) {
+            try (Trainer trainer = builder(CONVOLUTIONAL).build()) {
+                trainer.fit(
+                        stripes(72, 3),
+                        Fit.epochs(2).augment(Augmentation.shift(1).then(Augmentation.flip())));
+                ends.add(trainer.model().values());
+            }
+        }
+        assertEquals(ends.get(0), ends.get(1));
+    }
+
+    /** Three steps of every backend end close to the float64-accumulating reference's. */
+    @Test
+    void agreesWithTheReference() {
+        for (Layer network : List.of(CONVOLUTIONAL, MLP)) {
+            for (Optimizer rule : List.of(
+                    Optimizer.adamw(), Optimizer.sgd(0.9, true).rate(0.05).weightDecay(0.01))) {
+                Map<String, Tensor> here = threeSteps(network, rule, backends());
+                Map<String, Tensor> there = threeSteps(network, rule, Backends.of(JvmBackend.reference()));
+                for (Map.Entry<String, Tensor> e : there.entrySet()) {
+                    float[] expected = e.getValue().floats();
+                    float[] actual = java.util.Objects.requireNonNull(here.get(e.getKey()))
+                            .floats();
+                    for (int i = 0; i < expected.length; i++) {
+                        // AdamW's first steps have the size of the rate, 10⁻³, whatever the gradient: a gradient near
+                        // zero may take either sign.
+                        assertEquals(expected[i], actual[i], 2e-3 + 1e-3 * Math.abs(expected[i]), e.getKey());
+                    }
+                    assertTrue(distance(expected, actual) < 1e-3 * (1 + length(expected)), e.getKey());
+                }
+            }
+        }
+    }
+
+    private static Map<String, Tensor> threeSteps(Layer network, Optimizer rule, Backends backends) {
+        Dataset data = stripes(16, 4);
+        try (Trainer trainer = Trainer.of(network, IMAGE)
+                .optimizer(rule)
+                .batch(16)
+                .seed(7)
+                .backends(backends)
+                .build()) {
+            for (int i = 0; i < 3; i++) {
+                trainer.step(images(data), labels(data));
+            }
+            return trainer.model().values();
+        }
+    }
+
+    private static double length(float[] x) {
+        return distance(x, new float[x.length]);
+    }
+
+    private static double distance(float[] a, float[] b) {
+        double sum = 0;
+        for (int i = 0; i < a.length; i++) {
+            sum += (a[i] - b[i]) * (double) (a[i] - b[i]);
+        }
+        return Math.sqrt(sum);
+    }
+
+    @Test
+    void clippingLimitsTheStep() {
+        Dataset data = stripes(16, 4);
+        try (Trainer trainer = builder(MLP)
+                .optimizer(Optimizer.sgd(0).rate(1))
+                .clip(Clip.globalNorm(0.125))
+                .build()) {
+            Map<String, Tensor> before = trainer.model().values();
+            trainer.step(images(data), labels(data));
+            double moved = 0;
+            for (Map.Entry<String, Tensor> e : trainer.model().values().entrySet()) {
+                moved += Math.pow(
+                        distance(
+                                java.util.Objects.requireNonNull(before.get(e.getKey()))
+                                        .floats(),
+                                e.getValue().floats()),
+                        2);
+            }
+            assertTrue(trainer.gradientNorm() > 0.25, "norm " + trainer.gradientNorm());
+            assertEquals(0.125, Math.sqrt(moved), 1e-4);
+        }
+    }
+
+    @Test
+    void whatIsNotFiniteChangesNothing() {
+        Dataset data = stripes(16, 5);
+        try (Trainer trainer = builder(CONVOLUTIONAL).build()) {
+            trainer.step(images(data), labels(data));
+            Map<String, Tensor> before = trainer.model().values();
+            float[] bad = images(data).floats();
+            bad[17] = Float.NaN;
+            assertRefused(
+                    NonFiniteException.class,
+                    "the loss is NaN at step 1",
+                    () -> trainer.step(Tensor.of(IMAGE.prepend(16), bad), labels(data)));
+            assertEquals(before, trainer.model().values());
+            trainer.step(images(data), labels(data));
+            assertFalse(before.equals(trainer.model().values()));
+        }
+    }
+
+    @Test
+    void nonsenseIsRefusedBeforeAnyKernelRuns() {
+        Dataset data = stripes(16, 6);
+        Trainer trainer = builder(CONVOLUTIONAL).build();
+        Tensor x = images(data);
+        assertRefused(
+                IllegalArgumentException.class,
+                "label 3 of sample 0 is outside 0 … 2",
+                () -> trainer.step(Tensor.of(IMAGE.prepend(1), new float[36]), Tensor.of(Shape.of(1), 3)));
+        assertRefused(
+                IllegalArgumentException.class,
+                "label -1 of sample 1",
+                () -> trainer.step(Tensor.of(IMAGE.prepend(2), new float[72]), Tensor.of(Shape.of(2), 0, -1)));
+        assertRefused(
+                IllegalArgumentException.class,
+                "takes labels I32[16], not F32[16]",
+                () -> trainer.step(x, Tensor.of(Shape.of(16), new float[16])));
+        assertRefused(
+                IllegalArgumentException.class,
+                "a step takes x F32[1,6,6]",
+                () -> trainer.step(Tensor.of(Shape.of(16, 36), x.floats()), labels(data)));
+        assertRefused(
+                IllegalArgumentException.class,
+                "samples of [1,6,6], but the data are 2 samples of [3]",
+                () -> trainer.fit(Dataset.of(Tensor.of(Shape.of(2, 3), new float[6]), 3, 0, 1), Fit.epochs(1)));
+        trainer.close();
+        trainer.close();
+        assertThrows(IllegalStateException.class, () -> trainer.step(x, labels(data)));
+        assertThrows(IllegalStateException.class, trainer::model);
+    }
+
+    @Test
+    void shapesThatDoNotFitAreNamedWhereTheyAreDeclared() {
+        assertRefused(
+                TypeException.class,
+                "layer 1: linear takes [N,features]",
+                () -> builder(sequential(conv2d(4, 3), linear(3))).build());
+        assertRefused(
+                TypeException.class,
+                "layer loss: cross_entropy: x must be [N,C], but is [16,3,6,6]",
+                () -> builder(conv2d(3, 1)).loss(Loss.crossEntropy()).build());
+        assertRefused(
+                IllegalArgumentException.class,
+                "a single value per channel",
+                () -> builder(sequential(flatten(), linear(3), batchNorm()))
+                        .batch(1)
+                        .build());
+    }
+
+    @Test
+    void aStepAllocatesNextToNothing() {
+        Dataset data = stripes(16, 8);
+        Tensor x = images(data);
+        Tensor y = labels(data);
+        try (Trainer trainer = builder(CONVOLUTIONAL).build()) {
+            for (int i = 0; i < 20; i++) {
+                trainer.step(x, y);
+            }
+            long before = allocated();
+            for (int i = 0; i < 100; i++) {
+                trainer.step(x, y);
+            }
+            long perStep = (allocated() - before) / 100;
+            assertTrue(perStep < 4096, perStep + " bytes per step");
+        }
+    }
+
+    /** Bytes allocated by this thread and all of Hadal's. */
+    private static long allocated() {
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        Set<Thread> all = Thread.getAllStackTraces().keySet();
+        long sum = 0;
+        for (Thread t : all) {
+            if (t == Thread.currentThread() || t.getName().startsWith("hadal")) {
+                sum += threads.getThreadAllocatedBytes(t.getId());
+            }
+        }
+        return sum;
+    }
+
+    @Test
+    void aTrainedModelGoesOnTraining() {
+        Dataset data = stripes(64, 9);
+        Model model;
+        double first;
+        try (Trainer trainer = builder(CONVOLUTIONAL).build()) {
+            first = trainer.fit(data, Fit.epochs(4)).get(0).loss();
+            model = trainer.model();
+        }
+        try (Trainer trainer = Trainer.of(model)
+                .optimizer(Optimizer.adamw().rate(1e-4))
+                .batch(16)
+                .backends(backends())
+                .build()) {
+            assertTrue(trainer.fit(data, Fit.epochs(1)).get(0).loss() < first / 2);
+        }
+    }
+}
