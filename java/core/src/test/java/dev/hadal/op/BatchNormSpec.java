@@ -92,8 +92,8 @@ abstract class BatchNormSpec extends Spec {
     }
 
     /**
-     * Whether as γ·r·(x − μ) + β or folded into x·s + t, with r = 1/√(σ² + ε): r has three roundings, s one more, t two,
-     * the result two; those of s and t count relative to |γ|·r·(|x| + |μ|).
+     * Whether as γ·r·(x − μ) + β or folded into x·s + t, with r = 1/√(σ² + ε): r has three roundings, one of them under
+     * the root, s one more, each product and t one, relative to |γ|·r·(|x| + |μ|); the result has one of its own.
      */
     @TestFactory
     Stream<DynamicTest> boundedInference() {
@@ -108,7 +108,7 @@ abstract class BatchNormSpec extends Spec {
                                 int k = c.channel(i);
                                 double s = Math.abs(in[1][k]) / Math.sqrt(in[4][k] + c.epsilon());
                                 bound[i] = Truth.U
-                                        * (3 * s * (Math.abs(in[0][i]) + Math.abs(in[3][k])) + 2 * Math.abs(in[2][k]));
+                                        * (5 * s * (Math.abs(in[0][i]) + Math.abs(in[3][k])) + 2 * Math.abs(in[2][k]));
                             }
                             return new double[][] {bound};
                         },

@@ -26,15 +26,35 @@ final class Held implements AutoCloseable {
     private final int words;
     private final Memory memory;
 
-    /** Room for a value of that layout. */
-    Held(Backend backend, Layout layout) {
+    private Held(Backend backend, Layout layout, Memory memory) {
         this.backend = backend;
         this.layout = layout;
         this.floats = layout.type().dtype() == DType.F32;
-        this.words = Math.toIntExact((layout.bytes() + 3) / 4);
-        this.memory = backend.allocate(backend.pool(layout.type().dtype()), 4L * words + 2 * GUARD);
+        this.words = words(layout);
+        this.memory = memory;
+    }
+
+    /** Room for a value of that layout. */
+    Held(Backend backend, Layout layout) {
+        this(backend, layout, backend.allocate(backend.pool(layout.type().dtype()), 4L * words(layout) + 2 * GUARD));
         fill(0, words + 2 * GUARD / 4, GUARD_FLOAT, GUARD_INT);
         poison(Float.NaN);
+    }
+
+    private static int words(Layout layout) {
+        return Math.toIntExact((layout.bytes() + 3) / 4);
+    }
+
+    /** The same memory, for a result that takes it over: of the same layout, or of another type in as many bytes. */
+    Held as(Layout result) {
+        boolean fits = result.type().equals(layout.type())
+                ? result.equals(layout)
+                : result.type().dtype() == layout.type().dtype() && result.bytes() == layout.bytes();
+        if (!fits) {
+            throw new AssertionError(
+                    result.type() + " in " + result + " cannot take the place of " + layout.type() + " in " + layout);
+        }
+        return new Held(backend, result, memory);
     }
 
     /** The tensor, row-major. */

@@ -13,8 +13,8 @@ final class Truth {
     /** u, the unit roundoff of f32: one rounding changes a value by no more than this share of it. */
     static final double U = 0x1p-24;
 
-    /** Below this, f32 loses precision, and a backend may flush to zero. */
-    static final double TINY = Float.MIN_NORMAL;
+    /** Below the least normal f32 there is less precision, and fast exponentials give up a little above. */
+    static final double TINY = 2 * Float.MIN_NORMAL;
 
     /** The op's results in double precision. */
     static double[][] formula(Op op, List<Tensor> operands) {

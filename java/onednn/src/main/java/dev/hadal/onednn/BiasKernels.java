@@ -25,7 +25,7 @@ final class BiasKernels {
         Layout channelsLast = OneDnnLayout.channelsLast(r.type(0));
         Layout x = channelsLast.equals(r.layout(0)) ? channelsLast : Layout.plain(r.type(0));
         dnnl_memory_desc image = r.descriptors().image(x);
-        dnnl_memory_desc b = r.descriptors().plain(1, r.shape(1).size(), 1, 1);
+        dnnl_memory_desc b = r.descriptors().channels(x);
         PrimitiveDescriptor y = r.descriptors()
                 .primitive((desc, engine, attributes) ->
                         dnnl_binary_primitive_desc_create(desc, engine, dnnl_binary_add, image, b, image, attributes));
@@ -58,9 +58,7 @@ final class BiasKernels {
     private static NativeMemory ones(int count) {
         float[] ones = new float[count];
         Arrays.fill(ones, 1);
-        NativeMemory memory = NativeMemory.allocate((long) count * Float.BYTES);
-        memory.write(0, ones, 0, count);
-        return memory;
+        return NativeMemory.of(ones);
     }
 
     private BiasKernels() {}

@@ -6,6 +6,7 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_create_with_blob;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_create_with_strides;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_create_with_tag;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_permute_axes;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_attr_set_scales_mask;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_attr_set_scratchpad_mode;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_desc_next_impl;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_s32;
@@ -35,15 +36,27 @@ final class Descriptors implements AutoCloseable {
     private final dnnl_primitive_attr attributes;
 
     Descriptors() {
-        attributes = own(Handle.create(
+        attributes = attributes();
+    }
+
+    private dnnl_primitive_attr attributes() {
+        dnnl_primitive_attr attr = own(Handle.create(
                 "creating attributes",
                 new dnnl_primitive_attr(),
                 dnnl::dnnl_primitive_attr_create,
                 dnnl::dnnl_primitive_attr_destroy));
         // What makes a primitive safe for any thread: it keeps nothing of its own between runs.
         Status.check(
-                dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user),
+                dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user),
                 "setting the scratchpad mode");
+        return attr;
+    }
+
+    /** The same attributes for a primitive that multiplies one of its arguments with a number. */
+    dnnl_primitive_attr scaling(int argument) {
+        dnnl_primitive_attr attr = attributes();
+        Status.check(dnnl_primitive_attr_set_scales_mask(attr, argument, 0), "setting a scale");
+        return attr;
     }
 
     // ---- of memory ----
@@ -107,15 +120,26 @@ final class Descriptors implements AutoCloseable {
     }
 
     /**
-     * [N,C,…] with all other axes as one, [N,C,1,S], so that kernels which know nothing of space take any rank.
+     * [N,C,…] with all other axes as one, so that kernels which know nothing of space take any rank: [N,C] or [N,C,1,S].
      *
      * @param layout plain, or with the channels innermost
      */
     dnnl_memory_desc image(Layout layout) {
-        Shape shape = layout.type().shape();
-        long[] dims = {shape.get(0), shape.get(1), 1, shape.sizeFrom(2)};
-        boolean plain = layout instanceof Layout.Plain && shape.rank() > 2;
-        return strided(layout.type().dtype(), dims, plain ? rowMajor(dims) : channelsLast(dims));
+        long[] dims = imageDims(layout.type().shape());
+        return strided(
+                layout.type().dtype(), dims, layout instanceof Layout.Plain ? rowMajor(dims) : channelsLast(dims));
+    }
+
+    /** One value per channel of such an image. */
+    dnnl_memory_desc channels(Layout layout) {
+        long[] dims = imageDims(layout.type().shape());
+        Arrays.setAll(dims, axis -> axis == 1 ? dims[axis] : 1);
+        return plain(dims);
+    }
+
+    private static long[] imageDims(Shape shape) {
+        int plane = shape.sizeFrom(2);
+        return plane == 1 ? new long[] {shape.get(0), shape.get(1)} : new long[] {shape.get(0), shape.get(1), 1, plane};
     }
 
     /** Row-major values can be seen with any dimensions, others with their own alone. */
@@ -184,8 +208,7 @@ final class Descriptors implements AutoCloseable {
                 sources.put(i, alike);
             }
             Status.check(
-                    dnnl_sum_primitive_desc_create(
-                            result, engine, alike, scales.length, scales, sources, attributes),
+                    dnnl_sum_primitive_desc_create(result, engine, alike, scales.length, scales, sources, attributes),
                     "describing the sum");
             return new PrimitiveDescriptor(own(Handle.create(
                     "describing the sum",

@@ -1,5 +1,6 @@
 package dev.hadal.onednn;
 
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_ATTR_SCALES;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DIFF_DST;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DIFF_SRC;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DST;
@@ -8,6 +9,7 @@ import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC_0;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC_1;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_add;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_max;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_backward_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_forward_primitive_desc_create;
@@ -22,6 +24,7 @@ import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
 import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.bytedeco.dnnl.dnnl_primitive_attr;
 
 /**
  * What treats every element alike: to these kernels a value is one row of floats, in whatever layout. Padding they treat
@@ -31,9 +34,33 @@ final class ElementwiseKernels {
     private static final float UNUSED = 0;
 
     static Kernel activation(Activation op, Request r) {
+        return op.function() == Activation.Function.RELU ? relu(op, r) : smooth(op, r);
+    }
+
+    private static Kernel smooth(Activation op, Request r) {
         Layout x = layout(op.function(), r);
         return new PrimitiveKernel.Builder(op, forward(op.function(), row(x, r), r))
                 .in(DNNL_ARG_SRC, x)
+                .out(DNNL_ARG_DST, x)
+                .inPlace(0)
+                .build();
+    }
+
+    /**
+     * max(0·x, x), as fast as oneDNN's own ReLU, which turns NaN into 0: a network that has come apart must not look as if
+     * it had not. (−∞ stays as it is, too.)
+     */
+    private static Kernel relu(Activation op, Request r) {
+        Layout x = layout(op.function(), r);
+        dnnl_memory_desc row = row(x, r);
+        dnnl_primitive_attr scaled = r.descriptors().scaling(DNNL_ARG_SRC_0);
+        PrimitiveDescriptor y = r.descriptors()
+                .primitive((desc, engine, unscaled) ->
+                        dnnl_binary_primitive_desc_create(desc, engine, dnnl_binary_max, row, row, row, scaled));
+        return new PrimitiveKernel.Builder(op, y)
+                .in(DNNL_ARG_SRC_0, x)
+                .alias(DNNL_ARG_SRC_1)
+                .constant(DNNL_ARG_ATTR_SCALES | DNNL_ARG_SRC_0, NativeMemory.of(0))
                 .out(DNNL_ARG_DST, x)
                 .inPlace(0)
                 .build();

@@ -27,8 +27,7 @@ final class Handle<P extends Pointer> implements AutoCloseable {
      *
      * @param empty the null pointer that the function sets
      */
-    static <P extends Pointer> Handle<P> create(
-            String what, P empty, ToIntFunction<P> create, Consumer<P> destroy) {
+    static <P extends Pointer> Handle<P> create(String what, P empty, ToIntFunction<P> create, Consumer<P> destroy) {
         Status.check(create.applyAsInt(empty), what);
         return new Handle<>(empty, destroy);
     }

@@ -81,6 +81,13 @@ public final class NativeMemory implements Memory {
         return new NativeMemory(bytes, block);
     }
 
+    /** A block that holds these values. */
+    static NativeMemory of(float... values) {
+        NativeMemory memory = allocate((long) values.length * Float.BYTES);
+        memory.write(0, values, 0, values.length);
+        return memory;
+    }
+
     /** The bytes of all blocks that are not closed. */
     public static long heldBytes() {
         return HELD.get();

@@ -17,16 +17,17 @@ import org.bytedeco.dnnl.global.dnnl;
 /** A kernel that is one oneDNN primitive. */
 final class PrimitiveKernel implements Kernel {
     private final String name;
-    private final List<Argument> inputs;
-    private final List<Argument> outputs;
+    private final List<Layout> inputs;
+    private final List<Layout> outputs;
+    private final List<Argument> arguments;
     private final int[] inPlace;
     private final List<Constant> constants;
     private final Handle<dnnl_primitive> primitive;
     private final PrimitiveDescriptor descriptor;
     private final long scratch;
 
-    /** What oneDNN calls an operand or a result, and how it lies. */
-    private record Argument(int id, Layout layout) {}
+    /** What oneDNN calls an operand, or a result. */
+    private record Argument(int id, boolean result, int index) {}
 
     /** An operand that is the same in every run, and the kernel's own. */
     private record Constant(int id, NativeMemory value) {}
@@ -35,6 +36,7 @@ final class PrimitiveKernel implements Kernel {
         name = b.name + " " + b.descriptor.implementation();
         inputs = List.copyOf(b.inputs);
         outputs = List.copyOf(b.outputs);
+        arguments = List.copyOf(b.arguments);
         inPlace = b.inPlace;
         constants = List.copyOf(b.constants);
         primitive = Handle.create(
@@ -52,8 +54,9 @@ final class PrimitiveKernel implements Kernel {
     static final class Builder {
         private final String name;
         private final PrimitiveDescriptor descriptor;
-        private final List<Argument> inputs = new ArrayList<>();
-        private final List<Argument> outputs = new ArrayList<>();
+        private final List<Layout> inputs = new ArrayList<>();
+        private final List<Layout> outputs = new ArrayList<>();
+        private final List<Argument> arguments = new ArrayList<>();
         private final List<Constant> constants = new ArrayList<>();
         private int[] inPlace = {};
 
@@ -67,12 +70,19 @@ final class PrimitiveKernel implements Kernel {
         }
 
         Builder in(int argument, Layout layout) {
-            inputs.add(new Argument(argument, layout));
+            inputs.add(layout);
+            return alias(argument);
+        }
+
+        /** Another name for the operand named last. */
+        Builder alias(int argument) {
+            arguments.add(new Argument(argument, false, inputs.size() - 1));
             return this;
         }
 
         Builder out(int argument, Layout layout) {
-            outputs.add(new Argument(argument, layout));
+            outputs.add(layout);
+            arguments.add(new Argument(argument, true, outputs.size() - 1));
             return this;
         }
 
@@ -95,12 +105,12 @@ final class PrimitiveKernel implements Kernel {
 
     @Override
     public List<Layout> inputs() {
-        return inputs.stream().map(Argument::layout).toList();
+        return inputs;
     }
 
     @Override
     public List<Layout> outputs() {
-        return outputs.stream().map(Argument::layout).toList();
+        return outputs;
     }
 
     @Override
@@ -122,11 +132,8 @@ final class PrimitiveKernel implements Kernel {
     public Bound bind(List<Region> inputRegions, List<Region> outputRegions, Region scratchRegion) {
         Binding binding = new Binding(this, inputRegions, outputRegions, scratchRegion);
         BoundPrimitive.Builder bound = new BoundPrimitive.Builder(name, primitive, descriptor, binding);
-        for (int i = 0; i < inputs.size(); i++) {
-            bound.add(inputs.get(i).id, binding.input(i));
-        }
-        for (int i = 0; i < outputs.size(); i++) {
-            bound.add(outputs.get(i).id, binding.output(i));
+        for (Argument a : arguments) {
+            bound.add(a.id, a.result ? binding.output(a.index) : binding.input(a.index));
         }
         for (Constant c : constants) {
             bound.add(c.id, c.value.at(0));
