@@ -43,7 +43,7 @@ final class Comparison {
                 Column.numbers(isNative ? best.name() : "native", "ms"),
                 Column.numbers("java", "ms"),
                 Column.numbers("times faster", ""));
-        for (Workload workload : Workload.ALL) {
+        for (Workload workload : Workload.TABLE) {
             double there = isNative ? millis(workload, Backends.of(best).withThreads(threads)) : Double.NaN;
             double here = millis(workload, java);
             table.row(workload.name(), workload.size(), there, here, here / there);

@@ -21,6 +21,7 @@ import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
 
@@ -28,52 +29,95 @@ import java.util.function.Consumer;
  * A few ops to be timed on any backend. Operands and results lie as the kernels want them, as they do in the middle of
  * a network.
  */
-record Workload(String name, String size, Consumer<Results> body) {
-
+public final class Workload {
     private static final Convolution CONVOLUTION = new Convolution(Window.of(1, 1, 1), 1);
-    private static final Shape IMAGES = Shape.of(32, 32, 28, 28);
-    private static final Shape KERNELS = Shape.of(32, 32, 3, 3);
 
-    static final List<Workload> ALL = List.of(
-            new Workload("GEMM", "1024×1024×1024", Workload::gemm),
-            new Workload("convolution, forward", "[32,32,28,28], 32 kernels 3×3", Workload::convolution),
-            new Workload("convolution, backward", "the same", Workload::convolutionBackward),
-            new Workload("batch norm, both ways", "[32,32,28,28]", Workload::batchNorm),
-            new Workload("AdamW", "1,000,000 weights", Workload::adamw));
+    /** What the quickstart's table shows. */
+    static final List<Workload> TABLE =
+            List.of(gemm(1024), convolution(32), convolutionBackward(32), batchNorm(32), adamw(1_000_000));
 
-    private static void gemm(Results r) {
-        Value a = r.operand("a", Shape.of(1024, 1024)), b = r.operand("b", Shape.of(1024, 1024));
-        r.result(new MatMul(false, false).of(a, b), a);
+    private final String name;
+    private final String size;
+    private final Consumer<Results> body;
+
+    private Workload(String name, String size, Consumer<Results> body) {
+        this.name = name;
+        this.size = size;
+        this.body = body;
     }
 
-    private static void convolution(Results r) {
-        Value x = r.operand("x", IMAGES), w = r.operand("w", KERNELS);
-        r.result(CONVOLUTION.of(x, w), x);
+    /** What is computed. */
+    public String name() {
+        return name;
     }
 
-    private static void convolutionBackward(Results r) {
-        Value x = r.operand("x", IMAGES), w = r.operand("w", KERNELS), dy = r.operand("dy", IMAGES);
-        r.result(new Convolution.BackwardData(CONVOLUTION, IMAGES).of(dy, w), x);
-        r.result(new Convolution.BackwardWeights(CONVOLUTION, KERNELS).of(x, dy), w);
+    /** On operands of which shapes. */
+    public String size() {
+        return size;
     }
 
-    private static void batchNorm(Results r) {
-        float epsilon = 1e-5f;
-        Value x = r.operand("x", IMAGES), dy = r.operand("dy", IMAGES);
-        Value scale = r.operand("scale", Shape.of(32)), bias = r.operand("bias", Shape.of(32));
-        List<Value> y = new BatchNorm.Training(epsilon).call(x, scale, bias);
-        r.result(y.get(0), x);
-        r.result(new BatchNorm.Backward(epsilon).of(x, dy, scale, y.get(1), y.get(2)), x);
+    /** The product of two square matrices. */
+    public static Workload gemm(int n) {
+        return new Workload("GEMM", n + "×" + n + "×" + n, r -> {
+            Value a = r.operand("a", Shape.of(n, n));
+            Value b = r.operand("b", Shape.of(n, n));
+            r.result(new MatMul(false, false).of(a, b), a);
+        });
     }
 
-    private static void adamw(Results r) {
-        Shape flat = Shape.of(1_000_000);
-        Value w = r.operand("w", flat), g = r.operand("g", flat);
-        Value m = r.operand("m", flat), v = r.operand("v", flat), norm = r.operand("norm", Shape.SCALAR);
-        List<Value> updated = Optimizer.adamw().update().call(w, g, m, v, norm, r.hyper());
-        r.commit(w, updated.get(0));
-        r.commit(m, updated.get(1));
-        r.commit(v, updated.get(2));
+    /** 3×3 kernels over 32 images of 28×28, with as many channels in as out. */
+    public static Workload convolution(int channels) {
+        return new Workload("convolution, forward", images(channels) + ", 3×3 kernels", r -> {
+            Value x = r.operand("x", images(channels));
+            Value w = r.operand("w", Shape.of(channels, channels, 3, 3));
+            r.result(CONVOLUTION.of(x, w), x);
+        });
+    }
+
+    /** Both gradients of the same. */
+    public static Workload convolutionBackward(int channels) {
+        return new Workload("convolution, backward", "the same", r -> {
+            Shape kernels = Shape.of(channels, channels, 3, 3);
+            Value x = r.operand("x", images(channels));
+            Value w = r.operand("w", kernels);
+            Value dy = r.operand("dy", images(channels));
+            r.result(new Convolution.BackwardData(CONVOLUTION, images(channels)).of(dy, w), x);
+            r.result(new Convolution.BackwardWeights(CONVOLUTION, kernels).of(x, dy), w);
+        });
+    }
+
+    /** Batch norm in training, forward and backward. */
+    public static Workload batchNorm(int channels) {
+        return new Workload("batch norm, both ways", images(channels).toString(), r -> {
+            float epsilon = 1e-5f;
+            Value x = r.operand("x", images(channels));
+            Value dy = r.operand("dy", images(channels));
+            Value scale = r.operand("scale", Shape.of(channels));
+            Value bias = r.operand("bias", Shape.of(channels));
+            List<Value> y = new BatchNorm.Training(epsilon).call(x, scale, bias);
+            r.result(y.get(0), x);
+            r.result(new BatchNorm.Backward(epsilon).of(x, dy, scale, y.get(1), y.get(2)), x);
+        });
+    }
+
+    /** One fused update. */
+    public static Workload adamw(int weights) {
+        return new Workload("AdamW", String.format(Locale.ROOT, "%,d weights", weights), r -> {
+            Shape flat = Shape.of(weights);
+            Value w = r.operand("w", flat);
+            Value g = r.operand("g", flat);
+            Value m = r.operand("m", flat);
+            Value v = r.operand("v", flat);
+            Value norm = r.operand("norm", Shape.SCALAR);
+            List<Value> updated = Optimizer.adamw().update().call(w, g, m, v, norm, r.hyper());
+            r.commit(w, updated.get(0));
+            r.commit(m, updated.get(1));
+            r.commit(v, updated.get(2));
+        });
+    }
+
+    private static Shape images(int channels) {
+        return Shape.of(32, channels, 28, 28);
     }
 
     /**
@@ -81,7 +125,7 @@ record Workload(String name, String size, Consumer<Results> body) {
      *
      * @throws IllegalStateException if the first backend declines one of them
      */
-    Ready prepare(Backends backends) {
+    public Ready prepare(Backends backends) {
         Results results = new Results();
         body.accept(results);
         Plan plan = Plan.compile(results.graph, backends.required(), new Plan.Options(null, results.like, true));
@@ -96,8 +140,9 @@ record Workload(String name, String size, Consumer<Results> body) {
     }
 
     /** Compiled ops, with their memory. */
-    record Ready(Plan plan, Store store, Session session) implements AutoCloseable {
-        void run() {
+    public record Ready(Plan plan, Store store, Session session) implements AutoCloseable {
+        /** Runs the ops once. */
+        public void run() {
             session.run();
         }
 

@@ -219,7 +219,7 @@ public abstract class TrainingSpec {
             bad[17] = Float.NaN;
             assertRefused(
                     NonFiniteException.class,
-                    "the loss is NaN at step 1",
+                    "is NaN at step 1",
                     () -> trainer.step(Tensor.of(IMAGE.prepend(16), bad), labels(data)));
             assertEquals(before, trainer.model().values());
             trainer.step(images(data), labels(data));

@@ -1,0 +1,163 @@
+package dev.hadal.backend.jvm;
+
+import dev.hadal.backend.Kernel;
+import dev.hadal.backend.jvm.HeapKernel.Slice;
+import dev.hadal.backend.jvm.simd.Tile;
+import dev.hadal.graph.Type;
+import dev.hadal.op.MatMul;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * y = a·b by panels (Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008): for one block
+ * of sums after the other, a is copied into panels of a few rows, b into panels of a few columns, each stored in the
+ * order in which the tile reads it. Every element of y is one chain of sums in the order of k, so that neither blocks
+ * nor threads change its bits.
+ */
+final class MatMulKernel {
+    /** The sums of one block: a panel of b then stays in the nearest caches while all rows of a pass by. */
+    private static final int DEPTH = 256;
+    /** The rows of y in one task. */
+    private static final int ROWS = 96;
+
+    private final MatMul op;
+    private final Machine machine;
+    private final int m;
+    private final int k;
+    private final int n;
+    private final int tileRows;
+    private final int tileColumns;
+    private final int rowBlocks;
+    private final int columnPanels;
+    private final int depth;
+    private final int[] bRows;
+
+    // The scratch: a's panels, b's panels, and for each lane a block of one panel's width for the edges of y.
+    private final int bPanels;
+    private final int edges;
+    private final int scratch;
+
+    static Kernel prepare(MatMul op, List<Type> in, List<Type> out, Machine machine) {
+        MatMulKernel kernel = new MatMulKernel(op, in, machine);
+        String name = "java gemm " + kernel.tileRows + "x" + kernel.tileColumns + " ("
+                + machine.simd().name() + ")";
+        return new HeapKernel(name, in, out, (x, y, s) -> kernel.new Run(x[0], x[1], y[0], s))
+                .withScratch(kernel.scratch);
+    }
+
+    private MatMulKernel(MatMul op, List<Type> in, Machine machine) {
+        this.op = op;
+        m = op.m(in.get(0).shape());
+        k = op.k(in.get(0).shape());
+        n = op.n(in.get(1).shape());
+        this.machine = machine.forWork((long) m * k * n / 8);
+        Tile tile = machine.simd().tile();
+        tileRows = tile.rows();
+        tileColumns = tile.columns();
+        rowBlocks = ceilDiv(m, ROWS);
+        columnPanels = ceilDiv(n, tileColumns);
+        depth = Math.min(k, DEPTH);
+        bRows = new int[depth];
+        Arrays.setAll(bRows, l -> l * tileColumns);
+        bPanels = rowBlocks * ROWS * depth;
+        edges = bPanels + columnPanels * tileColumns * depth;
+        scratch = edges + this.machine.lanes() * ROWS * tileColumns;
+    }
+
+    private static int ceilDiv(int a, int b) {
+        return (a + b - 1) / b;
+    }
+
+    private final class Run implements Runnable {
+        private final Slice a;
+        private final Slice b;
+        private final Slice y;
+        private final float[] panels;
+        private final int panelsAt;
+        private final Tile[] tiles;
+        private final Workers.Body pack = this::pack;
+        private final Workers.Body multiply = this::multiply;
+        private int k0;
+        private int count;
+
+        Run(Slice a, Slice b, Slice y, Slice scratch) {
+            this.a = a;
+            this.b = b;
+            this.y = y;
+            panels = scratch.floats();
+            panelsAt = scratch.offset();
+            tiles = machine.perLane(new Tile[0], machine.simd()::tile);
+        }
+
+        @Override
+        public void run() {
+            for (k0 = 0; k0 < k; k0 += depth) {
+                count = Math.min(depth, k - k0);
+                machine.forEach(rowBlocks + columnPanels, pack);
+                machine.forEach(rowBlocks * columnPanels, multiply);
+            }
+        }
+
+        private void pack(int task, int lane) {
+            if (task < rowBlocks) {
+                for (int i = task * ROWS; i < Math.min(m, (task + 1) * ROWS); i += tileRows) {
+                    packRows(i);
+                }
+            } else {
+                packColumns((task - rowBlocks) * tileColumns);
+            }
+        }
+
+        private void packRows(int i) {
+            int rows = Math.min(tileRows, m - i);
+            int to = panelsAt + i * count;
+            if (op.transposeA()) {
+                Packing.rows(count, rows, tileRows, a.floats(), a.offset() + k0 * m + i, m, panels, to);
+            } else {
+                Packing.columns(count, rows, tileRows, a.floats(), a.offset() + i * k + k0, k, panels, to);
+            }
+        }
+
+        private void packColumns(int j) {
+            int columns = Math.min(tileColumns, n - j);
+            int to = panelsAt + bPanels + j * count;
+            if (op.transposeB()) {
+                Packing.columns(count, columns, tileColumns, b.floats(), b.offset() + j * k + k0, k, panels, to);
+            } else {
+                Packing.rows(count, columns, tileColumns, b.floats(), b.offset() + k0 * n + j, n, panels, to);
+            }
+        }
+
+        /** One block of rows by one panel of columns. */
+        private void multiply(int task, int lane) {
+            int i = task % rowBlocks * ROWS;
+            int j = task / rowBlocks * tileColumns;
+            int rows = Math.min(ROWS, m - i);
+            int columns = Math.min(tileColumns, n - j);
+            int whole = columns == tileColumns ? rows / tileRows * tileRows : 0;
+            int at = y.offset() + i * n + j;
+            tile(lane, whole, i, j, y.floats(), at, n);
+            if (whole < rows) {
+                edge(lane, rows - whole, i + whole, columns, j, at + whole * n);
+            }
+        }
+
+        /** Where y ends amid a tile, the tile works on a copy. */
+        private void edge(int lane, int rows, int i, int columns, int j, int at) {
+            int copy = panelsAt + edges + lane * ROWS * tileColumns;
+            for (int r = 0; k0 > 0 && r < rows; r++) {
+                System.arraycopy(y.floats(), at + r * n, panels, copy + r * tileColumns, columns);
+            }
+            tile(lane, ceilDiv(rows, tileRows) * tileRows, i, j, panels, copy, tileColumns);
+            for (int r = 0; r < rows; r++) {
+                System.arraycopy(panels, copy + r * tileColumns, y.floats(), at + r * n, columns);
+            }
+        }
+
+        private void tile(int lane, int rows, int i, int j, float[] c, int cAt, int cStride) {
+            int aAt = panelsAt + i * count;
+            int bAt = panelsAt + bPanels + j * count;
+            tiles[lane].multiply(rows, count, panels, aAt, panels, bRows, bAt, c, cAt, cStride, k0 > 0);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+package dev.hadal.backend.jvm.simd;
+
+import dev.hadal.op.AdamW;
+import dev.hadal.op.Sgd;
+
+/**
+ * Loops over values that lie next to each other. Where a result may be written over an operand, it must begin where the
+ * operand does. Loops may keep scratch, so each thread has its own.
+ */
+public interface Loops {
+
+    /** z = a·(x − s) + c; z may lie over x. */
+    void scale(Runs runs, float a, float[] x, int xAt, float s, float c, float[] z, int zAt);
+
+    /** z = a·x + b·(y − s) + c; z may lie over x or y. */
+    void combine(
+            Runs runs, float a, float[] x, int xAt, float b, float[] y, int yAt, float s, float c, float[] z, int zAt);
+
+    /** y = max(x, 0); y may lie over x. */
+    void relu(int n, float[] x, int xAt, float[] y, int yAt);
+
+    /** dx = [y > 0]·dy; dx may lie over y or dy. */
+    void reluBackward(int n, float[] y, int yAt, float[] dy, int dyAt, float[] dx, int dxAt);
+
+    /** sums[0] += Σ(x − s) and sums[1] += Σ(x − s)². No partial sum is longer than 64 values in f32. */
+    void moments(Runs runs, float[] x, int xAt, float s, double[] sums);
+
+    /** sums[0] += Σy and sums[1] += Σ(x − s)·y, in the same way. */
+    void products(Runs runs, float[] x, int xAt, float s, float[] y, int yAt, double[] sums);
+
+    /** c[j] = Σₖ a[k]·b[k][j] for j < n: a {@link Tile} of one row, as wide as it likes. */
+    void blend(int n, int depth, float[] a, int aAt, float[] b, int[] bRows, int bAt, float[] c, int cAt);
+
+    /** Updates n weights and their moments where they lie, with g scaled by {@code clip}. */
+    void adamw(
+            AdamW op,
+            float[] hyper,
+            int hyperAt,
+            float clip,
+            int n,
+            float[] w,
+            int wAt,
+            float[] g,
+            int gAt,
+            float[] m,
+            int mAt,
+            float[] v,
+            int vAt);
+
+    /** Updates n weights and their momentum where they lie, with g scaled by {@code clip}. */
+    void sgd(
+            Sgd op,
+            float[] hyper,
+            int hyperAt,
+            float clip,
+            int n,
+            float[] w,
+            int wAt,
+            float[] g,
+            int gAt,
+            float[] m,
+            int mAt);
+}

@@ -1,0 +1,106 @@
+package dev.hadal.backend.jvm.vector;
+
+import dev.hadal.backend.jvm.simd.Dots;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
+
+/** Two rows by four, for CPUs with 16 vector registers. Written out for the reason that {@link Tile8x3} gives. */
+final class Dots2x4 implements Dots {
+    private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+    private static final int L = S.length();
+    private static final int ROWS = 2;
+    private static final int COLUMNS = 4;
+
+    private final float[] lanes = new float[ROWS * COLUMNS * L];
+
+    @Override
+    public void multiply(
+            int m,
+            int n,
+            int length,
+            float[] a,
+            int aAt,
+            int aStride,
+            float[] b,
+            int[] bRows,
+            int bAt,
+            float[] c,
+            int cAt,
+            int cStride) {
+        int vectors = S.loopBound(length);
+        for (int j = 0; j < n; j += COLUMNS) {
+            for (int i = 0; i < m; i += ROWS) {
+                // At the edges, the last row is taken again in place of those that are not there.
+                int a0 = aAt + i * aStride;
+                int a1 = aAt + Math.min(i + 1, m - 1) * aStride;
+                int b0 = bAt + bRows[j];
+                int b1 = bAt + bRows[Math.min(j + 1, n - 1)];
+                int b2 = bAt + bRows[Math.min(j + 2, n - 1)];
+                int b3 = bAt + bRows[Math.min(j + 3, n - 1)];
+                block(vectors, a, a0, a1, b, b0, b1, b2, b3, lanes);
+                for (int r = 0; r < Math.min(ROWS, m - i); r++) {
+                    for (int s = 0; s < Math.min(COLUMNS, n - j); s++) {
+                        int ar = aAt + (i + r) * aStride;
+                        int bs = bAt + bRows[j + s];
+                        float tail = tail(vectors, length, a, ar, b, bs);
+                        c[cAt + (i + r) * cStride + j + s] += Lanes.sum(lanes, (r * COLUMNS + s) * L, L) + tail;
+                    }
+                }
+            }
+        }
+    }
+
+    private static float tail(int from, int to, float[] a, int aAt, float[] b, int bAt) {
+        float sum = 0;
+        for (int q = from; q < to; q++) {
+            sum += a[aAt + q] * b[bAt + q];
+        }
+        return sum;
+    }
+
+    /** Every L-th product of each pair of rows, summed into a lane of its own. */
+    private static void block(
+            int length,
+            float[] a,
+            int a0At,
+            int a1At,
+            float[] b,
+            int b0At,
+            int b1At,
+            int b2At,
+            int b3At,
+            float[] lanes) {
+        FloatVector c00 = FloatVector.zero(S);
+        FloatVector c01 = FloatVector.zero(S);
+        FloatVector c02 = FloatVector.zero(S);
+        FloatVector c03 = FloatVector.zero(S);
+        FloatVector c10 = FloatVector.zero(S);
+        FloatVector c11 = FloatVector.zero(S);
+        FloatVector c12 = FloatVector.zero(S);
+        FloatVector c13 = FloatVector.zero(S);
+        for (int q = 0; q < length; q += L) {
+            FloatVector b0 = FloatVector.fromArray(S, b, b0At + q);
+            FloatVector b1 = FloatVector.fromArray(S, b, b1At + q);
+            FloatVector b2 = FloatVector.fromArray(S, b, b2At + q);
+            FloatVector b3 = FloatVector.fromArray(S, b, b3At + q);
+            FloatVector a0 = FloatVector.fromArray(S, a, a0At + q);
+            c00 = a0.fma(b0, c00);
+            c01 = a0.fma(b1, c01);
+            c02 = a0.fma(b2, c02);
+            c03 = a0.fma(b3, c03);
+            FloatVector a1 = FloatVector.fromArray(S, a, a1At + q);
+            c10 = a1.fma(b0, c10);
+            c11 = a1.fma(b1, c11);
+            c12 = a1.fma(b2, c12);
+            c13 = a1.fma(b3, c13);
+        }
+        c00.intoArray(lanes, 0);
+        c01.intoArray(lanes, L);
+        c02.intoArray(lanes, 2 * L);
+        c03.intoArray(lanes, 3 * L);
+        c10.intoArray(lanes, 4 * L);
+        c11.intoArray(lanes, 5 * L);
+        c12.intoArray(lanes, 6 * L);
+        c13.intoArray(lanes, 7 * L);
+    }
+}

@@ -1,0 +1,287 @@
+package dev.hadal.backend.jvm.vector;
+
+import dev.hadal.backend.jvm.simd.Loops;
+import dev.hadal.backend.jvm.simd.Runs;
+import dev.hadal.op.AdamW;
+import dev.hadal.op.Hyper;
+import dev.hadal.op.Sgd;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/** Each loop takes a vector at a time, and what is left over one by one. */
+final class VectorLoops implements Loops {
+    private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
+    private static final int L = S.length();
+
+    /** The longest sum in one lane before it goes on in double precision. */
+    private static final int STEPS = 64;
+
+    private final float[] lanes = new float[2 * L];
+    private final double[] sums0 = new double[L];
+    private final double[] sums1 = new double[L];
+
+    @Override
+    public void scale(Runs runs, float a, float[] x, int xAt, float s, float c, float[] z, int zAt) {
+        int vectors = S.loopBound(runs.length());
+        for (int run = 0; run < runs.count(); run++) {
+            int at = run * runs.stride();
+            scale(vectors, a, x, xAt + at, s, c, z, zAt + at);
+            for (int i = at + vectors; i < at + runs.length(); i++) {
+                z[zAt + i] = a * (x[xAt + i] - s) + c;
+            }
+        }
+    }
+
+    private static void scale(int n, float a, float[] x, int xAt, float s, float c, float[] z, int zAt) {
+        for (int i = 0; i < n; i += L) {
+            FloatVector xi = FloatVector.fromArray(S, x, xAt + i);
+            xi.sub(s).mul(a).add(c).intoArray(z, zAt + i);
+        }
+    }
+
+    @Override
+    public void combine(
+            Runs runs, float a, float[] x, int xAt, float b, float[] y, int yAt, float s, float c, float[] z, int zAt) {
+        int vectors = S.loopBound(runs.length());
+        for (int run = 0; run < runs.count(); run++) {
+            int at = run * runs.stride();
+            combine(vectors, a, x, xAt + at, b, y, yAt + at, s, c, z, zAt + at);
+            for (int i = at + vectors; i < at + runs.length(); i++) {
+                z[zAt + i] = a * x[xAt + i] + b * (y[yAt + i] - s) + c;
+            }
+        }
+    }
+
+    private static void combine(
+            int n, float a, float[] x, int xAt, float b, float[] y, int yAt, float s, float c, float[] z, int zAt) {
+        for (int i = 0; i < n; i += L) {
+            FloatVector xi = FloatVector.fromArray(S, x, xAt + i);
+            FloatVector yi = FloatVector.fromArray(S, y, yAt + i);
+            xi.mul(a).add(yi.sub(s).mul(b)).add(c).intoArray(z, zAt + i);
+        }
+    }
+
+    @Override
+    public void relu(int n, float[] x, int xAt, float[] y, int yAt) {
+        int i = 0;
+        for (; i < S.loopBound(n); i += L) {
+            FloatVector.fromArray(S, x, xAt + i).max(0f).intoArray(y, yAt + i);
+        }
+        for (; i < n; i++) {
+            y[yAt + i] = Math.max(x[xAt + i], 0f);
+        }
+    }
+
+    @Override
+    public void reluBackward(int n, float[] y, int yAt, float[] dy, int dyAt, float[] dx, int dxAt) {
+        FloatVector zero = FloatVector.zero(S);
+        int i = 0;
+        for (; i < S.loopBound(n); i += L) {
+            FloatVector yi = FloatVector.fromArray(S, y, yAt + i);
+            FloatVector dyi = FloatVector.fromArray(S, dy, dyAt + i);
+            zero.blend(dyi, yi.compare(VectorOperators.GT, 0f)).intoArray(dx, dxAt + i);
+        }
+        for (; i < n; i++) {
+            dx[dxAt + i] = y[yAt + i] > 0 ? dy[dyAt + i] : 0f;
+        }
+    }
+
+    @Override
+    public void moments(Runs runs, float[] x, int xAt, float s, double[] sums) {
+        clear();
+        int vectors = S.loopBound(runs.length());
+        int left = STEPS;
+        FloatVector sum = FloatVector.zero(S);
+        FloatVector squares = FloatVector.zero(S);
+        for (int run = 0; run < runs.count(); run++) {
+            int at = xAt + run * runs.stride();
+            for (int i = at; i < at + vectors; i += L) {
+                FloatVector d = FloatVector.fromArray(S, x, i).sub(s);
+                sum = sum.add(d);
+                squares = squares.add(d.mul(d));
+                if (--left == 0) {
+                    sum.intoArray(lanes, 0);
+                    squares.intoArray(lanes, L);
+                    spill();
+                    sum = FloatVector.zero(S);
+                    squares = FloatVector.zero(S);
+                    left = STEPS;
+                }
+            }
+            for (int i = at + vectors; i < at + runs.length(); i++) {
+                double d = x[i] - s;
+                sums[0] += d;
+                sums[1] += d * d;
+            }
+        }
+        sum.intoArray(lanes, 0);
+        squares.intoArray(lanes, L);
+        spill();
+        collect(sums);
+    }
+
+    @Override
+    public void products(Runs runs, float[] x, int xAt, float s, float[] y, int yAt, double[] sums) {
+        clear();
+        int vectors = S.loopBound(runs.length());
+        int left = STEPS;
+        FloatVector sum = FloatVector.zero(S);
+        FloatVector products = FloatVector.zero(S);
+        for (int run = 0; run < runs.count(); run++) {
+            int at = run * runs.stride();
+            for (int i = at; i < at + vectors; i += L) {
+                FloatVector yi = FloatVector.fromArray(S, y, yAt + i);
+                sum = sum.add(yi);
+                products =
+                        products.add(FloatVector.fromArray(S, x, xAt + i).sub(s).mul(yi));
+                if (--left == 0) {
+                    sum.intoArray(lanes, 0);
+                    products.intoArray(lanes, L);
+                    spill();
+                    sum = FloatVector.zero(S);
+                    products = FloatVector.zero(S);
+                    left = STEPS;
+                }
+            }
+            for (int i = at + vectors; i < at + runs.length(); i++) {
+                sums[0] += y[yAt + i];
+                sums[1] += (double) (x[xAt + i] - s) * y[yAt + i];
+            }
+        }
+        sum.intoArray(lanes, 0);
+        products.intoArray(lanes, L);
+        spill();
+        collect(sums);
+    }
+
+    private void clear() {
+        java.util.Arrays.fill(sums0, 0);
+        java.util.Arrays.fill(sums1, 0);
+    }
+
+    private void spill() {
+        for (int l = 0; l < L; l++) {
+            sums0[l] += lanes[l];
+            sums1[l] += lanes[L + l];
+        }
+    }
+
+    private void collect(double[] sums) {
+        for (int l = 0; l < L; l++) {
+            sums[0] += sums0[l];
+            sums[1] += sums1[l];
+        }
+    }
+
+    @Override
+    public void blend(int n, int depth, float[] a, int aAt, float[] b, int[] bRows, int bAt, float[] c, int cAt) {
+        int j = 0;
+        for (; j <= n - 4 * L; j += 4 * L) {
+            FloatVector c0 = FloatVector.zero(S);
+            FloatVector c1 = FloatVector.zero(S);
+            FloatVector c2 = FloatVector.zero(S);
+            FloatVector c3 = FloatVector.zero(S);
+            for (int k = 0; k < depth; k++) {
+                FloatVector ak = FloatVector.broadcast(S, a[aAt + k]);
+                int row = bAt + bRows[k] + j;
+                c0 = ak.fma(FloatVector.fromArray(S, b, row), c0);
+                c1 = ak.fma(FloatVector.fromArray(S, b, row + L), c1);
+                c2 = ak.fma(FloatVector.fromArray(S, b, row + 2 * L), c2);
+                c3 = ak.fma(FloatVector.fromArray(S, b, row + 3 * L), c3);
+            }
+            c0.intoArray(c, cAt + j);
+            c1.intoArray(c, cAt + j + L);
+            c2.intoArray(c, cAt + j + 2 * L);
+            c3.intoArray(c, cAt + j + 3 * L);
+        }
+        for (; j < n; j++) {
+            float sum = 0;
+            for (int k = 0; k < depth; k++) {
+                sum = Math.fma(a[aAt + k], b[bAt + bRows[k] + j], sum);
+            }
+            c[cAt + j] = sum;
+        }
+    }
+
+    @Override
+    public void adamw(
+            AdamW op,
+            float[] hyper,
+            int hyperAt,
+            float clip,
+            int n,
+            float[] w,
+            int wAt,
+            float[] g,
+            int gAt,
+            float[] m,
+            int mAt,
+            float[] v,
+            int vAt) {
+        float rate = hyper[hyperAt + Hyper.RATE];
+        float decay = hyper[hyperAt + Hyper.DECAY];
+        float correction1 = hyper[hyperAt + Hyper.CORRECTION1];
+        float correction2 = hyper[hyperAt + Hyper.CORRECTION2];
+        float beta1 = op.beta1();
+        float beta2 = op.beta2();
+        float epsilon = op.epsilon();
+        int i = 0;
+        for (; i < S.loopBound(n); i += L) {
+            FloatVector wi = FloatVector.fromArray(S, w, wAt + i);
+            FloatVector gi = FloatVector.fromArray(S, g, gAt + i).mul(clip);
+            FloatVector mi = FloatVector.fromArray(S, m, mAt + i).mul(beta1).add(gi.mul(1 - beta1));
+            FloatVector vi = FloatVector.fromArray(S, v, vAt + i)
+                    .mul(beta2)
+                    .add(gi.mul(gi).mul(1 - beta2));
+            FloatVector mHat = mi.mul(correction1);
+            FloatVector vHat = vi.mul(correction2);
+            FloatVector step = mHat.div(vHat.sqrt().add(epsilon)).add(wi.mul(decay));
+            wi.sub(step.mul(rate)).intoArray(w, wAt + i);
+            mi.intoArray(m, mAt + i);
+            vi.intoArray(v, vAt + i);
+        }
+        for (; i < n; i++) {
+            float gi = clip * g[gAt + i];
+            float mi = beta1 * m[mAt + i] + (1 - beta1) * gi;
+            float vi = beta2 * v[vAt + i] + (1 - beta2) * (gi * gi);
+            float step = correction1 * mi / ((float) Math.sqrt(correction2 * vi) + epsilon) + decay * w[wAt + i];
+            w[wAt + i] -= rate * step;
+            m[mAt + i] = mi;
+            v[vAt + i] = vi;
+        }
+    }
+
+    @Override
+    public void sgd(
+            Sgd op,
+            float[] hyper,
+            int hyperAt,
+            float clip,
+            int n,
+            float[] w,
+            int wAt,
+            float[] g,
+            int gAt,
+            float[] m,
+            int mAt) {
+        float rate = hyper[hyperAt + Hyper.RATE];
+        float decay = hyper[hyperAt + Hyper.DECAY];
+        float mu = op.momentum();
+        int i = 0;
+        for (; i < S.loopBound(n); i += L) {
+            FloatVector wi = FloatVector.fromArray(S, w, wAt + i);
+            FloatVector d = FloatVector.fromArray(S, g, gAt + i).mul(clip).add(wi.mul(decay));
+            FloatVector mi = FloatVector.fromArray(S, m, mAt + i).mul(mu).add(d);
+            FloatVector step = op.nesterov() ? mi.mul(mu).add(d) : mi;
+            wi.sub(step.mul(rate)).intoArray(w, wAt + i);
+            mi.intoArray(m, mAt + i);
+        }
+        for (; i < n; i++) {
+            float d = clip * g[gAt + i] + decay * w[wAt + i];
+            float mi = mu * m[mAt + i] + d;
+            w[wAt + i] -= rate * (op.nesterov() ? d + mu * mi : mi);
+            m[mAt + i] = mi;
+        }
+    }
+}
