@@ -128,10 +128,10 @@ final class MatMulKernel {
             }
         }
 
-        /** One block of rows by one panel of columns. */
+        /** One block of rows by one panel of columns; the block of a stays in the second-level cache. */
         private void multiply(int task, int lane) {
-            int i = task % rowBlocks * ROWS;
-            int j = task / rowBlocks * tileColumns;
+            int i = task / columnPanels * ROWS;
+            int j = task % columnPanels * tileColumns;
             int rows = Math.min(ROWS, m - i);
             int columns = Math.min(tileColumns, n - j);
             int whole = columns == tileColumns ? rows / tileRows * tileRows : 0;
