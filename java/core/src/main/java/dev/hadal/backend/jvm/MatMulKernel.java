@@ -1,5 +1,7 @@
 package dev.hadal.backend.jvm;
 
+import static dev.hadal.backend.jvm.Blocks.ceilDiv;
+
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.backend.jvm.simd.Tile;
@@ -62,10 +64,6 @@ final class MatMulKernel {
         bPanels = rowBlocks * ROWS * depth;
         edges = bPanels + columnPanels * tileColumns * depth;
         scratch = edges + this.machine.lanes() * ROWS * tileColumns;
-    }
-
-    private static int ceilDiv(int a, int b) {
-        return (a + b - 1) / b;
     }
 
     private final class Run implements Runnable {
