@@ -66,7 +66,7 @@ final class Quickstart {
         Dataset train = images.train().normalized(normalization);
         Dataset test = images.test().normalized(normalization);
         say("data", "%,d images to train with, %,d to test with, %s", train.size(), test.size(), train.shape());
-        say("backend", "%s", backends);
+        say("backend", "%s%s", backends, remark());
 
         Layer network = network(images.names().size());
         Model model = train(network, train, normalization.apply(0, 0));
@@ -76,6 +76,16 @@ final class Quickstart {
         draw(images, predictions);
         saveAndLoad(model, test, predictions);
         new Comparison(backends.threads(), network, train).lines().forEach(out::println);
+    }
+
+    /** Says so if a faster backend could run here; one that cannot has been logged, with the reason. */
+    private String remark() {
+        return Backends.installed().stream()
+                .filter(b ->
+                        b.rank() > backends.first().rank() && b.availability().available())
+                .findFirst()
+                .map(b -> "; " + b.name() + " would be faster: leave out --backend")
+                .orElse("");
     }
 
     /** A residual network (He, Zhang, Ren and Sun 2016) of 20 layers, in three stages of images half as large. */

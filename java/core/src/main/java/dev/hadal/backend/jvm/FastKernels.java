@@ -4,6 +4,7 @@ import dev.hadal.backend.Kernel;
 import dev.hadal.backend.jvm.simd.SimdChoice;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
+import dev.hadal.op.Convolution;
 import dev.hadal.op.MatMul;
 import java.util.List;
 import java.util.Optional;
@@ -32,6 +33,12 @@ final class FastKernels {
             Op op, List<Type> in, List<Type> out, Machine machine) {
         if (op instanceof MatMul matmul) {
             return MatMulKernel.prepare(matmul, in, out, machine);
+        } else if (op instanceof Convolution conv) {
+            return ConvolutionKernel.forward(conv, in, out, machine);
+        } else if (op instanceof Convolution.BackwardData b) {
+            return ConvolutionKernel.backwardData(b.forward(), in, out, machine);
+        } else if (op instanceof Convolution.BackwardWeights b) {
+            return ConvolutionWeightsKernel.prepare(b.forward(), in, out, machine);
         }
         return null;
     }

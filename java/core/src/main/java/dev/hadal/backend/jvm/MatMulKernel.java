@@ -1,5 +1,7 @@
 package dev.hadal.backend.jvm;
 
+import static dev.hadal.backend.jvm.Blocks.ceilDiv;
+
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.backend.jvm.simd.Tile;
@@ -64,10 +66,6 @@ final class MatMulKernel {
         scratch = edges + this.machine.lanes() * ROWS * tileColumns;
     }
 
-    private static int ceilDiv(int a, int b) {
-        return (a + b - 1) / b;
-    }
-
     private final class Run implements Runnable {
         private final Slice a;
         private final Slice b;
@@ -128,10 +126,10 @@ final class MatMulKernel {
             }
         }
 
-        /** One block of rows by one panel of columns. */
+        /** One block of rows by one panel of columns; the block of a stays in the second-level cache. */
         private void multiply(int task, int lane) {
-            int i = task % rowBlocks * ROWS;
-            int j = task / rowBlocks * tileColumns;
+            int i = task / columnPanels * ROWS;
+            int j = task % columnPanels * tileColumns;
             int rows = Math.min(ROWS, m - i);
             int columns = Math.min(tileColumns, n - j);
             int whole = columns == tileColumns ? rows / tileRows * tileRows : 0;

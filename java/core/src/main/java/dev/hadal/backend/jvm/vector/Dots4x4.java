@@ -30,8 +30,8 @@ final class Dots4x4 implements Dots {
             int cAt,
             int cStride) {
         int vectors = S.loopBound(length);
-        for (int j = 0; j < n; j += COLUMNS) {
-            for (int i = 0; i < m; i += ROWS) {
+        for (int i = 0; i < m; i += ROWS) {
+            for (int j = 0; j < n; j += COLUMNS) {
                 // At the edges, the last row is taken again in place of those that are not there.
                 int a0 = aAt + i * aStride;
                 int a1 = aAt + Math.min(i + 1, m - 1) * aStride;

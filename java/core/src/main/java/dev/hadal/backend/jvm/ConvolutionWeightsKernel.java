@@ -1,0 +1,169 @@
+package dev.hadal.backend.jvm;
+
+import static dev.hadal.backend.jvm.Blocks.ceilDiv;
+
+import dev.hadal.backend.Kernel;
+import dev.hadal.backend.jvm.Frame.Places;
+import dev.hadal.backend.jvm.HeapKernel.Slice;
+import dev.hadal.backend.jvm.Shifts.Tap;
+import dev.hadal.backend.jvm.simd.Dots;
+import dev.hadal.backend.jvm.simd.Loops;
+import dev.hadal.backend.jvm.simd.Runs;
+import dev.hadal.graph.Type;
+import dev.hadal.op.Convolution;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The gradient of a convolution's weights. Each is an inner product of dy's channel with x under one tap; over a block
+ * of images both lie in one piece, x as a {@link Frame} and dy in the frame's columns, with zeros where a column stands
+ * for no place. The blocks are dealt out to a fixed number of parts, whose sums are added up in order, so that threads
+ * do not change the bits.
+ */
+final class ConvolutionWeightsKernel {
+    /** The values of a frame that stays in the second-level cache. */
+    private static final int FRAME = 1 << 16;
+    /** The columns of a block: enough for long sums, few enough for the first-level cache. */
+    private static final int COLUMNS = 2048;
+    /** The values that the sums of all parts may take. */
+    private static final int SUMS = 1 << 20;
+    /** The tasks to make, if there is enough to do: more threads than that find none. */
+    private static final int TASKS = 16;
+
+    private final Correlation c;
+    private final Machine machine;
+    private final Blocks blocks;
+    private final Frame frame;
+    private final int[] rows;
+    private final int parts;
+    private final int taskChannels;
+
+    // The scratch: the sums of each part; for each lane a frame, and the columns of dy.
+    private final int sums;
+    private final int laneSize;
+    private final int scratch;
+
+    static Kernel prepare(Convolution op, List<Type> in, List<Type> out, Machine machine) {
+        Correlation c = Correlation.forward(
+                op, in.get(0).shape(), out.get(0).shape(), in.get(1).shape());
+        ConvolutionWeightsKernel kernel = new ConvolutionWeightsKernel(c, machine);
+        String name = "java convolution by inner products (" + machine.simd().name() + ")";
+        return new HeapKernel(name, in, out, (x, y, s) -> kernel.new Run(x[0], x[1], y[0], s))
+                .withScratch(kernel.scratch);
+    }
+
+    private ConvolutionWeightsKernel(Correlation c, Machine machine) {
+        this.c = c;
+        this.machine = machine.forWork(c.products() / 8);
+        int values = Math.min(FRAME, COLUMNS * c.sourceChannels());
+        blocks = Blocks.of(c, values, COLUMNS / 2, 1);
+        frame = new Frame(c.vertical(), c.horizontal(), c.sourceChannels(), blocks.images(), blocks.lines());
+        rows = new int[c.w().sizeFrom(1)];
+        for (int channel = 0; channel < c.sourceChannels(); channel++) {
+            for (Tap v : c.vertical().taps(0)) {
+                for (Tap h : c.horizontal().taps(0)) {
+                    rows[c.weight(0, channel, v.k(), h.k())] = frame.offset(channel, v, h);
+                }
+            }
+        }
+        int weights = c.w().size();
+        parts = Math.max(1, Math.min(Math.min(TASKS, blocks.count()), SUMS / weights));
+        int divisions = Math.min(ceilDiv(TASKS, parts * c.groups()), ceilDiv(c.targetChannels(), 16));
+        taskChannels = ceilDiv(c.targetChannels(), divisions);
+        sums = parts == 1 ? 0 : parts * weights;
+        laneSize = frame.size + taskChannels * frame.columns;
+        scratch = sums + this.machine.lanes() * laneSize;
+    }
+
+    private final class Run implements Runnable {
+        private final Slice x;
+        private final Slice dy;
+        private final Slice dw;
+        private final float[] scratch;
+        private final int sumsAt;
+        private final Lane[] lanes;
+        private final Workers.Body multiply = this::multiply;
+        private final Loops loops = machine.simd().loops();
+        private final Runs all = Runs.of(c.w().size());
+
+        Run(Slice x, Slice dy, Slice dw, Slice scratch) {
+            this.x = x;
+            this.dy = dy;
+            this.dw = dw;
+            this.scratch = scratch.floats();
+            sumsAt = scratch.offset();
+            lanes = new Lane[machine.lanes()];
+            for (int i = 0; i < lanes.length; i++) {
+                lanes[i] = new Lane(this, sumsAt + sums + i * laneSize);
+            }
+        }
+
+        @Override
+        public void run() {
+            machine.forEach(parts * c.groups() * ceilDiv(c.targetChannels(), taskChannels), multiply);
+            if (parts > 1) {
+                float[] to = dw.floats();
+                int at = dw.offset();
+                System.arraycopy(scratch, sumsAt, to, at, all.length());
+                for (int part = 1; part < parts; part++) {
+                    loops.combine(all, 1, to, at, 1, scratch, sumsAt + part * all.length(), 0, 0, to, at);
+                }
+            }
+        }
+
+        private void multiply(int task, int lane) {
+            lanes[lane].run(task);
+        }
+    }
+
+    /** One thread's part: some channels of dw, summed over some of the blocks. */
+    private final class Lane {
+        private final Run run;
+        private final Dots dots = machine.simd().dots();
+        private final Places places = new Places(frame.pieces(frame.columns));
+        private final int frameAt;
+        private final int columnsAt;
+
+        Lane(Run run, int at) {
+            this.run = run;
+            frameAt = at;
+            columnsAt = at + frame.size;
+        }
+
+        void run(int task) {
+            int part = task % parts;
+            int group = task / parts % c.groups();
+            int from = task / parts / c.groups() * taskChannels;
+            int channels = Math.min(taskChannels, c.targetChannels() - from);
+            int channel = group * c.targetChannels() + from;
+            float[] to = parts == 1 ? run.dw.floats() : run.scratch;
+            int at = (parts == 1 ? run.dw.offset() : run.sumsAt + part * c.w().size()) + channel * rows.length;
+            Arrays.fill(to, at, at + channels * rows.length, 0f);
+            int end = (int) ((part + 1L) * blocks.count() / parts);
+            for (int block = (int) ((long) part * blocks.count() / parts); block < end; block++) {
+                add(block, group, channel, channels, to, at);
+            }
+        }
+
+        private void add(int block, int group, int channel, int channels, float[] to, int at) {
+            float[] s = run.scratch;
+            int xImage = c.source().sizeFrom(1);
+            int images = blocks.images(block);
+            int line = blocks.line(block);
+            int lines = blocks.lines(block);
+            int xAt = blocks.image(block) * xImage
+                    + group * c.sourceChannels() * c.source().sizeFrom(2);
+            frame.copy(run.x.floats(), run.x.offset() + xAt, xImage, images, line, s, frameAt);
+
+            int columns = frame.columns(images, lines);
+            int dyImage = c.target().sizeFrom(1);
+            int dyPlane = c.target().sizeFrom(2);
+            int dyAt = run.dy.offset() + blocks.image(block) * dyImage + channel * dyPlane;
+            frame.find(places, 0, columns, dyImage, images, line, lines, 0, 0);
+            for (int m = 0; m < channels; m++) {
+                places.read(run.dy.floats(), dyAt + m * dyPlane, s, columnsAt + m * columns, columns);
+            }
+            dots.multiply(channels, rows.length, columns, s, columnsAt, columns, s, rows, frameAt, to, at, rows.length);
+        }
+    }
+}
