@@ -136,6 +136,22 @@ public abstract class TrainingSpec {
         assertEquals(ends.get(0), ends.get(1));
     }
 
+    /** What is shifted and flipped at random is harder to learn by heart. */
+    @Test
+    void augmentationIsSeenInTheLossCurve() {
+        Dataset few = stripes(32, 10);
+        double[] losses = new double[2];
+        for (boolean augmented : new boolean[] {false, true}) {
+            Fit how = Fit.epochs(12);
+            try (Trainer trainer = builder(MLP).build()) {
+                List<Epoch> curve = trainer.fit(
+                        few, augmented ? how.augment(Augmentation.shift(2).then(Augmentation.flip())) : how);
+                losses[augmented ? 1 : 0] = curve.get(11).loss();
+            }
+        }
+        assertTrue(losses[1] > 2 * losses[0], Arrays.toString(losses));
+    }
+
     /** Three steps of every backend end close to the float64-accumulating reference's. */
     @Test
     void agreesWithTheReference() {
@@ -282,7 +298,8 @@ public abstract class TrainingSpec {
         Tensor x = images(data);
         Tensor y = labels(data);
         try (Trainer trainer = builder(CONVOLUTIONAL).build()) {
-            for (int i = 0; i < 20; i++) {
+            // Until the JIT has compiled them, loops of the Vector API box their vectors.
+            for (int i = 0; i < 400; i++) {
                 trainer.step(x, y);
             }
             long before = allocated();
