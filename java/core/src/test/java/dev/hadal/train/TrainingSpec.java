@@ -35,7 +35,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -298,28 +297,35 @@ public abstract class TrainingSpec {
         Tensor x = images(data);
         Tensor y = labels(data);
         try (Trainer trainer = builder(CONVOLUTIONAL).build()) {
-            // Until the JIT has compiled them, loops of the Vector API box their vectors: the first rounds do not count.
+            // Until the JIT has compiled them, loops of the Vector API box their vectors: the first rounds do not
+            // count.
+            trainer.step(x, y);
+            long[] threads = threads();
             long perStep = Long.MAX_VALUE;
             for (int round = 0; round < 50 && perStep >= 4096; round++) {
-                long before = allocated();
+                long before = allocated(threads);
                 for (int i = 0; i < 100; i++) {
                     trainer.step(x, y);
                 }
-                perStep = (allocated() - before) / 100;
+                perStep = (allocated(threads) - before) / 100;
             }
             assertTrue(perStep < 4096, perStep + " bytes per step");
         }
     }
 
-    /** Bytes allocated by this thread and all of Hadal's. */
-    private static long allocated() {
-        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-        Set<Thread> all = Thread.getAllStackTraces().keySet();
+    /** This thread and all of Hadal's. */
+    private static long[] threads() {
+        return Thread.getAllStackTraces().keySet().stream()
+                .filter(t -> t == Thread.currentThread() || t.getName().startsWith("hadal"))
+                .mapToLong(Thread::getId)
+                .toArray();
+    }
+
+    private static long allocated(long[] threads) {
+        ThreadMXBean counts = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         long sum = 0;
-        for (Thread t : all) {
-            if (t == Thread.currentThread() || t.getName().startsWith("hadal")) {
-                sum += threads.getThreadAllocatedBytes(t.getId());
-            }
+        for (long t : threads) {
+            sum += counts.getThreadAllocatedBytes(t);
         }
         return sum;
     }
