@@ -45,7 +45,6 @@ final class NormReference {
         int plane = shape.sizeFrom(2);
         int channels = shape.get(1);
         double m = channels == 0 ? 0 : (double) shape.size() / channels;
-        double[] inverse = new double[channels];
         return (in, out) -> {
             double[] x = in[0];
             double[] dy = in[1];
@@ -53,20 +52,19 @@ final class NormReference {
             double[] mean = in[3];
             double[] dscale = out[1];
             double[] dbias = out[2];
-            for (int c = 0; c < channels; c++) {
-                inverse[c] = 1 / Math.sqrt(in[4][c] + op.epsilon());
-            }
+            double[] variance = in[4];
             Arrays.fill(dscale, 0);
             Arrays.fill(dbias, 0);
             for (int i = 0; i < x.length; i++) {
                 int c = i / plane % channels;
                 dbias[c] += dy[i];
-                dscale[c] += dy[i] * (x[i] - mean[c]) * inverse[c];
+                dscale[c] += dy[i] * (x[i] - mean[c]) / Math.sqrt(variance[c] + op.epsilon());
             }
             for (int i = 0; i < x.length; i++) {
                 int c = i / plane % channels;
-                double normal = (x[i] - mean[c]) * inverse[c];
-                out[0][i] = scale[c] * inverse[c] * (dy[i] - dbias[c] / m - normal * dscale[c] / m);
+                double deviation = Math.sqrt(variance[c] + op.epsilon());
+                double normal = (x[i] - mean[c]) / deviation;
+                out[0][i] = scale[c] / deviation * (dy[i] - dbias[c] / m - normal * dscale[c] / m);
             }
         };
     }
