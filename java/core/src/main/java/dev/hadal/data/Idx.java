@@ -39,7 +39,7 @@ public final class Idx {
         }
     }
 
-    /** The same, from streams, which are read to their ends but not closed. */
+    /** The same, from streams, which are read to their ends and closed. */
     public static ByteImages read(InputStream images, InputStream labels, int classes) throws IOException {
         return read("images", images, "labels", labels, classes);
     }
@@ -67,8 +67,7 @@ public final class Idx {
     private record Array(int[] dims, byte[] bytes) {
 
         static Array read(String file, InputStream stream, int magic, String what) throws IOException {
-            try {
-                InputStream in = plain(stream);
+            try (InputStream in = plain(stream)) {
                 int[] dims = header(file, in, magic, what);
                 return new Array(dims, body(file, in, dims));
             } catch (EOFException e) {

@@ -54,14 +54,16 @@ public final class Graph {
      * @throws TypeException if the operands do not fit the op; the message begins with the layer's path
      */
     public List<Value> append(Op op, List<Value> inputs) {
-        for (Value v : inputs) {
-            if (v.graph() != this) {
-                throw new IllegalArgumentException(op.name() + ": operand " + v.node() + " belongs to another graph");
-            }
-        }
+        inputs.forEach(v -> requireOwn(op.name() + ": operand", v));
         return op instanceof Leaf l
                 ? List.of(leaf(l.role(), l.name(), l.type()))
                 : add(op, inputs).outputs();
+    }
+
+    private void requireOwn(String what, Value v) {
+        if (v.graph() != this) {
+            throw new IllegalArgumentException(what + " " + v.node() + " belongs to another graph");
+        }
     }
 
     private Node add(Op op, List<Value> inputs) {
@@ -75,6 +77,9 @@ public final class Graph {
             return op.infer(inputs.stream().map(Value::type).toList());
         } catch (TypeException e) {
             throw path.isEmpty() ? e : new TypeException("layer " + path + ": " + e.getMessage(), e);
+        } catch (IllegalArgumentException e) { // a result that is too large for a shape
+            String where = path.isEmpty() ? "" : "layer " + path + ": ";
+            throw new TypeException(where + op.name() + ": " + e.getMessage(), e);
         }
     }
 
@@ -91,13 +96,24 @@ public final class Graph {
 
     /** Names a value that a run makes visible. */
     public void output(String name, Value value) {
+        requireOwn("output '" + name + "':", value);
         if (outputs.putIfAbsent(name, value) != null) {
             throw new IllegalArgumentException("the graph already has an output '" + name + "'");
         }
     }
 
-    /** At the end of a run, the leaf takes the value given. */
+    /**
+     * At the end of a run, the leaf takes the value given.
+     *
+     * @throws TypeException if their types differ
+     * @throws IllegalArgumentException if the first is no leaf, or takes a value already
+     */
     public void commit(Value leaf, Value value) {
+        requireOwn("commit to", leaf);
+        requireOwn("commit of", value);
+        if (!(leaf.node().op() instanceof Leaf)) {
+            throw new IllegalArgumentException("only a leaf takes a value at the end of a run, not " + leaf.node());
+        }
         if (!leaf.type().equals(value.type())) {
             throw new TypeException(leaf.node() + " cannot take a value of type " + value.type());
         }
@@ -168,6 +184,9 @@ public final class Graph {
      * @return the gradient of each wanted value that y depends on
      */
     public Map<Value, Value> differentiate(Value y, Value dy, Collection<Value> wanted) {
+        requireOwn("differentiate:", y);
+        requireOwn("differentiate:", dy);
+        wanted.forEach(v -> requireOwn("differentiate:", v));
         if (!dy.type().equals(y.type())) {
             throw new TypeException("the gradient of " + y.node() + " must be " + y.type() + ", not " + dy.type());
         }

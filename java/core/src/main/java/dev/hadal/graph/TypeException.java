@@ -8,7 +8,7 @@ public final class TypeException extends IllegalArgumentException {
         super(message);
     }
 
-    TypeException(String message, TypeException cause) {
+    TypeException(String message, IllegalArgumentException cause) {
         super(message, cause);
     }
 }

@@ -7,7 +7,6 @@ import dev.hadal.graph.Value;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -73,7 +72,7 @@ public record BatchNorm(float epsilon, float momentum) implements Op {
         @Override
         public List<@Nullable Value> gradient(Node y, List<@Nullable Value> dy) {
             List<Value> d = new Backward(epsilon)
-                    .call(y.input(0), Objects.requireNonNull(dy.get(0)), y.input(1), y.output(1), y.output(2));
+                    .call(y.input(0), Require.gradientOfFirst(y, dy), y.input(1), y.output(1), y.output(2));
             return Arrays.asList(d.get(0), d.get(1), d.get(2));
         }
 

@@ -45,6 +45,12 @@ public record Convolution(Window window, int groups) implements Op {
                 w.get(0),
                 w,
                 groups);
+        Require.that(
+                window.height().fits(x.get(2), w.get(2)) && window.width().fits(x.get(3), w.get(3)),
+                "convolution: the kernel of w %s does not fit into x %s with %s",
+                w,
+                x,
+                window);
         return List.of(Type.f32(
                 x.get(0),
                 w.get(0),

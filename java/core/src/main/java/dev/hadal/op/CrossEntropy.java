@@ -8,7 +8,6 @@ import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,7 +40,7 @@ public record CrossEntropy(float smoothing) implements Op {
 
     @Override
     public List<@Nullable Value> gradient(Node y, List<@Nullable Value> dy) {
-        Value dx = new Backward(smoothing).of(y.output(1), y.input(1), Objects.requireNonNull(dy.get(0)));
+        Value dx = new Backward(smoothing).of(y.output(1), y.input(1), Require.gradientOfFirst(y, dy));
         return Arrays.asList(dx, null);
     }
 

@@ -1,10 +1,14 @@
 package dev.hadal.op;
 
+import dev.hadal.graph.Node;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.TypeException;
+import dev.hadal.graph.Value;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** The checks that type rules are made of; each failure says what came and what was needed. */
 @SuppressWarnings("AnnotateFormatMethod") // the annotation would cost core a dependency
@@ -38,6 +42,21 @@ final class Require {
     /** Checks that an f32 operand has exactly this shape. */
     static void f32(String op, String operand, Type type, Shape wanted) {
         that(f32(op, operand, type).equals(wanted), "%s: %s must be %s, but is %s", op, operand, wanted, type.shape());
+    }
+
+    /**
+     * The gradient of an op's first result, where the others cannot be differentiated.
+     *
+     * @throws IllegalStateException if theirs is asked for
+     */
+    static Value gradientOfFirst(Node node, List<@Nullable Value> dy) {
+        for (int i = 1; i < dy.size(); i++) {
+            if (dy.get(i) != null) {
+                throw new IllegalStateException("the loss depends on result " + i + " of " + node + ", but "
+                        + node.op().name() + " has a gradient for its first result alone");
+            }
+        }
+        return Objects.requireNonNull(dy.get(0));
     }
 
     private Require() {}

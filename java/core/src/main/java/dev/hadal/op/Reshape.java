@@ -33,20 +33,24 @@ public record Reshape(List<Integer> dims) implements Op {
         Require.operands(name(), in, "x");
         Shape x = in.get(0).shape();
         List<Integer> shape = new ArrayList<>(dims);
-        long known = 1;
-        for (int i = 0; i < shape.size(); i++) {
-            if (shape.get(i) == 0) {
+        // Kept dimensions cancel, so that a batch of nothing leaves the rest as it is.
+        long given = 1;
+        long wanted = 1;
+        for (int i = 0; i < Math.max(x.rank(), shape.size()); i++) {
+            if (i < shape.size() && shape.get(i) == 0) {
                 Require.that(i < x.rank(), "reshape: dimension %d of %s is to be kept, but x is %s", i, dims, x);
                 shape.set(i, x.get(i));
+            } else {
+                given *= i < x.rank() ? x.get(i) : 1;
+                wanted *= i < shape.size() && shape.get(i) > 0 ? shape.get(i) : 1;
             }
-            known *= shape.get(i) == -1 ? 1 : shape.get(i);
         }
         int rest = shape.indexOf(-1);
         if (rest >= 0) {
-            Require.that(known > 0 && x.size() % known == 0, "reshape: x %s does not divide into %s", x, dims);
-            shape.set(rest, (int) (x.size() / known));
+            Require.that(given % wanted == 0, "reshape: x %s does not divide into %s", x, dims);
+            shape.set(rest, (int) (given / wanted));
         } else {
-            Require.that(known == x.size(), "reshape: x %s has %d values, but %s takes %d", x, x.size(), dims, known);
+            Require.that(given == wanted, "reshape: the values of x %s do not fill %s", x, dims);
         }
         return List.of(new Type(in.get(0).dtype(), new Shape(shape)));
     }

@@ -23,12 +23,20 @@ public record Window(Axis height, Axis width) {
 
         /** ⌊(in + padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, the number of positions of the kernel. */
         public int out(int in, int kernel) {
-            int room = in + padBefore + padAfter - dilation * (kernel - 1) - 1;
-            if (room < 0) {
+            if (!fits(in, kernel)) {
                 throw new TypeException("a kernel of " + kernel + " with dilation " + dilation + " does not fit into "
                         + in + " with padding " + padBefore + " and " + padAfter);
             }
-            return room / stride + 1;
+            return Math.toIntExact(room(in, kernel) / stride + 1);
+        }
+
+        /** Whether the kernel has a position at all. */
+        public boolean fits(int in, int kernel) {
+            return kernel >= 1 && room(in, kernel) >= 0;
+        }
+
+        private long room(int in, int kernel) {
+            return (long) in + padBefore + padAfter - dilation * (kernel - 1L) - 1;
         }
 
         /** The input position under tap k of the kernel at output position o; outside [0, in) it lies in the padding. */

@@ -160,7 +160,10 @@ class ModelTest {
     @Test
     void errorsNameTheLayer() {
         Layer tooSmall = sequential(conv2d(4, 3), sequential(conv2d(4, 7)));
-        assertRefused(TypeException.class, "layer 1.0: a kernel of 7", () -> tooSmall.model(Shape.of(1, 6, 6), 0));
+        assertRefused(
+                TypeException.class,
+                "layer 1.0: convolution: the kernel of w [4,4,7,7] does not fit into x [1,4,4,4]",
+                () -> tooSmall.model(Shape.of(1, 6, 6), 0));
         Layer unequal = sequential(residual(conv2d(5, 1)));
         assertRefused(
                 TypeException.class,

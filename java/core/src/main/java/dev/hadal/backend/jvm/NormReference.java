@@ -45,6 +45,7 @@ final class NormReference {
         int plane = shape.sizeFrom(2);
         int channels = shape.get(1);
         double m = channels == 0 ? 0 : (double) shape.size() / channels;
+        double[] inverse = new double[channels];
         return (in, out) -> {
             double[] x = in[0];
             double[] dy = in[1];
@@ -52,9 +53,9 @@ final class NormReference {
             double[] mean = in[3];
             double[] dscale = out[1];
             double[] dbias = out[2];
-            double[] inverse = Arrays.stream(in[4])
-                    .map(variance -> 1 / Math.sqrt(variance + op.epsilon()))
-                    .toArray();
+            for (int c = 0; c < channels; c++) {
+                inverse[c] = 1 / Math.sqrt(in[4][c] + op.epsilon());
+            }
             Arrays.fill(dscale, 0);
             Arrays.fill(dbias, 0);
             for (int i = 0; i < x.length; i++) {

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hadal.cli;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,79 @@
+package dev.hadal.data;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import dev.hadal.tensor.Philox;
+import dev.hadal.tensor.Shape;
+import dev.hadal.tensor.Tensor;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class NormalizationTest {
+
+    @Test
+    void learnsEachChannelsMeanAndDeviation() {
+        Dataset data = Dataset.of(Tensor.of(Shape.of(2, 2, 1, 2), 1f, 3, 10, 10, 5, 7, 20, 40), 1, 0, 0);
+        Normalization learnt = Normalization.learn(data);
+        // Channel 0 is 1 3 5 7, channel 1 is 10 10 20 40.
+        assertEquals(List.of(4f, 20f), learnt.mean());
+        assertEquals(List.of((float) Math.sqrt(5), (float) Math.sqrt(150)), learnt.deviation());
+    }
+
+    @Test
+    void aColumnOfATableIsAChannel() {
+        Dataset table = Dataset.of(Tensor.of(Shape.of(2, 2), 1f, 5, 3, 5), 1, 0, 0);
+        Normalization learnt = Normalization.learn(table);
+        assertEquals(new Normalization(List.of(2f, 5f), List.of(1f, 1f)), learnt, "a constant is only centred");
+        float[] into = new float[2];
+        table.normalized(learnt).copy(1, into, 0);
+        assertArrayEquals(new float[] {1, 0}, into);
+    }
+
+    @Test
+    void whatItLearntFromTheTrainingDataIsAppliedToOthers() {
+        Normalization learnt = Normalization.learn(Dataset.of(Tensor.of(Shape.of(2), 2f, 6f), 1, 0, 0));
+        assertEquals(Normalization.of(4, 2), learnt);
+        Dataset test = Dataset.of(Tensor.of(Shape.of(1), 10f), 5, 4).normalized(learnt);
+        float[] into = {9, 9, 9};
+        test.copy(0, into, 1);
+        assertArrayEquals(new float[] {9, 3, 9}, into);
+        assertEquals(4, test.label(0));
+        assertEquals(5, test.classes());
+        assertEquals(3, learnt.apply(10f, 0));
+    }
+
+    @Test
+    void agreesWithTheFormulaInDouble() {
+        for (int seed = 0; seed < 10; seed++) {
+            Philox random = new Philox(seed, 0);
+            int count = 1 + random.below(50, 0), plane = 1 + random.below(9, 1);
+            float[] x = new float[count * plane];
+            double sum = 0;
+            for (int i = 0; i < x.length; i++) {
+                x[i] = 1000 + random.normal(i + 2); // a mean far from zero, where E[x²] − E[x]² would cancel
+                sum += x[i];
+            }
+            double mean = sum / x.length, squares = 0;
+            for (float v : x) {
+                squares += (v - mean) * (v - mean);
+            }
+            Normalization learnt =
+                    Normalization.learn(Dataset.of(Tensor.of(Shape.of(count, 1, 1, plane), x), 1, new int[count]));
+            assertEquals(mean, learnt.mean().get(0), 1e-4);
+            double deviation = Math.sqrt(squares / x.length);
+            assertEquals(deviation > 0 ? deviation : 1, learnt.deviation().get(0), 1e-6);
+        }
+    }
+
+    @Test
+    void whatDoesNotFitIsRefused() {
+        Dataset three = Dataset.of(Tensor.of(Shape.of(1, 3), 1f, 2f, 3f), 1, 0);
+        assertThrows(IllegalArgumentException.class, () -> three.normalized(Normalization.of(0, 1)));
+        assertThrows(IllegalArgumentException.class, () -> Normalization.learn(three.take(0)));
+        assertThrows(IllegalArgumentException.class, () -> Normalization.of(0, 0));
+        assertThrows(IllegalArgumentException.class, () -> Normalization.of(Float.NaN, 1));
+        assertThrows(IllegalArgumentException.class, () -> new Normalization(List.of(1f), List.of()));
+    }
+}

@@ -1,0 +1,133 @@
+package dev.hadal.op;
+
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.TestInstance;
+
+/**
+ * Every op's spec, on one backend. A backend's module runs them all with a class of a few lines:
+ *
+ * <pre>{@code
+ * class FooOpsTest extends OpSpecs {
+ *     @Override
+ *     protected Subject subject() {
+ *         return Subject.of(new FooBackend()).withThreads(1, 2).mayDecline("nothing to do", Subject.Case::empty);
+ *     }
+ * }
+ * }</pre>
+ */
+@Tag("variant")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+public abstract class OpSpecs {
+    private final Bench bench = new Bench(subject());
+
+    /** The backend, and what it may decline; asked once. */
+    protected abstract Subject subject();
+
+    final Tally tally() {
+        return bench.tally();
+    }
+
+    /** What this run has seen: the backend's row of the op × backend table. */
+    @AfterAll
+    void print() {
+        System.out.println("op specs on " + bench.subject() + "\n" + bench.tally());
+    }
+
+    @Nested
+    class Seam extends BackendSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
+    class Convolutions extends ConvolutionSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
+    class MatMuls extends MatMulSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
+    class BatchNorms extends BatchNormSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
+    class Activations extends ActivationSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
+    class WeightedSums extends WeightedSumSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
+    class Biases extends BiasSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
+    class GlobalAveragePools extends GlobalAveragePoolSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
+    class Reshapes extends ReshapeSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
+    class CrossEntropies extends CrossEntropySpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
+    class Updates extends UpdateSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
+    class Networks extends NetworkSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+}

@@ -1,0 +1,392 @@
+package dev.hadal.op;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.hadal.backend.Region;
+import dev.hadal.backend.jvm.HeapMemory;
+import dev.hadal.backend.jvm.JvmBackend;
+import dev.hadal.backend.jvm.Reference;
+import dev.hadal.backend.jvm.Reference.Formula;
+import dev.hadal.graph.Op;
+import dev.hadal.graph.Type;
+import dev.hadal.graph.WeightedSum;
+import dev.hadal.op.Window.Axis;
+import dev.hadal.tensor.Shape;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Who watches the specs: backends with one deliberate bug each, which the specs must find. */
+class SpecsCatchBugsTest {
+
+    // ---- bugs in what is computed ----
+
+    private static List<Mutant> wrongFormulas() {
+        return List.of(
+                Mutant.formula("padding before and after swapped", Convolution.class, SpecsCatchBugsTest::swapPadding),
+                Mutant.formula("all groups read the first one", Convolution.class, SpecsCatchBugsTest::firstGroup),
+                Mutant.formula(
+                        "unread places left as they were", Convolution.BackwardData.class, SpecsCatchBugsTest::noFill),
+                Mutant.formula(
+                        "only the batch's first image",
+                        Convolution.BackwardWeights.class,
+                        SpecsCatchBugsTest::firstImage),
+                Mutant.formula("the last of K products dropped", MatMul.class, SpecsCatchBugsTest::dropLast),
+                Mutant.formula("a square b never transposed", MatMul.class, SpecsCatchBugsTest::plainSquare),
+                Mutant.formula("rounds to bf16", MatMul.class, SpecsCatchBugsTest::bf16),
+                Mutant.formula("variance unbiased", BatchNorm.Training.class, SpecsCatchBugsTest::unbiased),
+                Mutant.formula("variance as Σx²/m − μ² in f32", BatchNorm.Training.class, SpecsCatchBugsTest::onePass),
+                Mutant.formula("epsilon forgotten", BatchNorm.class, SpecsCatchBugsTest::noEpsilon),
+                Mutant.formula("dβ/m forgotten in dx", BatchNorm.Backward.class, SpecsCatchBugsTest::noMeanTerm),
+                Mutant.formula("y ≥ 0 for y > 0", Activation.Backward.class, SpecsCatchBugsTest::throughZero),
+                Mutant.formula("the last scale for all", WeightedSum.class, SpecsCatchBugsTest::oneScale),
+                Mutant.formula("channels last", Bias.class, SpecsCatchBugsTest::channelsLast),
+                Mutant.formula("the last image missing", Bias.Backward.class, SpecsCatchBugsTest::lastImageMissing),
+                Mutant.formula("the mean over one too many", GlobalAveragePool.class, SpecsCatchBugsTest::oneTooMany),
+                Mutant.formula("the sum's gradient", GlobalAveragePool.Backward.class, SpecsCatchBugsTest::notDivided),
+                Mutant.formula("transposes", Reshape.class, SpecsCatchBugsTest::reversed),
+                Mutant.formula("no largest logit subtracted", CrossEntropy.class, SpecsCatchBugsTest::overflowing),
+                Mutant.formula("dloss ignored", CrossEntropy.Backward.class, SpecsCatchBugsTest::noLossGradient),
+                Mutant.formula("squares summed in f32", Norm.class, SpecsCatchBugsTest::narrowSquares),
+                Mutant.formula("the momentum's sign", Sgd.class, SpecsCatchBugsTest::negativeMomentum),
+                Mutant.formula("steps whatever the norm", Sgd.class, SpecsCatchBugsTest::blindToNorm),
+                Mutant.formula("epsilon inside the root", AdamW.class, SpecsCatchBugsTest::epsilonInRoot),
+                Mutant.formula("decay without the rate", AdamW.class, SpecsCatchBugsTest::bareDecay));
+    }
+
+    private static Formula swapPadding(Op op, List<Type> in, List<Type> out, Formula right) {
+        Convolution c = (Convolution) op;
+        Window w = c.window();
+        Window swapped = new Window(swapped(w.height()), swapped(w.width()));
+        return Reference.formula(new Convolution(swapped, c.groups()), in, out).orElseThrow();
+    }
+
+    private static Axis swapped(Axis a) {
+        return new Axis(a.stride(), a.padAfter(), a.padBefore(), a.dilation());
+    }
+
+    private static Formula firstGroup(Op op, List<Type> in, List<Type> out, Formula right) {
+        Shape x = in.get(0).shape();
+        int groups = ((Convolution) op).groups();
+        int length = x.sizeFrom(1) / groups;
+        return changed(right, 0, values -> {
+            for (int n = 0; n < x.get(0); n++) {
+                for (int g = 1; g < groups; g++) {
+                    int image = n * groups * length;
+                    System.arraycopy(values, image, values, image + g * length, length);
+                }
+            }
+        });
+    }
+
+    /** As a scatter without a fill before it. */
+    private static Formula noFill(Op op, List<Type> in, List<Type> out, Formula right) {
+        return then(right, (x, y) -> Arrays.setAll(y[0], i -> y[0][i] == 0 ? Double.NaN : y[0][i]));
+    }
+
+    private static Formula firstImage(Op op, List<Type> in, List<Type> out, Formula right) {
+        int image = in.get(0).shape().sizeFrom(1);
+        return changed(right, 0, x -> Arrays.fill(x, Math.min(image, x.length), x.length, 0));
+    }
+
+    private static Formula dropLast(Op op, List<Type> in, List<Type> out, Formula right) {
+        MatMul matmul = (MatMul) op;
+        int k = matmul.k(in.get(0).shape());
+        int m = matmul.m(in.get(0).shape());
+        return changed(right, 0, a -> {
+            for (int i = 0; i < m && k > 0; i++) {
+                a[matmul.transposeA() ? (k - 1) * m + i : i * k + k - 1] = 0;
+            }
+        });
+    }
+
+    private static Formula plainSquare(Op op, List<Type> in, List<Type> out, Formula right) {
+        Shape b = in.get(1).shape();
+        MatMul plain = new MatMul(((MatMul) op).transposeA(), false);
+        return b.get(0) == b.get(1) ? Reference.formula(plain, in, out).orElseThrow() : right;
+    }
+
+    private static Formula bf16(Op op, List<Type> in, List<Type> out, Formula right) {
+        return then(
+                right,
+                (x, y) -> Arrays.setAll(
+                        y[0], i -> Float.intBitsToFloat(Float.floatToIntBits((float) y[0][i]) & 0xFFFF0000)));
+    }
+
+    private static Formula unbiased(Op op, List<Type> in, List<Type> out, Formula right) {
+        double m = count(in.get(0).shape());
+        return then(right, (x, y) -> Arrays.setAll(y[2], c -> y[2][c] * (m > 1 ? m / (m - 1) : 1)));
+    }
+
+    private static Formula onePass(Op op, List<Type> in, List<Type> out, Formula right) {
+        Shape shape = in.get(0).shape();
+        return then(right, (x, y) -> {
+            float[] squares = new float[y[2].length];
+            for (int i = 0; i < x[0].length; i++) {
+                squares[channel(shape, i)] += (float) (x[0][i] * x[0][i]);
+            }
+            Arrays.setAll(y[2], c -> squares[c] / (float) count(shape) - (float) (y[1][c] * y[1][c]));
+        });
+    }
+
+    private static Formula noEpsilon(Op op, List<Type> in, List<Type> out, Formula right) {
+        return Reference.formula(new BatchNorm(Float.MIN_NORMAL, 0.1f), in, out).orElseThrow();
+    }
+
+    private static Formula noMeanTerm(Op op, List<Type> in, List<Type> out, Formula right) {
+        Shape shape = in.get(0).shape();
+        float epsilon = ((BatchNorm.Backward) op).epsilon();
+        return then(
+                right,
+                (x, y) -> Arrays.setAll(y[0], i -> {
+                    int c = channel(shape, i);
+                    return y[0][i] + x[2][c] / Math.sqrt(x[4][c] + epsilon) * y[2][c] / count(shape);
+                }));
+    }
+
+    private static Formula throughZero(Op op, List<Type> in, List<Type> out, Formula right) {
+        return changed(right, 0, y -> Arrays.setAll(y, i -> y[i] == 0 ? Double.MIN_VALUE : y[i]));
+    }
+
+    private static Formula oneScale(Op op, List<Type> in, List<Type> out, Formula right) {
+        List<Float> scales = ((WeightedSum) op).scales();
+        float last = scales.get(scales.size() - 1);
+        WeightedSum wrong = new WeightedSum(scales.stream().map(s -> last).toList());
+        return Reference.formula(wrong, in, out).orElseThrow();
+    }
+
+    private static Formula channelsLast(Op op, List<Type> in, List<Type> out, Formula right) {
+        return (x, y) -> Arrays.setAll(y[0], i -> x[0][i] + x[1][i % x[1].length]);
+    }
+
+    private static Formula lastImageMissing(Op op, List<Type> in, List<Type> out, Formula right) {
+        int image = in.get(0).shape().sizeFrom(1);
+        return changed(right, 0, dy -> Arrays.fill(dy, Math.max(0, dy.length - image), dy.length, 0));
+    }
+
+    private static Formula oneTooMany(Op op, List<Type> in, List<Type> out, Formula right) {
+        double plane = in.get(0).shape().sizeFrom(2);
+        return then(right, (x, y) -> Arrays.setAll(y[0], i -> y[0][i] * plane / (plane + 1)));
+    }
+
+    private static Formula notDivided(Op op, List<Type> in, List<Type> out, Formula right) {
+        double plane = out.get(0).shape().sizeFrom(2);
+        return then(right, (x, y) -> Arrays.setAll(y[0], i -> y[0][i] * plane));
+    }
+
+    private static Formula reversed(Op op, List<Type> in, List<Type> out, Formula right) {
+        return (x, y) -> Arrays.setAll(y[0], i -> x[0][x[0].length - 1 - i]);
+    }
+
+    private static Formula overflowing(Op op, List<Type> in, List<Type> out, Formula right) {
+        int classes = in.get(0).shape().get(1);
+        return then(
+                right,
+                (x, y) -> Arrays.setAll(y[1], i -> {
+                    float sum = 0;
+                    for (int c = 0; c < classes; c++) {
+                        sum += (float) Math.exp(x[0][i / classes * classes + c]);
+                    }
+                    return (float) Math.exp(x[0][i]) / sum;
+                }));
+    }
+
+    private static Formula noLossGradient(Op op, List<Type> in, List<Type> out, Formula right) {
+        return changed(right, 2, dloss -> dloss[0] = 1);
+    }
+
+    private static Formula narrowSquares(Op op, List<Type> in, List<Type> out, Formula right) {
+        return (x, y) -> {
+            float sum = 0;
+            for (double[] operand : x) {
+                for (double v : operand) {
+                    sum += (float) v * (float) v;
+                }
+            }
+            y[0][0] = Math.sqrt(sum);
+        };
+    }
+
+    private static Formula negativeMomentum(Op op, List<Type> in, List<Type> out, Formula right) {
+        return changed(right, 2, m -> Arrays.setAll(m, i -> -m[i]));
+    }
+
+    private static Formula blindToNorm(Op op, List<Type> in, List<Type> out, Formula right) {
+        return changed(right, 3, norm -> norm[0] = Double.isFinite(norm[0]) ? norm[0] : 1);
+    }
+
+    private static Formula epsilonInRoot(Op op, List<Type> in, List<Type> out, Formula right) {
+        AdamW adamw = (AdamW) op;
+        return then(
+                right,
+                (x, y) -> Arrays.setAll(y[0], i -> {
+                    double m = y[1][i] * x[5][Hyper.CORRECTION1];
+                    double v = y[2][i] * x[5][Hyper.CORRECTION2];
+                    double step = m / Math.sqrt(v + adamw.epsilon()) + x[5][Hyper.DECAY] * x[0][i];
+                    return Double.isFinite(x[4][0]) ? x[0][i] - x[5][Hyper.RATE] * step : y[0][i];
+                }));
+    }
+
+    private static Formula bareDecay(Op op, List<Type> in, List<Type> out, Formula right) {
+        return then(
+                right,
+                (x, y) -> Arrays.setAll(y[0], i -> y[0][i] - (1 - x[5][Hyper.RATE]) * x[5][Hyper.DECAY] * x[0][i]));
+    }
+
+    private static double count(Shape x) {
+        return x.get(1) == 0 ? 0 : (double) x.size() / x.get(1);
+    }
+
+    private static int channel(Shape x, int i) {
+        return i / x.sizeFrom(2) % x.get(1);
+    }
+
+    /** The right formula, on an operand that has been tampered with. */
+    private static Formula changed(Formula right, int operand, Consumer<double[]> tamper) {
+        return (x, y) -> {
+            double[][] copy = x.clone();
+            copy[operand] = x[operand].clone();
+            tamper.accept(copy[operand]);
+            right.run(copy, y);
+        };
+    }
+
+    /** The right formula, with its results tampered with. */
+    private static Formula then(Formula right, BiConsumer<double[][], double[][]> tamper) {
+        return (x, y) -> {
+            right.run(x, y);
+            tamper.accept(x, y);
+        };
+    }
+
+    // ---- bugs in how a kernel behaves ----
+
+    private static List<Mutant> wrongKernels() {
+        return List.of(
+                Mutant.kernel(
+                        "adds to what was there",
+                        MatMul.class,
+                        k -> Bent.running(k, (in, out, scratch, right) -> {
+                            float[] memory = floats(out.get(0));
+                            float before = memory[at(out.get(0))];
+                            right.run();
+                            memory[at(out.get(0))] += before;
+                        })),
+                Mutant.kernel(
+                        "leaves its first result unwritten",
+                        Convolution.class,
+                        k -> Bent.running(k, (in, out, scratch, right) -> {
+                            float[] memory = floats(out.get(0));
+                            float before = memory[at(out.get(0))];
+                            right.run();
+                            memory[at(out.get(0))] = before;
+                        })),
+                Mutant.kernel(
+                        "scribbles on its operand",
+                        Bias.class,
+                        k -> Bent.running(k, (in, out, scratch, right) -> {
+                            right.run();
+                            floats(in.get(0))[at(in.get(0))] += 1;
+                        })),
+                Mutant.kernel(
+                        "writes one value too many",
+                        Activation.class,
+                        k -> Bent.running(k, (in, out, scratch, right) -> {
+                            right.run();
+                            Type type = out.get(0).layout().type();
+                            floats(out.get(0))[at(out.get(0)) + type.shape().size()] = 0;
+                        })),
+                Mutant.kernel(
+                        "starts one value early",
+                        Sgd.class,
+                        k -> Bent.running(k, (in, out, scratch, right) -> {
+                            right.run();
+                            floats(out.get(1))[at(out.get(1)) - 1] = 0;
+                        })),
+                Mutant.kernel("is another the second time", Norm.class, k -> {
+                    AtomicInteger runs = new AtomicInteger();
+                    return Bent.running(k, (in, out, scratch, right) -> {
+                        right.run();
+                        floats(out.get(0))[at(out.get(0))] *= runs.getAndIncrement() % 2 == 0 ? 1 : 1 + 0x1p-23f;
+                    });
+                }),
+                Mutant.kernel(
+                        "expects zeros in its scratch",
+                        CrossEntropy.class,
+                        k -> new Bent(k, 4, -1, (in, out, scratch, right) -> {
+                            right.run();
+                            floats(out.get(0))[at(out.get(0))] += floats(scratch)[at(scratch)];
+                        })),
+                Mutant.kernel(
+                        "needs more scratch than it says",
+                        CrossEntropy.Backward.class,
+                        k -> Bent.running(k, (in, out, scratch, right) -> {
+                            right.run();
+                            floats(scratch)[at(scratch)] = 1;
+                        })),
+                Mutant.kernel(
+                        "clears its result first, and would work in place",
+                        WeightedSum.class,
+                        k -> new Bent(k, 0, 0, (in, out, scratch, right) -> {
+                            int from = at(out.get(0));
+                            int size = out.get(0).layout().type().shape().size();
+                            Arrays.fill(floats(out.get(0)), from, from + size, 0);
+                            right.run();
+                        })));
+    }
+
+    private static float[] floats(Region region) {
+        return ((HeapMemory) region.memory()).floats();
+    }
+
+    private static int at(Region region) {
+        return (int) (region.offset() / 4);
+    }
+
+    // ---- the hunt ----
+
+    static Stream<Mutant> mutants() {
+        return Stream.concat(wrongFormulas().stream(), wrongKernels().stream());
+    }
+
+    @ParameterizedTest
+    @MethodSource("mutants")
+    void theBugIsCaught(Mutant mutant) {
+        Optional<String> verdict = new Hunt(Subject.of(mutant.backend())).failureOf(mutant.victim());
+        assertTrue(verdict.isPresent(), "nobody noticed: " + mutant);
+        System.out.println(mutant + "\n    caught by " + verdict.orElseThrow());
+    }
+
+    /** The hunters do not cry wolf: the same machinery without a bug passes. */
+    @Test
+    void noBugIsNotCaught() {
+        Mutant healthy = Mutant.kernel("none", Bias.class, k -> k);
+        assertEquals(Optional.empty(), new Hunt(Subject.of(healthy.backend())).failureOf(Bias.class));
+    }
+
+    @Test
+    void anUnlistedRefusalIsCaught() {
+        Mutant refusing = Mutant.kernel("declines", Bias.class, k -> null);
+        String verdict =
+                new Hunt(Subject.of(refusing.backend())).failureOf(Bias.class).orElse("nobody noticed");
+        assertTrue(verdict.contains("must run") && verdict.contains("declines it"), verdict);
+        Subject excused = Subject.of(refusing.backend()).mayDecline("all of it", c -> true);
+        assertEquals(Optional.empty(), new Hunt(excused).failureOf(Bias.class));
+    }
+
+    @Test
+    void aFallbackInsideTheBackendIsCaught() {
+        Subject falling = Subject.of(JvmBackend.reference())
+                .countingOnly(kernel -> !kernel.implementation().equals("reference"));
+        String verdict = new Hunt(falling).failureOf(MatMul.class).orElse("nobody noticed");
+        assertTrue(verdict.contains("leaves it to reference"), verdict);
+    }
+}

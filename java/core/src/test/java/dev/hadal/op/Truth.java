@@ -1,0 +1,102 @@
+package dev.hadal.op;
+
+import dev.hadal.backend.jvm.Reference;
+import dev.hadal.graph.Op;
+import dev.hadal.graph.Type;
+import dev.hadal.tensor.DType;
+import dev.hadal.tensor.Tensor;
+import java.util.List;
+import java.util.function.IntToDoubleFunction;
+
+/** The float64 reference, and how results are held against it. */
+final class Truth {
+    /** u, the unit roundoff of f32: one rounding changes a value by no more than this share of it. */
+    static final double U = 0x1p-24;
+
+    /** Below the least normal f32 there is less precision, and fast exponentials give up a little above. */
+    static final double TINY = 2 * Float.MIN_NORMAL;
+
+    /** The op's results in double precision. */
+    static double[][] formula(Op op, List<Tensor> operands) {
+        return formula(
+                op, Bench.types(operands), operands.stream().map(Truth::wide).toArray(double[][]::new));
+    }
+
+    static double[][] formula(Op op, List<Type> in, double[][] operands) {
+        List<Type> out = op.infer(in);
+        double[][] y = out.stream().map(t -> new double[t.shape().size()]).toArray(double[][]::new);
+        Reference.formula(op, in, out)
+                .orElseThrow(() -> new AssertionError("the reference has no formula for " + op))
+                .run(operands, y);
+        return y;
+    }
+
+    static double[] wide(Tensor t) {
+        double[] wide = new double[t.shape().size()];
+        for (int i = 0; i < wide.length; i++) {
+            wide[i] = t.dtype() == DType.F32 ? t.floats()[i] : t.ints()[i];
+        }
+        return wide;
+    }
+
+    /** The values rounded to their type. */
+    static Tensor tensor(Type type, double[] values) {
+        Tensor t = Tensor.zeros(type.dtype(), type.shape());
+        for (int i = 0; i < values.length; i++) {
+            if (type.dtype() == DType.F32) {
+                t.floats()[i] = (float) values[i];
+            } else {
+                t.ints()[i] = (int) values[i];
+            }
+        }
+        return t;
+    }
+
+    /**
+     * Fails unless every value is the expected one bit by bit, but for the sign of a zero: 0·(−1) and the sum
+     * of nothing are equally right as a term that is masked or padded away.
+     */
+    static void exact(String what, Tensor actual, double[] expected) {
+        float[] values = actual.floats();
+        for (int i = 0; i < expected.length; i++) {
+            if ((float) expected[i] != expected[i]) {
+                throw new AssertionError(what + ": the case is not exact, " + expected[i] + " is no f32");
+            }
+            if (Float.floatToIntBits(values[i] + 0f) != Float.floatToIntBits((float) expected[i] + 0f)) {
+                throw new AssertionError(
+                        what + " at " + i + " of " + actual + " is " + values[i] + ", not exactly " + expected[i]);
+            }
+        }
+    }
+
+    /**
+     * Fails unless every value lies within its bound.
+     *
+     * @return the largest share that an error took of its bound
+     */
+    static double bounded(String what, Tensor actual, double[] expected, IntToDoubleFunction bound) {
+        float[] values = actual.floats();
+        double worst = 0;
+        for (int i = 0; i < expected.length; i++) {
+            double error = Math.abs(values[i] - expected[i]);
+            double limit = bound.applyAsDouble(i);
+            if (!(error <= limit)) {
+                throw new AssertionError(what + " at " + i + " of " + actual + " is " + values[i] + ", not "
+                        + expected[i] + ": an error of " + error + " where " + limit + " is allowed");
+            }
+            worst = limit == 0 ? worst : Math.max(worst, error / limit);
+        }
+        return worst;
+    }
+
+    /** ⟨a, b⟩ */
+    static double dot(Tensor a, Tensor b) {
+        double sum = 0;
+        for (int i = 0; i < a.floats().length; i++) {
+            sum += (double) a.floats()[i] * b.floats()[i];
+        }
+        return sum;
+    }
+
+    private Truth() {}
+}

@@ -1,0 +1,369 @@
+package dev.hadal.op;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.hadal.graph.Graph;
+import dev.hadal.graph.Leaf.Role;
+import dev.hadal.graph.Op;
+import dev.hadal.graph.Type;
+import dev.hadal.graph.TypeException;
+import dev.hadal.graph.Value;
+import dev.hadal.graph.WeightedSum;
+import dev.hadal.op.Activation.Function;
+import dev.hadal.tensor.DType;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Operands that do not fit: the message names the operand, what came, what was needed, and the layer. */
+class TypeRuleTest {
+
+    /** An op with operands that fit, and the operands' names as its messages have them. */
+    record Rule(Op op, List<Type> fitting, String... names) {
+        /** Convolution's backward ops leave its geometry, and what does not fit it, to the forward op. */
+        String teller() {
+            return op.name().startsWith("convolution") ? "convolution" : op.name();
+        }
+
+        @Override
+        public String toString() {
+            return op.name();
+        }
+    }
+
+    private static final Type IMAGE = Type.f32(2, 6, 8, 9);
+    private static final Type CHANNELS = Type.f32(6);
+    private static final Type PARAMETERS = Type.f32(5, 3);
+    private static final Type SCALAR = Type.f32();
+    private static final Convolution CONVOLUTION = new Convolution(Window.of(2, 1, 1), 2);
+    private static final Type KERNELS = Type.f32(4, 3, 3, 3);
+    private static final Type CONVOLVED = Type.f32(2, 4, 4, 5);
+
+    static List<Rule> rules() {
+        return List.of(
+                new Rule(CONVOLUTION, List.of(IMAGE, KERNELS), "x", "w"),
+                new Rule(
+                        new Convolution.BackwardData(CONVOLUTION, IMAGE.shape()),
+                        List.of(CONVOLVED, KERNELS),
+                        "dy",
+                        "w"),
+                new Rule(
+                        new Convolution.BackwardWeights(CONVOLUTION, KERNELS.shape()),
+                        List.of(IMAGE, CONVOLVED),
+                        "x",
+                        "dy"),
+                new Rule(new MatMul(false, false), List.of(Type.f32(2, 3), Type.f32(3, 4)), "a", "b"),
+                new Rule(new MatMul(true, false), List.of(Type.f32(3, 2), Type.f32(3, 4)), "a", "b"),
+                new Rule(new MatMul(false, true), List.of(Type.f32(2, 3), Type.f32(4, 3)), "a", "b"),
+                new Rule(
+                        new BatchNorm(1e-5f, 0.1f),
+                        List.of(IMAGE, CHANNELS, CHANNELS, CHANNELS, CHANNELS),
+                        "x",
+                        "scale",
+                        "bias",
+                        "mean",
+                        "variance"),
+                new Rule(new BatchNorm.Training(1e-5f), List.of(IMAGE, CHANNELS, CHANNELS), "x", "scale", "bias"),
+                new Rule(
+                        new BatchNorm.Backward(1e-5f),
+                        List.of(IMAGE, IMAGE, CHANNELS, CHANNELS, CHANNELS),
+                        "x",
+                        "dy",
+                        "scale",
+                        "mean",
+                        "variance"),
+                new Rule(new Activation(Function.RELU), List.of(IMAGE), "x"),
+                new Rule(new Activation.Backward(Function.TANH), List.of(IMAGE, IMAGE), "y", "dy"),
+                new Rule(new Bias(), List.of(IMAGE, CHANNELS), "x", "b"),
+                new Rule(new Bias.Backward(), List.of(IMAGE), "dy"),
+                new Rule(new GlobalAveragePool(), List.of(IMAGE), "x"),
+                new Rule(new GlobalAveragePool.Backward(IMAGE.shape()), List.of(Type.f32(2, 6, 1, 1)), "dy"),
+                new Rule(new Reshape(List.of(0, -1)), List.of(IMAGE), "x"),
+                new Rule(new CrossEntropy(0), List.of(Type.f32(4, 10), Type.i32(4)), "x", "labels"),
+                new Rule(
+                        new CrossEntropy.Backward(0),
+                        List.of(Type.f32(4, 10), Type.i32(4), SCALAR),
+                        "p",
+                        "labels",
+                        "dloss"),
+                new Rule(new Norm(), List.of(IMAGE, CHANNELS), "operand 0", "operand 1"),
+                new Rule(
+                        new AdamW(0.9f, 0.999f, 1e-8f),
+                        List.of(PARAMETERS, PARAMETERS, PARAMETERS, PARAMETERS, SCALAR, Hyper.TYPE),
+                        "w",
+                        "g",
+                        "m",
+                        "v",
+                        "norm",
+                        "hyper"),
+                new Rule(
+                        new Sgd(0.9f, true),
+                        List.of(PARAMETERS, PARAMETERS, PARAMETERS, SCALAR, Hyper.TYPE),
+                        "w",
+                        "g",
+                        "m",
+                        "norm",
+                        "hyper"),
+                new Rule(new WeightedSum(List.of(1f, 2f)), List.of(IMAGE, IMAGE), "operand 0", "operand 1"));
+    }
+
+    private static String rejection(Op op, List<Type> operands) {
+        return message(TypeException.class, () -> op.infer(operands));
+    }
+
+    private static String message(Class<? extends Exception> expected, Executable failing) {
+        return Objects.requireNonNullElse(assertThrows(expected, failing).getMessage(), "");
+    }
+
+    private static void assertSays(String message, Object... parts) {
+        for (Object part : parts) {
+            assertTrue(message.contains(part.toString()), () -> "'" + part + "' is not in: " + message);
+        }
+    }
+
+    private static List<Type> with(List<Type> types, int k, Type other) {
+        List<Type> changed = new ArrayList<>(types);
+        changed.set(k, other);
+        return changed;
+    }
+
+    /** A rule for every op there is, so that the tests below miss none. */
+    @Test
+    void everyOpHasARule() {
+        List<Class<?>> ruled = rules().stream()
+                .<Class<?>>map(r -> r.op().getClass())
+                .distinct()
+                .toList();
+        List<String> missing = RegistryTest.ops().stream()
+                .filter(op -> !ruled.contains(op))
+                .map(Tally::nameOf)
+                .toList();
+        assertEquals(List.of(), missing, "ops without a rule in this test");
+    }
+
+    @ParameterizedTest
+    @MethodSource("rules")
+    void fittingOperandsAreTaken(Rule rule) {
+        assertTrue(rule.op().infer(rule.fitting()).size() >= 1);
+    }
+
+    @ParameterizedTest
+    @MethodSource("rules")
+    void theNumberOfOperandsIsTold(Rule rule) {
+        int n = rule.fitting().size();
+        List<Type> more = new ArrayList<>(rule.fitting());
+        more.add(IMAGE);
+        if (!(rule.op() instanceof Norm)) {
+            assertSays(rejection(rule.op(), more), rule.op().name(), n + 1);
+        }
+        if (n > 1 && rule.op() instanceof Norm) {
+            return;
+        }
+        assertSays(
+                rejection(rule.op(), rule.fitting().subList(0, n - 1)),
+                rule.op().name(),
+                n - 1);
+    }
+
+    @Test
+    void normTakesSomething() {
+        assertSays(rejection(new Norm(), List.of()), "norm", "at least one");
+    }
+
+    @ParameterizedTest
+    @MethodSource("rules")
+    void theOperandOfAnotherTypeIsTold(Rule rule) {
+        if (rule.op() instanceof Reshape) {
+            return; // it moves values of any type
+        }
+        for (int k = 0; k < rule.fitting().size(); k++) {
+            Type right = rule.fitting().get(k);
+            Type wrong = new Type(right.dtype() == DType.F32 ? DType.I32 : DType.F32, right.shape());
+            assertSays(
+                    rejection(rule.op(), with(rule.fitting(), k, wrong)),
+                    rule.teller(),
+                    rule.names()[k],
+                    wrong,
+                    right.dtype().name().toLowerCase(java.util.Locale.ROOT));
+        }
+    }
+
+    /** Operands of a rank that no op takes there, and, where another operand fixes the shape, of any other. */
+    @ParameterizedTest
+    @MethodSource("rules")
+    void theOperandOfAnotherRankIsTold(Rule rule) {
+        if (rule.op() instanceof Norm || rule.op() instanceof Reshape || rule.op() instanceof Activation) {
+            return; // they take any rank
+        }
+        for (int k = 0; k < rule.fitting().size(); k++) {
+            Type right = rule.fitting().get(k);
+            boolean free = k == 0
+                    && (rule.op() instanceof Bias
+                            || rule.op() instanceof Bias.Backward
+                            || rule.op() instanceof BatchNorm
+                            || rule.op() instanceof BatchNorm.Training
+                            || rule.op() instanceof BatchNorm.Backward);
+            Type wrong =
+                    free ? Type.f32(7) : new Type(right.dtype(), right.shape().prepend(3));
+            assertSays(rejection(rule.op(), with(rule.fitting(), k, wrong)), rule.teller(), wrong.shape());
+        }
+    }
+
+    /** Every dimension that two operands share, changed in one of them: both shapes are told. */
+    static Stream<Object[]> mismatches() {
+        Type image7 = Type.f32(2, 7, 8, 9);
+        Type wide = Type.f32(2, 6, 8, 10);
+        Type channels7 = Type.f32(7);
+        Type other = Type.f32(5, 4);
+        return Stream.of(
+                new Object[] {0, 0, image7, List.of("[2,7,8,9]", "7 channels", "[4,3,3,3]", "takes 6")},
+                new Object[] {0, 1, Type.f32(4, 2, 3, 3), List.of("[2,6,8,9]", "6 channels", "[4,2,3,3]", "takes 4")},
+                new Object[] {0, 1, Type.f32(5, 3, 3, 3), List.of("5 output channels", "[5,3,3,3]", "groups=2")},
+                new Object[] {0, 1, Type.f32(4, 3, 11, 3), List.of("[4,3,11,3]", "[2,6,8,9]", "stride 2 pad 1")},
+                new Object[] {0, 1, Type.f32(4, 3, 3, 12), List.of("[4,3,3,12]", "[2,6,8,9]", "stride 2 pad 1")},
+                new Object[] {0, 1, Type.f32(4, 3, 0, 3), List.of("[4,3,0,3]", "[2,6,8,9]")},
+                new Object[] {1, 0, Type.f32(2, 4, 4, 6), List.of("dy", "[2,4,4,6]", "[2,4,4,5]")},
+                new Object[] {1, 1, Type.f32(6, 3, 3, 3), List.of("dy", "[2,4,4,5]", "[2,6,4,5]")},
+                new Object[] {2, 0, Type.f32(3, 6, 8, 9), List.of("dy", "[2,4,4,5]", "[3,4,4,5]")},
+                new Object[] {2, 1, Type.f32(2, 4, 5, 5), List.of("dy", "[2,4,5,5]", "[2,4,4,5]")},
+                new Object[] {3, 0, Type.f32(2, 4), List.of("inner", "a [2,4]", "b [3,4]")},
+                new Object[] {4, 0, Type.f32(4, 2), List.of("inner", "a [4,2]ᵀ", "b [3,4]")},
+                new Object[] {5, 1, Type.f32(4, 2), List.of("inner", "a [2,3]", "b [4,2]ᵀ")},
+                new Object[] {6, 0, image7, List.of("scale", "[6]", "[7]")},
+                new Object[] {6, 1, channels7, List.of("scale", "[7]", "[6]")},
+                new Object[] {6, 2, channels7, List.of("bias", "[7]", "[6]")},
+                new Object[] {6, 3, channels7, List.of("mean", "[7]", "[6]")},
+                new Object[] {6, 4, channels7, List.of("variance", "[7]", "[6]")},
+                new Object[] {7, 2, channels7, List.of("bias", "[7]", "[6]")},
+                new Object[] {8, 1, wide, List.of("dy", "[2,6,8,10]", "[2,6,8,9]")},
+                new Object[] {8, 2, channels7, List.of("scale", "[7]", "[6]")},
+                new Object[] {8, 4, channels7, List.of("variance", "[7]", "[6]")},
+                new Object[] {10, 1, wide, List.of("dy", "[2,6,8,10]", "[2,6,8,9]")},
+                new Object[] {11, 1, channels7, List.of("b ", "[7]", "[6]")},
+                new Object[] {14, 0, Type.f32(2, 7, 1, 1), List.of("dy", "[2,7,1,1]", "[2,6,1,1]")},
+                new Object[] {16, 1, Type.i32(5), List.of("labels", "i32[5]", "i32[4]")},
+                new Object[] {17, 1, Type.i32(5), List.of("labels", "i32[5]", "i32[4]")},
+                new Object[] {17, 2, Type.f32(1), List.of("dloss", "[1]", "[]")},
+                new Object[] {19, 1, other, List.of("g ", "[5,4]", "[5,3]")},
+                new Object[] {19, 2, other, List.of("m ", "[5,4]", "[5,3]")},
+                new Object[] {19, 3, other, List.of("v ", "[5,4]", "[5,3]")},
+                new Object[] {19, 4, Type.f32(1), List.of("norm", "[1]", "[]")},
+                new Object[] {19, 5, Type.f32(7), List.of("hyper", "[7]", "[8]")},
+                new Object[] {20, 1, other, List.of("g ", "[5,4]", "[5,3]")},
+                new Object[] {20, 2, other, List.of("m ", "[5,4]", "[5,3]")},
+                new Object[] {20, 4, Type.f32(9), List.of("hyper", "[9]", "[8]")},
+                new Object[] {21, 1, wide, List.of("operand 1", "[2,6,8,10]", "[2,6,8,9]")});
+    }
+
+    @ParameterizedTest
+    @MethodSource("mismatches")
+    void bothShapesAreTold(int rule, int operand, Type wrong, List<String> parts) {
+        Rule r = rules().get(rule);
+        String e = rejection(r.op(), with(r.fitting(), operand, wrong));
+        assertSays(e, r.op().name());
+        assertSays(e, parts.toArray());
+    }
+
+    @Test
+    void reshapeTellsWhatDoesNotFill() {
+        assertSays(rejection(new Reshape(List.of(5, -1)), List.of(IMAGE)), "reshape", "[2,6,8,9]", "[5, -1]");
+        assertSays(rejection(new Reshape(List.of(2, 431)), List.of(IMAGE)), "reshape", "[2,6,8,9]", "[2, 431]");
+        assertSays(rejection(new Reshape(List.of(2, 0, 0)), List.of(CHANNELS)), "dimension 1", "[2, 0, 0]", "[6]");
+    }
+
+    @Test
+    void reshapeKeepsDimensionsEvenOfNothing() {
+        assertEquals(List.of(Type.f32(0, 432)), new Reshape(List.of(0, -1)).infer(List.of(Type.f32(0, 6, 8, 9))));
+        assertEquals(List.of(Type.i32(2, 3)), new Reshape(List.of(0, 3)).infer(List.of(Type.i32(2, 3, 1))));
+        assertEquals(List.of(Type.f32(0)), new Reshape(List.of(-1)).infer(List.of(Type.f32(2, 0))));
+    }
+
+    /** The result would not be a shape: that is the operands' fault, too. */
+    @Test
+    void tooManyElementsAreAnError() {
+        Graph graph = new Graph();
+        Value a = graph.leaf(Role.INPUT, "a", Type.f32(100_000, 1));
+        Value b = graph.leaf(Role.INPUT, "b", Type.f32(1, 100_000));
+        String e = message(
+                TypeException.class, () -> graph.within("head.product", () -> new MatMul(false, false).of(a, b)));
+        assertSays(e, "layer head.product: matmul: ", "[100000", "2^31 - 1");
+    }
+
+    /** In a graph, the message begins with the layer's path, and nothing has been appended. */
+    @ParameterizedTest
+    @MethodSource("rules")
+    void theLayerIsTold(Rule rule) {
+        Graph graph = new Graph();
+        List<Value> operands = new ArrayList<>();
+        for (int k = 0; k < rule.fitting().size(); k++) {
+            operands.add(graph.leaf(Role.INPUT, "x" + k, rule.fitting().get(k)));
+        }
+        Value bad = graph.leaf(
+                Role.INPUT,
+                "bad",
+                rule.op() instanceof Reshape ? Type.f32() : Type.i32(rule.op() instanceof CrossEntropy ? 3 : 1, 2, 3));
+        operands.set(operands.size() - 1, bad);
+        int before = graph.nodes().size();
+        String e = message(
+                TypeException.class, () -> graph.within("stage2.0.conv1", () -> graph.append(rule.op(), operands)));
+        assertTrue(e.startsWith("layer stage2.0.conv1: " + rule.teller()), e);
+        assertEquals(before, graph.nodes().size());
+        assertEquals(
+                e.substring("layer stage2.0.conv1: ".length()),
+                message(TypeException.class, () -> graph.append(rule.op(), operands)));
+    }
+
+    /** Attributes that make no sense never become an op. */
+    @Test
+    void attributesAreChecked() {
+        assertSays(badAttribute(() -> new Convolution(Window.UNIT, 0)), "groups", "0");
+        assertSays(badAttribute(() -> Window.of(0, 1, 1)), "stride", "0");
+        assertSays(badAttribute(() -> Window.of(1, -1, 1)), "padding", "-1");
+        assertSays(badAttribute(() -> Window.of(1, 0, 0)), "dilation", "0");
+        assertSays(badAttribute(() -> new BatchNorm(0, 0.1f)), "epsilon", "0.0");
+        assertSays(badAttribute(() -> new BatchNorm(1e-5f, 1.5f)), "momentum", "1.5");
+        assertSays(badAttribute(() -> new BatchNorm(1e-5f, Float.NaN)), "momentum", "NaN");
+        assertSays(badAttribute(() -> new CrossEntropy(1)), "smoothing", "1.0");
+        assertSays(badAttribute(() -> new AdamW(1, 0.9f, 1e-8f)), "AdamW", "1.0");
+        assertSays(badAttribute(() -> new AdamW(0.9f, 0.9f, 0)), "epsilon", "0.0");
+        assertSays(badAttribute(() -> new Sgd(1, true)), "momentum", "1.0");
+        assertSays(badAttribute(() -> new Reshape(List.of(-1, -1))), "-1");
+        assertSays(badAttribute(() -> new Reshape(List.of(-2))), "-2");
+        assertSays(badAttribute(() -> new WeightedSum(List.of())), "at least one");
+    }
+
+    private static String badAttribute(Executable construction) {
+        return message(IllegalArgumentException.class, construction);
+    }
+
+    /** Positions of a kernel, against counting them one by one. */
+    @Test
+    void windowsCountTheirPositions() {
+        for (int in = 0; in <= 12; in++) {
+            for (int kernel = 1; kernel <= 5; kernel++) {
+                for (int stride = 1; stride <= 3; stride++) {
+                    for (int dilation = 1; dilation <= 3; dilation++) {
+                        Window.Axis axis = new Window.Axis(stride, 2, 1, dilation);
+                        int count = 0;
+                        for (int start = -2; start + dilation * (kernel - 1) < in + 1; start += stride) {
+                            count++;
+                        }
+                        assertEquals(count > 0, axis.fits(in, kernel));
+                        if (count > 0) {
+                            assertEquals(count, axis.out(in, kernel), axis + " of " + kernel + " over " + in);
+                        }
+                    }
+                }
+            }
+        }
+        Window.Axis absurd = new Window.Axis(1, 0, 0, 1 << 30);
+        assertThrows(TypeException.class, () -> absurd.out(100, 5));
+    }
+}

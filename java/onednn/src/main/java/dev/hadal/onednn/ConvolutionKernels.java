@@ -1,0 +1,201 @@
+package dev.hadal.onednn;
+
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DIFF_DST;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DIFF_SRC;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DIFF_WEIGHTS;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DST;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_convolution_backward_data_primitive_desc_create;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_convolution_backward_weights_primitive_desc_create;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_convolution_direct;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_convolution_forward_primitive_desc_create;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_forward_training;
+
+import dev.hadal.backend.Kernel;
+import dev.hadal.backend.Layout;
+import dev.hadal.op.Convolution;
+import dev.hadal.op.Window;
+import dev.hadal.tensor.DType;
+import dev.hadal.tensor.Shape;
+import java.util.List;
+import java.util.function.Function;
+import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Convolution and its gradients. Images lie with their channels innermost, throughout: oneDNN's best kernels for all three
+ * read and write that, and so do its norms. How the weights lie is oneDNN's choice.
+ */
+final class ConvolutionKernels {
+    private static final @Nullable dnnl_memory_desc NO_BIAS = null;
+
+    static Kernel forward(Convolution op, Request r) {
+        Geometry g = new Geometry(
+                op, r.descriptors(), r.shape(0), r.shape(1), r.result(0).shape());
+        PrimitiveDescriptor y = g.forward(r.layout(1));
+        return new PrimitiveKernel.Builder(op, y)
+                .in(DNNL_ARG_SRC, OneDnnLayout.channelsLast(r.type(0)))
+                .in(DNNL_ARG_WEIGHTS, OneDnnLayout.of(y.memory(DNNL_ARG_WEIGHTS), r.type(1)))
+                .out(DNNL_ARG_DST, OneDnnLayout.channelsLast(r.result(0)))
+                .build();
+    }
+
+    static Kernel backwardData(Convolution.BackwardData op, Request r) {
+        Geometry g = new Geometry(op.forward(), r.descriptors(), op.x(), r.shape(1), r.shape(0));
+        PrimitiveDescriptor hint = g.forward(null);
+        PrimitiveDescriptor dx = g.backwardData(r.layout(1), hint);
+        return new PrimitiveKernel.Builder(op, dx)
+                .in(DNNL_ARG_DIFF_DST, OneDnnLayout.channelsLast(r.type(0)))
+                .in(DNNL_ARG_WEIGHTS, OneDnnLayout.of(dx.memory(DNNL_ARG_WEIGHTS), r.type(1)))
+                .out(DNNL_ARG_DIFF_SRC, OneDnnLayout.channelsLast(r.result(0)))
+                .build();
+    }
+
+    /** Prefers to write dw as the forward kernel reads w, so that the optimizer finds both alike. */
+    static Kernel backwardWeights(Convolution.BackwardWeights op, Request r) {
+        Geometry g = new Geometry(op.forward(), r.descriptors(), r.shape(0), op.w(), r.shape(1));
+        PrimitiveDescriptor hint = g.forward(null);
+        Layout w = OneDnnLayout.of(hint.memory(DNNL_ARG_WEIGHTS), r.result(0));
+        PrimitiveDescriptor dw = g.backwardWeights(w, hint);
+        return new PrimitiveKernel.Builder(op, dw)
+                .in(DNNL_ARG_SRC, OneDnnLayout.channelsLast(r.type(0)))
+                .in(DNNL_ARG_DIFF_DST, OneDnnLayout.channelsLast(r.type(1)))
+                .out(DNNL_ARG_DIFF_WEIGHTS, OneDnnLayout.of(dw.memory(DNNL_ARG_DIFF_WEIGHTS), r.result(0)))
+                .build();
+    }
+
+    /** The geometry, in the terms of oneDNN. */
+    private static final class Geometry {
+        private final Descriptors descriptors;
+        private final dnnl_memory_desc x;
+        private final dnnl_memory_desc y;
+        private final long[] w;
+        private final long[] strides;
+        /** oneDNN counts the gaps between taps. */
+        private final long[] gaps;
+
+        private final long[] padBefore;
+        private final long[] padAfter;
+        private final boolean narrow;
+        private final boolean strided;
+
+        Geometry(Convolution op, Descriptors descriptors, Shape x, Shape w, Shape y) {
+            Window.Axis height = op.window().height();
+            Window.Axis width = op.window().width();
+            int groups = op.groups();
+            int out = w.get(0) / groups;
+            this.descriptors = descriptors;
+            this.x = image(x);
+            this.y = image(y);
+            this.w = groups == 1 ? Descriptors.dims(w) : new long[] {groups, out, w.get(1), w.get(2), w.get(3)};
+            this.strides = new long[] {height.stride(), width.stride()};
+            this.gaps = new long[] {height.dilation() - 1, width.dilation() - 1};
+            this.padBefore = new long[] {height.padBefore(), width.padBefore()};
+            this.padAfter = new long[] {height.padAfter(), width.padAfter()};
+            this.narrow = Math.min(out, w.get(1)) < 64;
+            this.strided = height.stride() > 1 || width.stride() > 1;
+        }
+
+        private dnnl_memory_desc image(Shape shape) {
+            long[] dims = Descriptors.dims(shape);
+            return descriptors.strided(DType.F32, dims, Descriptors.channelsLast(dims));
+        }
+
+        PrimitiveDescriptor forward(@Nullable Layout given) {
+            return withWeights(
+                    given,
+                    weights -> descriptors.primitive(
+                            (desc, engine, attributes) -> dnnl_convolution_forward_primitive_desc_create(
+                                    desc,
+                                    engine,
+                                    dnnl_forward_training,
+                                    dnnl_convolution_direct,
+                                    x,
+                                    weights,
+                                    NO_BIAS,
+                                    y,
+                                    strides,
+                                    gaps,
+                                    padBefore,
+                                    padAfter,
+                                    attributes),
+                            names -> choose(names, narrow)));
+        }
+
+        PrimitiveDescriptor backwardData(@Nullable Layout given, PrimitiveDescriptor hint) {
+            return withWeights(
+                    given,
+                    weights -> descriptors.primitive(
+                            (desc, engine, attributes) -> dnnl_convolution_backward_data_primitive_desc_create(
+                                    desc,
+                                    engine,
+                                    dnnl_convolution_direct,
+                                    x,
+                                    weights,
+                                    y,
+                                    strides,
+                                    gaps,
+                                    padBefore,
+                                    padAfter,
+                                    hint.desc(),
+                                    attributes),
+                            names -> choose(names, narrow || strided)));
+        }
+
+        PrimitiveDescriptor backwardWeights(@Nullable Layout wanted, PrimitiveDescriptor hint) {
+            return withWeights(
+                    wanted,
+                    weights -> descriptors.primitive(
+                            (desc, engine, attributes) -> dnnl_convolution_backward_weights_primitive_desc_create(
+                                    desc,
+                                    engine,
+                                    dnnl_convolution_direct,
+                                    x,
+                                    weights,
+                                    NO_BIAS,
+                                    y,
+                                    strides,
+                                    gaps,
+                                    padBefore,
+                                    padAfter,
+                                    hint.desc(),
+                                    attributes),
+                            names -> choose(names, narrow)));
+        }
+
+        /** Weights stay as they lie where a fast kernel takes them so; elsewhere oneDNN chooses. */
+        private PrimitiveDescriptor withWeights(
+                @Nullable Layout given, Function<dnnl_memory_desc, PrimitiveDescriptor> describe) {
+            if (given != null && Descriptors.fits(given, w)) {
+                PrimitiveDescriptor kept = describe.apply(descriptors.of(given, w));
+                if (!kept.slow()) {
+                    return kept;
+                }
+            }
+            return describe.apply(descriptors.any(w));
+        }
+
+        /**
+         * oneDNN lists its brgemm kernels first. They are right for wide layers; below 64 channels its older jit kernels
+         * are 1.2 to 4 times faster, and where it strides backwards up to 4 times. The plain jit kernels stride a 1×1
+         * window better than those made for it. (Measured on Zen 5; {@code ConvolutionTimings} repeats it.)
+         */
+        private int choose(List<String> names, boolean preferJit) {
+            if (preferJit) {
+                String first = names.get(0);
+                String isa = first.substring(first.lastIndexOf(':'));
+                boolean grouped = w.length > 4;
+                String wanted = strided && !grouped ? "jit:" : "jit";
+                for (int i = 0; i < names.size(); i++) {
+                    if (names.get(i).startsWith(wanted) && names.get(i).endsWith(isa)) {
+                        return i;
+                    }
+                }
+            }
+            return 0;
+        }
+    }
+
+    private ConvolutionKernels() {}
+}

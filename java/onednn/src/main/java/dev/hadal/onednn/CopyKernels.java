@@ -1,0 +1,181 @@
+package dev.hadal.onednn;
+
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_FROM;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_TO;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_reorder_primitive_desc_create;
+
+import dev.hadal.backend.Kernel;
+import dev.hadal.backend.Layout;
+import dev.hadal.backend.Region;
+import dev.hadal.graph.Type;
+import dev.hadal.op.Reshape;
+import java.util.List;
+import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.Pointer;
+
+/** Kernels that compute nothing. */
+final class CopyKernels {
+
+    /** The values stay where they are, if the planner lets them. */
+    static Kernel reshape(Reshape op, Request r) {
+        return new Copy(Layout.plain(r.type(0)), Layout.plain(r.result(0)), 0);
+    }
+
+    /** From one layout to another of the same type; where two see the axes differently, by way of row-major. */
+    static Kernel reorder(Layout from, Layout to) {
+        if (!from.type().equals(to.type())) {
+            throw new IllegalArgumentException("a reorder keeps the type: " + from.type() + ", " + to.type());
+        }
+        if (from.equals(to) || from.type().shape().size() == 0) {
+            return new Copy(from, to, -1);
+        }
+        long[] dims = to instanceof OneDnnLayout l ? l.dims() : dims(from);
+        if (!Descriptors.fits(from, dims)) {
+            Layout plain = Layout.plain(from.type());
+            return new TwoSteps(reorder(from, plain), reorder(plain, to));
+        }
+        try (Descriptors d = new Descriptors()) {
+            dnnl_memory_desc source = d.of(from, dims);
+            dnnl_memory_desc target = d.of(to, dims);
+            PrimitiveDescriptor reorder = d.primitive((desc, engine, attributes) ->
+                    dnnl_reorder_primitive_desc_create(desc, source, engine, target, engine, attributes));
+            return new PrimitiveKernel.Builder("reorder", reorder)
+                    .in(DNNL_ARG_FROM, from)
+                    .out(DNNL_ARG_TO, to)
+                    .build();
+        }
+    }
+
+    private static long[] dims(Layout layout) {
+        return layout instanceof OneDnnLayout l
+                ? l.dims()
+                : Descriptors.dims(layout.type().shape());
+    }
+
+    /** Results that are sums over nothing. */
+    static Kernel zeros(List<Type> operands, List<Type> results) {
+        return new Zeros(
+                operands.stream().map(Layout::plain).toList(),
+                results.stream().map(Layout::plain).toList());
+    }
+
+    /** The same bytes elsewhere, or where they are. */
+    private record Copy(Layout from, Layout to, int operand) implements Kernel {
+        @Override
+        public List<Layout> inputs() {
+            return List.of(from);
+        }
+
+        @Override
+        public List<Layout> outputs() {
+            return List.of(to);
+        }
+
+        @Override
+        public int inPlace(int output) {
+            return operand;
+        }
+
+        @Override
+        public String implementation() {
+            return "memcpy";
+        }
+
+        @Override
+        public Bound bind(List<Region> inputs, List<Region> outputs, Region scratch) {
+            Binding binding = new Binding(this, inputs, outputs, scratch);
+            BytePointer source = binding.input(0);
+            BytePointer target = binding.output(0);
+            long bytes = source.address() == target.address() ? 0 : from.bytes();
+            return binding.bound(() -> {
+                if (bytes > 0) {
+                    Pointer.memcpy(target, source, bytes);
+                }
+            });
+        }
+    }
+
+    private record Zeros(List<Layout> inputs, List<Layout> outputs) implements Kernel {
+        @Override
+        public String implementation() {
+            return "memset";
+        }
+
+        @Override
+        public Bound bind(List<Region> inputRegions, List<Region> outputRegions, Region scratch) {
+            Binding binding = new Binding(this, inputRegions, outputRegions, scratch);
+            BytePointer[] targets = new BytePointer[outputs.size()];
+            long[] bytes = new long[outputs.size()];
+            for (int i = 0; i < bytes.length; i++) {
+                targets[i] = binding.output(i);
+                bytes[i] = outputs.get(i).bytes();
+            }
+            return binding.bound(() -> {
+                for (int i = 0; i < bytes.length; i++) {
+                    Pointer.memset(targets[i], 0, bytes[i]);
+                }
+            });
+        }
+    }
+
+    /** The result of the first lies in the scratch memory, before the scratch that both share. */
+    private record TwoSteps(Kernel first, Kernel second) implements Kernel {
+        private static final int ALIGNMENT = 64;
+
+        private long between() {
+            return (first.outputs().get(0).bytes() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        }
+
+        @Override
+        public List<Layout> inputs() {
+            return first.inputs();
+        }
+
+        @Override
+        public List<Layout> outputs() {
+            return second.outputs();
+        }
+
+        @Override
+        public long scratch() {
+            return between() + Math.max(first.scratch(), second.scratch());
+        }
+
+        @Override
+        public String implementation() {
+            return first.implementation() + ", " + second.implementation();
+        }
+
+        @Override
+        public Bound bind(List<Region> inputs, List<Region> outputs, Region scratch) {
+            Region middle = new Region(
+                    scratch.memory(), scratch.offset(), first.outputs().get(0));
+            Type rest = Type.f32(Math.toIntExact((scratch.layout().bytes() - between()) / Float.BYTES));
+            Region shared = new Region(scratch.memory(), scratch.offset() + between(), Layout.plain(rest));
+            Bound one = first.bind(inputs, List.of(middle), shared);
+            Bound two = second.bind(List.of(middle), outputs, shared);
+            return new Bound() {
+                @Override
+                public void run() {
+                    one.run();
+                    two.run();
+                }
+
+                @Override
+                public void close() {
+                    one.close();
+                    two.close();
+                }
+            };
+        }
+
+        @Override
+        public void close() {
+            first.close();
+            second.close();
+        }
+    }
+
+    private CopyKernels() {}
+}

@@ -1,0 +1,170 @@
+package dev.hadal.onednn;
+
+import dev.hadal.backend.Kernel;
+import dev.hadal.backend.Layout;
+import dev.hadal.backend.Region;
+import dev.hadal.graph.Op;
+import dev.hadal.graph.Type;
+import dev.hadal.onednn.natives.HadalNative;
+import dev.hadal.op.AdamW;
+import dev.hadal.op.CrossEntropy;
+import dev.hadal.op.Norm;
+import dev.hadal.op.Sgd;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.IntPointer;
+import org.bytedeco.javacpp.Pointer;
+
+/** Kernels of libhadal. */
+final class HadalKernels {
+
+    /** Padding is zero, and adds nothing. */
+    static Kernel norm(Norm op, Request r) {
+        List<Layout> in = new ArrayList<>();
+        for (int i = 0; i < r.operands().size(); i++) {
+            Layout given = r.layout(i);
+            in.add(given == null ? Layout.plain(r.type(i)) : given);
+        }
+        return new FunctionKernel(op, in, plain(r.results()), List.of(), b -> {
+            FloatPointer[] x = new FloatPointer[in.size()];
+            long[] counts = new long[in.size()];
+            for (int i = 0; i < x.length; i++) {
+                x[i] = floats(b.input(i));
+                counts[i] = in.get(i).bytes() / Float.BYTES;
+            }
+            FloatPointer y = floats(b.output(0));
+            return () -> {
+                double sum = 0;
+                for (int i = 0; i < x.length; i++) {
+                    sum += HadalNative.sumOfSquares(x[i], counts[i]);
+                }
+                y.put(0, (float) Math.sqrt(sum));
+            };
+        });
+    }
+
+    static Kernel adamw(AdamW op, Request r) {
+        Layout w = r.common();
+        long count = w.bytes() / Float.BYTES;
+        return new FunctionKernel(op, update(r, w, 4), Collections.nCopies(3, w), List.of(0, 2, 3), b -> {
+            Runnable keep = copies(b, w, 0, 2, 3);
+            FloatPointer g = floats(b.input(1));
+            FloatPointer norm = floats(b.input(4));
+            FloatPointer hyper = floats(b.input(5));
+            FloatPointer newW = floats(b.output(0));
+            FloatPointer newM = floats(b.output(1));
+            FloatPointer newV = floats(b.output(2));
+            return () -> {
+                keep.run();
+                HadalNative.adamw(newW, g, newM, newV, count, op.beta1(), op.beta2(), op.epsilon(), hyper, norm);
+            };
+        });
+    }
+
+    static Kernel sgd(Sgd op, Request r) {
+        Layout w = r.common();
+        long count = w.bytes() / Float.BYTES;
+        return new FunctionKernel(op, update(r, w, 3), Collections.nCopies(2, w), List.of(0, 2), b -> {
+            Runnable keep = copies(b, w, 0, 2);
+            FloatPointer g = floats(b.input(1));
+            FloatPointer norm = floats(b.input(3));
+            FloatPointer hyper = floats(b.input(4));
+            FloatPointer newW = floats(b.output(0));
+            FloatPointer newM = floats(b.output(1));
+            return () -> {
+                keep.run();
+                HadalNative.sgd(newW, g, newM, count, op.momentum(), op.nesterov(), hyper, norm);
+            };
+        });
+    }
+
+    /** The layouts of an update's operands: the first few lie as the weights do, the norm and the block as they are. */
+    private static List<Layout> update(Request r, Layout w, int alike) {
+        List<Layout> in = new ArrayList<>(Collections.nCopies(alike, w));
+        in.add(Layout.plain(r.type(alike)));
+        in.add(Layout.plain(r.type(alike + 1)));
+        return in;
+    }
+
+    /** libhadal updates in place: where results lie elsewhere, the old values are brought there first. */
+    private static Runnable copies(Binding b, Layout layout, int... operands) {
+        List<Runnable> copies = new ArrayList<>();
+        for (int i = 0; i < operands.length; i++) {
+            Pointer from = b.input(operands[i]);
+            Pointer to = b.output(i);
+            if (from.address() != to.address()) {
+                copies.add(() -> Pointer.memcpy(to, from, layout.bytes()));
+            }
+        }
+        Runnable[] all = copies.toArray(Runnable[]::new);
+        return () -> {
+            for (Runnable copy : all) {
+                copy.run();
+            }
+        };
+    }
+
+    static Kernel crossEntropy(CrossEntropy op, Request r) {
+        int rows = r.shape(0).get(0);
+        int classes = r.shape(0).get(1);
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(-1, 0), b -> {
+            FloatPointer x = floats(b.input(0));
+            IntPointer labels = new IntPointer(b.input(1));
+            FloatPointer loss = floats(b.output(0));
+            FloatPointer p = floats(b.output(1));
+            return () -> HadalNative.crossEntropy(x, labels, rows, classes, op.smoothing(), loss, p);
+        });
+    }
+
+    static Kernel crossEntropyBackward(CrossEntropy.Backward op, Request r) {
+        int rows = r.shape(0).get(0);
+        int classes = r.shape(0).get(1);
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(0), b -> {
+            FloatPointer p = floats(b.input(0));
+            IntPointer labels = new IntPointer(b.input(1));
+            FloatPointer dloss = floats(b.input(2));
+            FloatPointer dx = floats(b.output(0));
+            return () -> HadalNative.crossEntropyBackward(p, labels, dloss, rows, classes, op.smoothing(), dx);
+        });
+    }
+
+    private static List<Type> types(Request r) {
+        return r.operands().stream().map(o -> o.type()).toList();
+    }
+
+    private static List<Layout> plain(List<Type> types) {
+        return types.stream().map(Layout::plain).toList();
+    }
+
+    private static FloatPointer floats(Pointer address) {
+        return new FloatPointer(address);
+    }
+
+    /** One call of a native function. */
+    private interface Body {
+        Runnable bind(Binding binding);
+    }
+
+    private record FunctionKernel(Op op, List<Layout> inputs, List<Layout> outputs, List<Integer> places, Body body)
+            implements Kernel {
+        @Override
+        public int inPlace(int output) {
+            return output < places.size() ? places.get(output) : -1;
+        }
+
+        @Override
+        public String implementation() {
+            return op.name() + " hadal:" + HadalNative.isa();
+        }
+
+        @Override
+        public Bound bind(List<Region> inputRegions, List<Region> outputRegions, Region scratch) {
+            Binding binding = new Binding(this, inputRegions, outputRegions, scratch);
+            return binding.bound(body.bind(binding));
+        }
+    }
+
+    private HadalKernels() {}
+}

@@ -1,0 +1,74 @@
+package dev.hadal.onednn;
+
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DST;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_matmul_primitive_desc_create;
+
+import dev.hadal.backend.Kernel;
+import dev.hadal.backend.Layout;
+import dev.hadal.op.MatMul;
+import dev.hadal.tensor.Shape;
+import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.jspecify.annotations.Nullable;
+
+/** Matrix products. A matrix that is stored transposed is a matrix with other strides. */
+final class MatMulKernels {
+    private static final @Nullable dnnl_memory_desc NO_BIAS = null;
+
+    /**
+     * Below so many rows of a, packing b takes longer than multiplying with it, and b is better packed once and for all.
+     * Above, a packed b gains less than 10 %, and training, which reads b in two ways and writes its gradient in a third,
+     * would spend more on moving it about.
+     */
+    private static final int FEW_ROWS = 64;
+
+    static Kernel matmul(MatMul op, Request r) {
+        Shape a = r.shape(0);
+        Shape b = r.shape(1);
+        Product product = new Product(r.descriptors(), op.m(a), op.k(a), op.n(b), op.transposeA(), op.transposeB());
+        PrimitiveDescriptor y = product.describe(r.layout(1));
+        return new PrimitiveKernel.Builder(op, y)
+                .in(DNNL_ARG_SRC, Layout.plain(r.type(0)))
+                .in(DNNL_ARG_WEIGHTS, OneDnnLayout.of(product.stored(y.memory(DNNL_ARG_WEIGHTS)), r.type(1)))
+                .out(DNNL_ARG_DST, Layout.plain(r.result(0)))
+                .build();
+    }
+
+    /** [m,k]·[k,n], with either factor stored as it is or transposed. */
+    private record Product(Descriptors descriptors, long m, long k, long n, boolean transposeA, boolean transposeB) {
+
+        PrimitiveDescriptor describe(@Nullable Layout b) {
+            if (b == null && m < FEW_ROWS) {
+                return with(descriptors.any(k, n));
+            }
+            if (b instanceof OneDnnLayout packed) {
+                PrimitiveDescriptor kept = with(stored(descriptors.of(packed, packed.dims())));
+                if (!kept.slow()) {
+                    return kept;
+                }
+            }
+            return with(matrix(k, n, transposeB));
+        }
+
+        private PrimitiveDescriptor with(dnnl_memory_desc b) {
+            dnnl_memory_desc a = matrix(m, k, transposeA);
+            dnnl_memory_desc y = matrix(m, n, false);
+            return descriptors.primitive((desc, engine, attributes) ->
+                    dnnl_matmul_primitive_desc_create(desc, engine, a, b, NO_BIAS, y, attributes));
+        }
+
+        private dnnl_memory_desc matrix(long rows, long columns, boolean transposed) {
+            return transposed
+                    ? descriptors.transposed(descriptors.plain(columns, rows))
+                    : descriptors.plain(rows, columns);
+        }
+
+        /** From b as it is multiplied to b as it is stored, and back. */
+        dnnl_memory_desc stored(dnnl_memory_desc b) {
+            return transposeB ? descriptors.transposed(b) : b;
+        }
+    }
+
+    private MatMulKernels() {}
+}

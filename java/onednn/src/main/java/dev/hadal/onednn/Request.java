@@ -1,0 +1,43 @@
+package dev.hadal.onednn;
+
+import dev.hadal.backend.Layout;
+import dev.hadal.backend.Operand;
+import dev.hadal.graph.Type;
+import dev.hadal.tensor.Shape;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** What a kernel is to be prepared for. */
+record Request(List<Operand> operands, List<Type> results, Descriptors descriptors) {
+
+    Type type(int operand) {
+        return operands.get(operand).type();
+    }
+
+    Shape shape(int operand) {
+        return type(operand).shape();
+    }
+
+    Type result(int i) {
+        return results.get(i);
+    }
+
+    /** Where an operand lies, or null if nobody has laid it out. */
+    @Nullable
+    Layout layout(int operand) {
+        return operands.get(operand).layout();
+    }
+
+    /**
+     * One layout for operands of one shape, for a kernel that does the same to every element wherever it lies: that of the
+     * first operand which is not plain, so that values stay as the kernels that care have laid them out.
+     */
+    Layout common() {
+        for (Operand operand : operands) {
+            if (operand.layout() instanceof OneDnnLayout layout && layout.type().equals(type(0))) {
+                return layout;
+            }
+        }
+        return Layout.plain(type(0));
+    }
+}

@@ -1,0 +1,188 @@
+package dev.hadal.onednn.natives;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URL;
+import java.nio.file.Files;
+import java.util.Arrays;
+import java.util.List;
+import org.bytedeco.dnnl.global.dnnl;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.IntPointer;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.annotation.Cast;
+import org.bytedeco.javacpp.annotation.Const;
+import org.bytedeco.javacpp.annotation.Name;
+import org.bytedeco.javacpp.annotation.NoException;
+import org.bytedeco.javacpp.annotation.Platform;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * libhadal's functions, one method each; native/include/hadal.h holds their formulas and promises.
+ *
+ * <p>Call {@link #load} first, and nothing else here unless it says {@code available}. As in C, nothing is checked:
+ * a wrong pointer or length ends the JVM, so callers must know their buffers. JavaCPP writes the JNI code for this
+ * class during the build (native/build.sh).
+ */
+@Platform(include = "hadal.h", link = "hadal")
+@NoException
+public final class HadalNative {
+    /** The HADAL_ABI_VERSION that these methods are written for. */
+    private static final int ABI_VERSION = 1;
+
+    private HadalNative() {}
+
+    /**
+     * Whether libhadal can be called.
+     *
+     * @param detail what was loaded; or why nothing was, and how to mend that
+     */
+    public record Availability(boolean available, String detail) {}
+
+    /** Loads libhadal, the first time; always answers, and the same each time. */
+    public static Availability load() {
+        return Loaded.RESULT;
+    }
+
+    private static final class Loaded {
+        static final Availability RESULT = tryToLoad();
+    }
+
+    private static Availability tryToLoad() {
+        // The first hides all native libraries at run time; the second leaves libhadal out of a build and its tests.
+        for (String property : List.of("hadal.natives", "hadal.native")) {
+            if ("off".equals(System.getProperty(property))) {
+                return new Availability(false, "libhadal is switched off by -D" + property + "=off");
+            }
+        }
+        try {
+            // First, so that libhadal's need for libgomp.so.1 is met by the copy that oneDNN has brought.
+            Loader.load(dnnl.class);
+        } catch (LinkageError | RuntimeException e) {
+            return new Availability(false, "libhadal shares oneDNN's OpenMP library, and oneDNN does not load: " + e);
+        }
+        String platform = Loader.getPlatform();
+        if (packed("libhadal.so") == null) {
+            return new Availability(
+                    false,
+                    "libhadal for " + platform + " is not on the class path: build on a machine with g++ and cmake,"
+                            + " or add hadal-onednn with the classifier " + platform);
+        }
+        try {
+            dropStaleCopy("libhadal.so");
+            dropStaleCopy("libjniHadalNative.so");
+            Loader.load(HadalNative.class);
+            int version = abiVersion();
+            return version == ABI_VERSION
+                    ? new Availability(true, "libhadal " + version + " for " + isa())
+                    : new Availability(
+                            false,
+                            "libhadal has interface version " + version + " where " + ABI_VERSION
+                                    + " is needed: hadal-onednn and its " + platform
+                                    + " jar are of different releases");
+        } catch (LinkageError | RuntimeException | IOException e) {
+            return new Availability(false, "libhadal does not load: " + e);
+        }
+    }
+
+    /** Asked of the loader rather than of this class, whose module need not be the one that holds the libraries. */
+    private static @Nullable URL packed(String library) {
+        String directory = HadalNative.class.getPackageName().replace('.', '/') + "/" + Loader.getPlatform() + "/";
+        return HadalNative.class.getClassLoader().getResource(directory + library);
+    }
+
+    /**
+     * JavaCPP keeps unpacked libraries in the user's home, and unpacks again when size or time differ. In Hadal's
+     * jars the time is always the same, for the sake of reproducible builds, and the size is rounded up to pages: a
+     * rebuilt library would often lose to the copy of the one before it.
+     */
+    private static void dropStaleCopy(String library) throws IOException {
+        URL packed = packed(library);
+        if (packed == null) {
+            return;
+        }
+        File copy = Loader.cacheResource(packed);
+        try (InputStream content = packed.openStream()) {
+            if (copy != null && !Arrays.equals(content.readAllBytes(), Files.readAllBytes(copy.toPath()))) {
+                Files.delete(copy.toPath()); // what another JVM has loaded from it stays loaded
+            }
+        }
+    }
+
+    @Name("hadal_abi_version")
+    private static native int abiVersion();
+
+    /** The instruction set in use: avx512, avx2 or baseline. */
+    @Name("hadal_isa")
+    public static native @Cast("const char*") String isa();
+
+    /** Sets the thread count of the calling thread's kernels, oneDNN's too; returns the one now in force. */
+    @Name("hadal_set_threads")
+    public static native int setThreads(int n);
+
+    /** How many threads a kernel called from this thread may use. */
+    @Name("hadal_threads")
+    public static native int threads();
+
+    /** ‖x‖², in double. */
+    @Name("hadal_sum_of_squares")
+    public static native double sumOfSquares(@Const FloatPointer x, @Cast("int64_t") long n);
+
+    /**
+     * One step of AdamW on n weights, clipped by the global norm; nothing is written if that is not finite.
+     *
+     * @param hyper η, λ, 1/(1−β₁ᵗ), 1/(1−β₂ᵗ), clip limit
+     */
+    @Name("hadal_adamw")
+    public static native void adamw(
+            FloatPointer w,
+            @Const FloatPointer g,
+            FloatPointer m,
+            FloatPointer v,
+            @Cast("int64_t") long n,
+            float beta1,
+            float beta2,
+            float epsilon,
+            @Const FloatPointer hyper,
+            @Const FloatPointer norm);
+
+    /**
+     * One step of gradient descent on n weights, clipped likewise.
+     *
+     * @param m may be null when momentum = 0
+     * @param hyper as for {@link #adamw}
+     */
+    @Name("hadal_sgd")
+    public static native void sgd(
+            FloatPointer w,
+            @Const FloatPointer g,
+            @Nullable FloatPointer m,
+            @Cast("int64_t") long n,
+            float momentum,
+            @Cast("int") boolean nesterov,
+            @Const FloatPointer hyper,
+            @Const FloatPointer norm);
+
+    /** The mean cross entropy of softmax(logits) against labels, and that softmax; probabilities may be logits. */
+    @Name("hadal_cross_entropy")
+    public static native void crossEntropy(
+            @Const FloatPointer logits,
+            @Const IntPointer labels,
+            @Cast("int64_t") long rows,
+            @Cast("int64_t") long classes,
+            float smoothing,
+            FloatPointer loss,
+            FloatPointer probabilities);
+
+    /** Its gradient with respect to the logits; dlogits may be probabilities. */
+    @Name("hadal_cross_entropy_backward")
+    public static native void crossEntropyBackward(
+            @Const FloatPointer probabilities,
+            @Const IntPointer labels,
+            @Const FloatPointer dloss,
+            @Cast("int64_t") long rows,
+            @Cast("int64_t") long classes,
+            float smoothing,
+            FloatPointer dlogits);
+}

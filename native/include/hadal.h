@@ -1,0 +1,117 @@
+/*
+ * libhadal: the kernels that oneDNN lacks, fused so that each is one pass over its buffers.
+ *
+ * Three promises hold for every function here.
+ *  - Same bits everywhere: neither the instruction set nor the thread count changes a result. Sums run in
+ *    double over blocks of a fixed size, added in block order, and no multiply-add is contracted.
+ *  - No allocation, no exception, no global state but the OpenMP thread count of the calling thread.
+ *  - Pointers are the caller's affair: they are not checked, and different parameters must not overlap unless
+ *    the function says that they may.
+ *
+ * Formulas use the papers' symbols; "←" overwrites a buffer.
+ */
+#ifndef HADAL_H
+#define HADAL_H
+
+#include <stdint.h>
+
+#define HADAL_API __attribute__((visibility("default")))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- the library --------------------------------------------------------------------------------------- */
+
+/** Counts up with every incompatible change of this header; the binding refuses any version but its own. */
+#define HADAL_ABI_VERSION 1
+
+/** HADAL_ABI_VERSION as this library was built. */
+HADAL_API int hadal_abi_version(void);
+
+/**
+ * The instruction set in use: "avx512", "avx2" or "baseline". Chosen once, when the library is loaded, as the
+ * best that the processor and the environment variable HADAL_ISA (one of the same three words) both allow.
+ */
+HADAL_API const char* hadal_isa(void);
+
+/**
+ * Sets how many threads the calling thread's kernels use, these and oneDNN's alike: both take their team from
+ * the same OpenMP library. Returns the number now in force; n < 1 changes nothing.
+ */
+HADAL_API int hadal_set_threads(int n);
+
+/** How many threads a kernel called from this thread may use. */
+HADAL_API int hadal_threads(void);
+
+/* ---- optimizers ---------------------------------------------------------------------------------------- */
+
+/**
+ * ‖x‖² = Σᵢ xᵢ², in double. Exact products, so only the additions round. NaN or ±Inf in x gives NaN or Inf.
+ */
+HADAL_API double hadal_sum_of_squares(const float* x, int64_t n);
+
+/**
+ * One step of Adam with decoupled weight decay (Loshchilov and Hutter 2019), with the gradient clipped by
+ * its global norm.
+ *
+ *   g' = g · min(1, limit / (‖g‖ + 10⁻⁶))        as torch.nn.utils.clip_grad_norm_
+ *   m ← β₁·m + (1−β₁)·g'                          m̂ = m / (1−β₁ᵗ)
+ *   v ← β₂·v + (1−β₂)·g'²                         v̂ = v / (1−β₂ᵗ)
+ *   w ← w − η·(m̂ / (√v̂ + ε) + λ·w)
+ *
+ * hyper = { η, λ, 1/(1−β₁ᵗ), 1/(1−β₂ᵗ), limit }: what changes from step to step, read at the call. A limit
+ * of +Inf clips nothing. norm points to ‖g‖; if that is not finite, nothing is written, so the step can be
+ * replayed. β₁ and β₂ are the floats given: take βᵗ from those same floats.
+ *
+ * Subnormal numbers count as zero here and are written as zero. The moments of a weight whose gradient has
+ * died decay into that range within a thousand steps, stay there for good, and cost some processors 100
+ * cycles each.
+ */
+HADAL_API void hadal_adamw(float* w, const float* g, float* m, float* v, int64_t n, float beta1, float beta2,
+                           float epsilon, const float* hyper, const float* norm);
+
+/**
+ * One step of gradient descent with momentum and L2 decay, as torch.optim.SGD (dampening 0), the gradient
+ * clipped as above.
+ *
+ *   g' = g · min(1, limit / (‖g‖ + 10⁻⁶))
+ *   d  = g' + λ·w
+ *   m ← μ·m + d
+ *   w ← w − η·d'       d' = m, or with nesterov ≠ 0: d' = d + μ·m
+ *
+ * hyper is laid out as for hadal_adamw; [2] and [3] are not read. A norm that is not finite leaves w and m as
+ * they were. m may be null if μ = 0: then d' = d. Subnormal numbers count as zero.
+ */
+HADAL_API void hadal_sgd(float* w, const float* g, float* m, int64_t n, float momentum, int nesterov,
+                         const float* hyper, const float* norm);
+
+/* ---- loss ---------------------------------------------------------------------------------------------- */
+
+/**
+ * Mean cross entropy of softmax(logits) against class labels, with label smoothing s in [0, 1); C = classes.
+ *
+ *   z = x − max(x)      S = Σₖ exp(zₖ)      pₖ = exp(zₖ) / S
+ *   t = (1−s)·onehot(label) + s/C
+ *   loss = 1/rows · Σ_rows −Σₖ tₖ·log pₖ = 1/rows · Σ_rows ( log S − (1−s)·z_label − s/C · Σₖ zₖ )
+ *
+ * logits and probabilities: [rows, classes]; loss: one float, summed in double; where zₖ < −87, exp(zₖ)
+ * counts as 0. probabilities may be logits (in place). A label outside [0, classes), a row that holds NaN or
+ * +Inf or nothing but −Inf, and rows = 0 make the loss NaN; nothing is read out of bounds.
+ */
+HADAL_API void hadal_cross_entropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
+                                   float smoothing, float* loss, float* probabilities);
+
+/**
+ * dlogits = (p − t) · dloss / rows, with p and t as above; dloss: one float.
+ * dlogits may be probabilities (in place). A label outside [0, classes) makes its row NaN.
+ */
+HADAL_API void hadal_cross_entropy_backward(const float* probabilities, const int32_t* labels,
+                                            const float* dloss, int64_t rows, int64_t classes, float smoothing,
+                                            float* dlogits);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,192 @@
+/*
+ * The C API: chooses the instruction set, shares the work among threads, adds partial sums in order.
+ *
+ * Compiled for the baseline instruction set, since it runs before the processor is known.
+ */
+#include "hadal.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels.h"
+
+namespace hadal {
+namespace {
+
+// ---- dispatch ---------------------------------------------------------------------------------------------
+
+bool supported(Isa isa) {
+    switch (isa) {
+#ifdef HADAL_X86
+        case Isa::avx512:
+            return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+        case Isa::avx2:
+            return __builtin_cpu_supports("avx2");
+#endif
+        default:
+            return isa == Isa::baseline;
+    }
+}
+
+const Kernels& kernels_of(Isa isa) {
+#ifdef HADAL_X86
+    if (isa == Isa::avx512) return avx512::kernels;
+    if (isa == Isa::avx2) return avx2::kernels;
+#endif
+    return baseline::kernels;
+}
+
+const Kernels* best() {
+#ifdef HADAL_X86
+    __builtin_cpu_init();
+#endif
+    const char* limit = getenv("HADAL_ISA");
+    bool no_avx = limit != nullptr && strcmp(limit, "baseline") == 0;
+    bool no_avx512 = no_avx || (limit != nullptr && strcmp(limit, "avx2") == 0);
+    if (!no_avx512 && supported(Isa::avx512)) return &kernels_of(Isa::avx512);
+    if (!no_avx && supported(Isa::avx2)) return &kernels_of(Isa::avx2);
+    return &baseline::kernels;
+}
+
+const Kernels* active = best();
+
+// ---- threads ----------------------------------------------------------------------------------------------
+
+// Waking a team costs a microsecond or more; below these sizes one thread is done sooner.
+constexpr int64_t kParallelElements = 32768;
+
+// A block is what one call of a summing kernel covers. Fixed, or the sum would depend on the thread count.
+constexpr int64_t kBlockElements = 16384;
+constexpr int64_t kBlocksAtOnce = 1024;
+
+constexpr int64_t kCacheLine = 64 / sizeof(float);
+
+/** Calls f(begin, end) for ranges that together are [0, n), one per thread, cut at multiples of grain. */
+template <class Range>
+void share(int64_t n, int64_t grain, int64_t elements, Range f) {
+#pragma omp parallel if (elements >= kParallelElements)
+    {
+        int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
+        int64_t grains = (n + grain - 1) / grain;
+        int64_t begin = grains * thread / threads * grain;
+        int64_t end = grains * (thread + 1) / threads * grain;
+        if (end > n) end = n;
+        if (begin < end) f(begin, end);
+    }
+}
+
+/** Σ f(block) for the blocks in order, whichever thread computes them. */
+template <class Block>
+double ordered_sum(int64_t blocks, int64_t elements, Block f) {
+    double partial[kBlocksAtOnce];
+    double sum = 0.0;
+    for (int64_t first = 0; first < blocks; first += kBlocksAtOnce) {
+        int64_t count = blocks - first < kBlocksAtOnce ? blocks - first : kBlocksAtOnce;
+#pragma omp parallel for schedule(static) if (elements >= kParallelElements)
+        for (int64_t b = 0; b < count; b++) partial[b] = f(first + b);
+        for (int64_t b = 0; b < count; b++) sum += partial[b];
+    }
+    return sum;
+}
+
+/** Subnormal numbers are zero while this lives, in this thread. */
+class SubnormalsAreZero {
+#ifdef __SSE2__
+    static constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
+    const unsigned before = __builtin_ia32_stmxcsr();
+
+public:
+    SubnormalsAreZero() { __builtin_ia32_ldmxcsr(before | kFlushToZero | kDenormalsAreZero); }
+    ~SubnormalsAreZero() { __builtin_ia32_ldmxcsr(before); }
+    SubnormalsAreZero(const SubnormalsAreZero&) = delete;
+    SubnormalsAreZero& operator=(const SubnormalsAreZero&) = delete;
+#else
+public:
+    SubnormalsAreZero() {}
+#endif
+};
+
+/** min(1, limit / (‖g‖ + 10⁻⁶)) */
+float clip_factor(float limit, float norm) {
+    float factor = limit / (norm + 1e-6f);
+    return factor < 1.0f ? factor : 1.0f;
+}
+
+}  // namespace
+
+bool select(Isa isa) {
+    if (!supported(isa)) return false;
+    active = &kernels_of(isa);
+    return true;
+}
+
+}  // namespace hadal
+
+// ---- the C API, documented in hadal.h ---------------------------------------------------------------------
+
+using namespace hadal;
+
+int hadal_abi_version(void) { return HADAL_ABI_VERSION; }
+
+const char* hadal_isa(void) { return active->name; }
+
+int hadal_set_threads(int n) {
+    if (n >= 1) omp_set_num_threads(n);
+    return omp_get_max_threads();
+}
+
+int hadal_threads(void) { return omp_get_max_threads(); }
+
+double hadal_sum_of_squares(const float* x, int64_t n) {
+    int64_t blocks = (n + kBlockElements - 1) / kBlockElements;
+    return ordered_sum(blocks, n, [=](int64_t block) {
+        int64_t begin = block * kBlockElements;
+        int64_t count = n - begin < kBlockElements ? n - begin : kBlockElements;
+        return active->sum_of_squares(x + begin, count);
+    });
+}
+
+void hadal_adamw(float* w, const float* g, float* m, float* v, int64_t n, float beta1, float beta2,
+                 float epsilon, const float* hyper, const float* norm) {
+    if (!__builtin_isfinite(*norm)) return;
+    float clip = clip_factor(hyper[4], *norm);
+    AdamwStep step = {beta1, beta2, epsilon, hyper[0], hyper[1], hyper[2], hyper[3], clip};
+    share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
+        SubnormalsAreZero guard;
+        active->adamw(w + begin, g + begin, m + begin, v + begin, end - begin, step);
+    });
+}
+
+void hadal_sgd(float* w, const float* g, float* m, int64_t n, float momentum, int nesterov,
+               const float* hyper, const float* norm) {
+    if (!__builtin_isfinite(*norm)) return;
+    SgdStep step = {momentum, hyper[0], hyper[1], clip_factor(hyper[4], *norm), nesterov != 0};
+    share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
+        SubnormalsAreZero guard;
+        active->sgd(w + begin, g + begin, m == nullptr ? nullptr : m + begin, end - begin, step);
+    });
+}
+
+void hadal_cross_entropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
+                         float smoothing, float* loss, float* probabilities) {
+    int64_t block_rows = classes < kBlockElements ? kBlockElements / (classes + 1) + 1 : 1;
+    int64_t blocks = (rows + block_rows - 1) / block_rows;
+    double sum = ordered_sum(blocks, rows * classes, [=](int64_t block) {
+        int64_t begin = block * block_rows;
+        int64_t count = rows - begin < block_rows ? rows - begin : block_rows;
+        return active->cross_entropy(logits + begin * classes, labels + begin, count, classes, smoothing,
+                                     probabilities + begin * classes);
+    });
+    *loss = (float)(sum / (double)rows);
+}
+
+void hadal_cross_entropy_backward(const float* probabilities, const int32_t* labels, const float* dloss,
+                                  int64_t rows, int64_t classes, float smoothing, float* dlogits) {
+    float scale = (float)((double)*dloss / (double)rows);
+    share(rows, 1, rows * classes, [&](int64_t begin, int64_t end) {
+        active->cross_entropy_backward(probabilities + begin * classes, labels + begin, end - begin, classes,
+                                       smoothing, scale, dlogits + begin * classes);
+    });
+}

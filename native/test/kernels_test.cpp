@@ -1,0 +1,352 @@
+/*
+ * Every kernel, on every instruction set that this machine has, with one and with several threads, against
+ * the formula in double. Results must also be the same bits on all of them: a sum that depends on the thread
+ * count, or a contracted multiply-add, shows here.
+ *
+ * Outputs start as 777.777, so that what a kernel forgets to write is seen.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <functional>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "hadal.h"
+#include "kernels.h"
+
+namespace {
+
+using Buffer = std::vector<float>;
+
+const float kInf = std::numeric_limits<float>::infinity();
+const float kNaN = std::numeric_limits<float>::quiet_NaN();
+const float kPoison = 777.777f;
+const int64_t kSizes[] = {0, 1, 7, 15, 16, 17, 33, 1000003};
+
+int failures = 0;
+std::string where;
+
+void check(bool ok, const std::string& what) {
+    if (ok) return;
+    if (++failures <= 20) printf("FAILED %s: %s\n", where.c_str(), what.c_str());
+}
+
+bool same_bits(const Buffer& a, const Buffer& b) {
+    return a.size() == b.size() && (a.empty() || memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
+}
+
+void check_same(const Buffer& actual, const Buffer& expected, const char* what) {
+    check(same_bits(actual, expected), std::string(what) + " differs in its bits");
+}
+
+/** |actual − expected| ≤ relative·|expected| + absolute, for every element. */
+void check_close(const Buffer& actual, const std::vector<double>& expected, double relative, double absolute,
+                 const char* what) {
+    check(actual.size() == expected.size(), std::string(what) + " has another size");
+    for (size_t i = 0; i < expected.size(); i++) {
+        double error = fabs((double)actual[i] - expected[i]);
+        if (!(error <= relative * fabs(expected[i]) + absolute)) {
+            char text[200];
+            snprintf(text, sizeof text, "%s[%zu] is %.9g, should be %.9g", what, i, actual[i], expected[i]);
+            return check(false, text);
+        }
+    }
+}
+
+Buffer normal(int64_t n, unsigned seed, float scale = 1.0f) {
+    std::mt19937 random(seed);
+    std::normal_distribution<float> distribution(0.0f, scale);
+    Buffer x(n);
+    for (float& element : x) element = distribution(random);
+    return x;
+}
+
+/** Runs `body` on every instruction set and thread count; it must return the same bits each time. */
+void everywhere(const std::string& name, const std::function<Buffer()>& body) {
+    const std::pair<hadal::Isa, const char*> isas[] = {
+        {hadal::Isa::baseline, "baseline"}, {hadal::Isa::avx2, "avx2"}, {hadal::Isa::avx512, "avx512"}};
+    Buffer first;
+    bool have_first = false;
+    for (auto [isa, isa_name] : isas) {
+        if (!hadal::select(isa)) continue;
+        check(strcmp(hadal_isa(), isa_name) == 0, "select chose another instruction set");
+        for (int threads : {1, 2, 3}) {
+            hadal_set_threads(threads);
+            where = name + ", " + isa_name + ", " + std::to_string(threads) + " threads";
+            Buffer result = body();
+            if (!have_first) first = result;
+            have_first = true;
+            check_same(result, first, "the result");
+        }
+    }
+}
+
+Buffer joined(std::initializer_list<Buffer> parts) {
+    Buffer all;
+    for (const Buffer& part : parts) all.insert(all.end(), part.begin(), part.end());
+    return all;
+}
+
+// ---- sums -------------------------------------------------------------------------------------------------
+
+void test_sum_of_squares() {
+    for (int64_t n : kSizes) {
+        Buffer x = normal(n, 1);
+        long double expected = 0;
+        for (float element : x) expected += (long double)element * element;
+        everywhere("sum_of_squares of " + std::to_string(n), [&] {
+            double sum = hadal_sum_of_squares(x.data(), n);
+            check(fabsl(sum - expected) <= 1e-14L * expected, "sum is " + std::to_string(sum));
+            Buffer bits(2);
+            memcpy(bits.data(), &sum, sizeof sum);
+            return bits;
+        });
+    }
+    everywhere("sum_of_squares beyond float and of nothing finite", [&] {
+        Buffer large(40, 1e30f), tiny(40, 1e-44f), nan(40, 1.0f), inf(40, 1.0f);
+        nan[39] = kNaN;
+        inf[0] = -kInf;
+        double tiny_square = (double)1e-44f * (double)1e-44f;
+        check(fabs(hadal_sum_of_squares(large.data(), 40) / 4e61 - 1) < 1e-6, "large");
+        check(fabs(hadal_sum_of_squares(tiny.data(), 40) / (40 * tiny_square) - 1) < 1e-14, "subnormal");
+        check(isnan(hadal_sum_of_squares(nan.data(), 40)), "NaN must show");
+        check(isinf(hadal_sum_of_squares(inf.data(), 40)), "Inf must show");
+        return Buffer();
+    });
+}
+
+// ---- optimizers -------------------------------------------------------------------------------------------
+
+const float kBeta1 = 0.9f, kBeta2 = 0.999f, kEpsilon = 1e-8f;
+
+/** As clip_grad_norm_. */
+double clip_factor(const float* hyper, float norm) { return fmin(1.0, hyper[4] / ((double)norm + 1e-6)); }
+
+void test_adamw() {
+    const float limits[] = {kInf, 0.5f, 1e9f};
+    for (int64_t n : kSizes) {
+        for (float limit : limits) {
+            const Buffer g = normal(n, 2, 0.1f), w0 = normal(n, 3), m0 = normal(n, 4, 0.01f);
+            Buffer v0 = normal(n, 5, 0.01f);
+            for (float& v : v0) v = v * v;
+            const int step = 7;
+            const float hyper[] = {3e-3f, 0.05f, (float)(1 / (1 - pow(kBeta1, step))),
+                                   (float)(1 / (1 - pow(kBeta2, step))), limit};
+            const float norm = (float)sqrt(hadal_sum_of_squares(g.data(), n));
+
+            std::vector<double> w1(n), m1(n), v1(n);
+            for (int64_t i = 0; i < n; i++) {
+                double gi = g[i] * clip_factor(hyper, norm);
+                m1[i] = kBeta1 * (double)m0[i] + (1.0 - kBeta1) * gi;
+                v1[i] = kBeta2 * (double)v0[i] + (1.0 - kBeta2) * gi * gi;
+                double m_hat = m1[i] * hyper[2], v_hat = v1[i] * hyper[3];
+                w1[i] = w0[i] - hyper[0] * (m_hat / (sqrt(v_hat) + kEpsilon) + hyper[1] * (double)w0[i]);
+            }
+            everywhere("adamw of " + std::to_string(n) + ", limit " + std::to_string(limit), [&] {
+                Buffer w = w0, m = m0, v = v0;
+                hadal_adamw(w.data(), g.data(), m.data(), v.data(), n, kBeta1, kBeta2, kEpsilon, hyper,
+                            &norm);
+                check_close(m, m1, 1e-6, 1e-8, "m");
+                check_close(v, v1, 1e-6, 1e-12, "v");
+                check_close(w, w1, 1e-6, 1e-7, "w");
+                return joined({w, m, v});
+            });
+        }
+    }
+}
+
+void test_sgd() {
+    for (int64_t n : kSizes) {
+        for (float limit : {kInf, 0.5f}) {
+            for (int kind = 0; kind < 3; kind++) {  // without momentum, with, Nesterov's
+                const float momentum = kind == 0 ? 0.0f : 0.9f;
+                const bool nesterov = kind == 2;
+                const Buffer g = normal(n, 6, 0.1f), w0 = normal(n, 7), m0 = normal(n, 8, 0.1f);
+                const float hyper[] = {0.1f, 5e-4f, kNaN, kNaN, limit};  // [2] and [3] are not read
+                const float norm = (float)sqrt(hadal_sum_of_squares(g.data(), n));
+
+                std::vector<double> w1(n), m1(n);
+                for (int64_t i = 0; i < n; i++) {
+                    double d = g[i] * clip_factor(hyper, norm) + (double)hyper[1] * w0[i];
+                    m1[i] = (double)momentum * m0[i] + d;
+                    w1[i] = w0[i] - hyper[0] * (nesterov ? d + momentum * m1[i] : m1[i]);
+                }
+                everywhere("sgd of " + std::to_string(n) + ", kind " + std::to_string(kind), [&] {
+                    Buffer w = w0, m = m0;
+                    hadal_sgd(w.data(), g.data(), m.data(), n, momentum, nesterov, hyper, &norm);
+                    check_close(m, m1, 1e-6, 1e-7, "m");
+                    check_close(w, w1, 1e-6, 1e-7, "w");
+                    if (kind == 0) {
+                        Buffer without = w0;
+                        hadal_sgd(without.data(), g.data(), nullptr, n, 0, 0, hyper, &norm);
+                        check_close(without, w1, 1e-6, 1e-7, "w without m");
+                    }
+                    return joined({w, m});
+                });
+            }
+        }
+    }
+}
+
+void test_a_norm_that_is_not_finite_writes_nothing() {
+    for (int64_t n : kSizes) {
+        for (float norm : {kNaN, kInf, -kInf}) {
+            for (float limit : {1.0f, kInf}) {
+                const Buffer g(n, kNaN), w0 = normal(n, 9), m0 = normal(n, 10), v0 = normal(n, 11);
+                const float hyper[] = {0.1f, 0.1f, 1.0f, 1.0f, limit};
+                everywhere("norm " + std::to_string(norm), [&] {
+                    Buffer w = w0, m = m0, v = v0;
+                    hadal_adamw(w.data(), g.data(), m.data(), v.data(), n, 0.9f, 0.999f, 1e-8f, hyper, &norm);
+                    hadal_sgd(w.data(), g.data(), m.data(), n, 0.9f, 1, hyper, &norm);
+                    hadal_sgd(w.data(), g.data(), nullptr, n, 0, 0, hyper, &norm);
+                    check_same(w, w0, "w");
+                    check_same(m, m0, "m");
+                    check_same(v, v0, "v");
+                    return Buffer();
+                });
+            }
+        }
+    }
+}
+
+void test_the_moments_of_dead_gradients_become_zero() {
+    everywhere("subnormal moments", [&] {
+        const int64_t n = 100000;
+        Buffer w = normal(n, 12), g(n, 0.0f), m(n, 1e-40f), v(n, 1e-40f), zero(n, 0.0f), before = w;
+        const float hyper[] = {0.1f, 0.0f, 1.0f, 1.0f, kInf}, norm = 0.0f;
+        hadal_adamw(w.data(), g.data(), m.data(), v.data(), n, 0.9f, 0.999f, 1e-8f, hyper, &norm);
+        check_same(m, zero, "m");
+        check_same(v, zero, "v");
+        check_same(w, before, "w");
+        volatile float subnormal = 1e-40f;
+        check(subnormal * 0.5f > 0.0f, "the caller's own arithmetic must keep its subnormal numbers");
+        return Buffer();
+    });
+}
+
+// ---- loss -------------------------------------------------------------------------------------------------
+
+struct Problem {
+    int64_t rows, classes;
+    float scale;  // of the logits
+};
+const Problem kProblems[] = {{0, 10, 1},     {1, 1, 1},     {1, 7, 1},    {3, 15, 5},
+                             {5, 16, 5},     {7, 17, 5},    {64, 10, 10}, {33, 33, 30},
+                             {2, 50257, 5}, {1003, 997, 5}, {9, 100, 1e4}, {40000, 3, 1}};
+
+void test_cross_entropy() {
+    for (Problem problem : kProblems) {
+        for (float smoothing : {0.0f, 0.1f}) {
+            const int64_t rows = problem.rows, classes = problem.classes;
+            const Buffer x = normal(rows * classes, 13, problem.scale);
+            std::vector<int32_t> labels(rows);
+            for (int64_t row = 0; row < rows; row++) labels[row] = (int32_t)(row * 7919 % classes);
+            const float dloss = 0.75f;
+
+            double loss1 = 0;
+            std::vector<double> p1(rows * classes), dx1(rows * classes);
+            for (int64_t row = 0; row < rows; row++) {
+                const float* xs = x.data() + row * classes;
+                float max = -kInf;
+                double s = 0;
+                for (int64_t k = 0; k < classes; k++) max = fmaxf(max, xs[k]);
+                // z is a float: rounding it is part of the bargain, and moves p by |z|·6·10⁻⁸
+                auto z = [&](int64_t k) { return (double)(float)(xs[k] - max); };
+                for (int64_t k = 0; k < classes; k++) s += exp(z(k));
+                for (int64_t k = 0; k < classes; k++) {
+                    double p = exp(z(k)) / s;
+                    double t = (1.0 - smoothing) * (k == labels[row]) + (double)smoothing / classes;
+                    p1[row * classes + k] = p;
+                    dx1[row * classes + k] = (p - t) * dloss / rows;
+                    loss1 -= t * (z(k) - log(s)) / rows;
+                }
+            }
+            everywhere("cross entropy " + std::to_string(rows) + "x" + std::to_string(classes), [&] {
+                Buffer p(rows * classes, kPoison), dx(rows * classes, kPoison), loss(1, kPoison);
+                hadal_cross_entropy(x.data(), labels.data(), rows, classes, smoothing, loss.data(), p.data());
+                hadal_cross_entropy_backward(p.data(), labels.data(), &dloss, rows, classes, smoothing,
+                                             dx.data());
+                check_close(p, p1, 5e-7, 2e-38, "p");
+                check_close(dx, dx1, 5e-7, 2e-7 * dloss / (rows + 1), "dx");
+                if (rows == 0) {
+                    check(isnan(loss[0]), "the mean loss of no rows must be NaN");
+                    loss[0] = 0;
+                } else {
+                    check_close(loss, {loss1}, 1e-6, 1e-6, "loss");
+                }
+
+                Buffer in_place = x, loss2(1, kPoison);
+                hadal_cross_entropy(in_place.data(), labels.data(), rows, classes, smoothing, loss2.data(),
+                                    in_place.data());
+                check_same(in_place, p, "p in place");
+                if (rows > 0) check_same(loss2, loss, "loss in place");
+                hadal_cross_entropy_backward(in_place.data(), labels.data(), &dloss, rows, classes, smoothing,
+                                             in_place.data());
+                check_same(in_place, dx, "dx in place");
+                return joined({loss, p, dx});
+            });
+        }
+    }
+}
+
+void test_cross_entropy_of_odd_logits_and_labels() {
+    const int64_t rows = 3, classes = 20;
+    const Buffer x = normal(rows * classes, 14);
+    const std::vector<int32_t> labels = {0, 19, 7};
+    auto loss_of = [&](const Buffer& logits, const std::vector<int32_t>& of, Buffer* p) {
+        float loss = kPoison;
+        p->assign(rows * classes, kPoison);
+        hadal_cross_entropy(logits.data(), of.data(), rows, classes, 0.0f, &loss, p->data());
+        return loss;
+    };
+    everywhere("odd logits and labels", [&] {
+        Buffer p;
+        for (int32_t wrong : {-1, 20, 1 << 30, std::numeric_limits<int32_t>::min()}) {
+            std::vector<int32_t> of = labels;
+            of[1] = wrong;
+            check(isnan(loss_of(x, of, &p)), "a label out of range must make the loss NaN");
+            Buffer dx(rows * classes, kPoison);
+            float dloss = 1;
+            hadal_cross_entropy_backward(p.data(), of.data(), &dloss, rows, classes, 0.0f, dx.data());
+            for (int64_t i = 0; i < rows * classes; i++)
+                check(isnan(dx[i]) == (i / classes == 1), "NaN in the row of the wrong label alone");
+        }
+        for (float odd : {kNaN, kInf}) {
+            for (int64_t at : {0, 5, 18, 39, 59}) {
+                Buffer logits = x;
+                logits[at] = odd;
+                check(isnan(loss_of(logits, labels, &p)), "a NaN or Inf logit must make the loss NaN");
+            }
+        }
+        Buffer logits = x;
+        logits[3] = logits[17] = -kInf;
+        check(isfinite(loss_of(logits, labels, &p)), "a class ruled out by -Inf is fine");
+        check(p[3] == 0.0f && p[17] == 0.0f, "and has probability 0");
+        logits[0] = -kInf;
+        check(isinf(loss_of(logits, labels, &p)), "unless it is the label");
+        return Buffer();
+    });
+}
+
+}  // namespace
+
+int main() {
+    printf("chosen at load: %s; %d threads\n", hadal_isa(), hadal_threads());
+    check(hadal_abi_version() == HADAL_ABI_VERSION, "ABI version");
+    check(hadal_set_threads(2) == 2 && hadal_threads() == 2 && hadal_set_threads(0) == 2, "set_threads");
+    test_sum_of_squares();
+    test_adamw();
+    test_sgd();
+    test_a_norm_that_is_not_finite_writes_nothing();
+    test_the_moments_of_dead_gradients_become_zero();
+    test_cross_entropy();
+    test_cross_entropy_of_odd_logits_and_labels();
+    for (hadal::Isa isa : {hadal::Isa::baseline, hadal::Isa::avx2, hadal::Isa::avx512})
+        if (hadal::select(isa)) printf("tested: %s\n", hadal_isa());
+    printf(failures == 0 ? "all passed\n" : "%d checks failed\n", failures);
+    return failures == 0 ? 0 : 1;
+}
