@@ -13,7 +13,6 @@ import java.util.Arrays;
 final class Frame {
     private final Shifts vertical;
     private final Shifts horizontal;
-    private final int channels;
     private final int[] verticalPhases;
     private final int[] horizontalPhases;
 
@@ -25,7 +24,7 @@ final class Frame {
 
     private final int imagePitch;
 
-    /** The values of one plane: all that the taps of any column read. */
+    /** The values of one plane: all that the taps of any column read, and of those that fill up the last vector. */
     private final int plane;
 
     /** The values of all planes. */
@@ -35,26 +34,31 @@ final class Frame {
     final int columns;
 
     /**
+     * @param channels the most channels
      * @param images the most images in a block
      * @param lines the most target lines of each: all, or some if images = 1
      */
     Frame(Shifts vertical, Shifts horizontal, int channels, int images, int lines) {
         this.vertical = vertical;
         this.horizontal = horizontal;
-        this.channels = channels;
         verticalPhases = vertical.sourcePhases();
         horizontalPhases = horizontal.sourcePhases();
         pitch = horizontal.lines + horizontal.span - horizontal.overlap;
         lineCount = lines + vertical.span - (lines == vertical.lines ? vertical.overlap : 0);
         imagePitch = lineCount * pitch;
         columns = columns(images, lines);
-        plane = columns + vertical.span * pitch + horizontal.span;
+        plane = padded(columns) + vertical.span * pitch + horizontal.span;
         size = channels * verticalPhases.length * horizontalPhases.length * plane;
     }
 
     /** The columns that so many lines of so many images take. */
     int columns(int images, int lines) {
         return (images - 1) * imagePitch + (lines - 1) * pitch + horizontal.lines;
+    }
+
+    /** As many columns as whole vectors hold, whatever their length. */
+    static int padded(int columns) {
+        return (columns + 15) & -16;
     }
 
     /** Where column 0 of a channel reads under a tap. */
@@ -67,13 +71,14 @@ final class Frame {
     /**
      * Copies a block of the source.
      *
+     * @param count the channels
      * @param xAt where the first channel of the first image begins
      * @param imageStride from image to image of x
      * @param line the first target line
      */
-    void copy(float[] x, int xAt, int imageStride, int images, int line, float[] to, int toAt) {
+    void copy(int count, float[] x, int xAt, int imageStride, int images, int line, float[] to, int toAt) {
         int at = toAt;
-        for (int c = 0; c < channels; c++) {
+        for (int c = 0; c < count; c++) {
             int channelAt = xAt + c * vertical.source * horizontal.source;
             for (int v : verticalPhases) {
                 for (int h : horizontalPhases) {
