@@ -19,7 +19,6 @@ final class Comparison {
     private static final int BATCH = 64;
     private static final long WARM_UP_NANOS = 700_000_000;
     private static final long MEASURE_NANOS = 500_000_000;
-    private static final int LEAST_RUNS = 3;
 
     private final int threads;
     private final Layer network;
@@ -92,11 +91,11 @@ final class Comparison {
         } while (System.nanoTime() - start < WARM_UP_NANOS);
         List<Long> times = new ArrayList<>();
         start = System.nanoTime();
-        while (times.size() < LEAST_RUNS || System.nanoTime() - start < MEASURE_NANOS) {
+        do {
             long before = System.nanoTime();
             body.run();
             times.add(System.nanoTime() - before);
-        }
+        } while (System.nanoTime() - start < MEASURE_NANOS);
         long[] sorted = times.stream().mapToLong(Long::longValue).toArray();
         Arrays.sort(sorted);
         return sorted[sorted.length / 2] * 1e-6;
