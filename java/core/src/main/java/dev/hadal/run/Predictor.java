@@ -67,10 +67,7 @@ public final class Predictor implements AutoCloseable {
      */
     public Tensor predict(Tensor batch) {
         Shape sample = model.input();
-        if (batch.dtype() != DType.F32
-                || batch.shape().rank() != sample.rank() + 1
-                || !batch.shape().equals(sample.prepend(batch.shape().get(0)))
-                || batch.shape().get(0) < 1) {
+        if (batch.dtype() != DType.F32 || !batch.shape().isBatchOf(sample)) {
             throw new IllegalArgumentException("this network takes F32[N"
                     + sample.toString().replaceFirst("\\[", ",") + " with N >= 1, not " + batch);
         }

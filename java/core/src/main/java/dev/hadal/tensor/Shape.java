@@ -50,10 +50,19 @@ public record Shape(List<Integer> dims) {
     /** The product of the dimensions from {@code axis} on: the stride of {@code axis - 1} in row-major order. */
     public int sizeFrom(int axis) {
         int size = 1;
-        for (int d : dims.subList(axis, rank())) {
-            size *= d;
+        for (int i = axis; i < dims.size(); i++) {
+            size *= dims.get(i);
         }
         return size;
+    }
+
+    /** Whether this is a batch, of at least one, of samples of that shape. */
+    public boolean isBatchOf(Shape sample) {
+        boolean alike = rank() == sample.rank() + 1 && get(0) >= 1;
+        for (int i = 0; alike && i < sample.rank(); i++) {
+            alike = get(i + 1) == sample.get(i);
+        }
+        return alike;
     }
 
     /** This shape with one dimension replaced. */

@@ -213,11 +213,13 @@ public final class Trainer implements AutoCloseable {
     }
 
     private void checkBatch(Tensor x, Tensor labels) {
-        int n = x.shape().rank() == 0 ? 0 : x.shape().get(0);
-        if (x.dtype() != DType.F32 || n < 1 || !x.shape().equals(input.prepend(n))) {
+        if (x.dtype() != DType.F32 || !x.shape().isBatchOf(input)) {
             throw new IllegalArgumentException("a step takes x F32" + input + " after a batch of at least 1, not " + x);
         }
-        if (labels.dtype() != DType.I32 || !labels.shape().equals(Shape.of(n))) {
+        int n = x.shape().get(0);
+        if (labels.dtype() != DType.I32
+                || labels.shape().rank() != 1
+                || labels.shape().get(0) != n) {
             throw new IllegalArgumentException("a step on x " + x + " takes labels I32[" + n + "], not " + labels);
         }
         int[] values = labels.ints();

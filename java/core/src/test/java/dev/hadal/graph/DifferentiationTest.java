@@ -32,7 +32,10 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** Reverse mode through graphs of several nodes. The gradients of single ops have their specs in {@code dev.hadal.op}. */
+/**
+ * Reverse mode through graphs of several nodes. The gradients of single ops have their specs in {@code
+ * dev.hadal.op}.
+ */
 class DifferentiationTest {
     private static final Activation RELU = new Activation(Function.RELU);
     private static final Activation TANH = new Activation(Function.TANH);

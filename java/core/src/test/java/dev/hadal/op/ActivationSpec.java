@@ -62,9 +62,9 @@ abstract class ActivationSpec extends Spec {
     }
 
     /**
-     * A good f32 exponential errs by an ulp or two, 2u to 4u; the sum and the quotient add one u each, as do a
-     * polynomial's last steps. Near zero, tanh x = (e²ˣ − 1)/(e²ˣ + 1) cancels unless done with care, so its error is
-     * allowed to be relative to 1 where |x| is small, but no more than twice u.
+     * A good f32 exponential errs by an ulp or two, 2u to 4u; the sum and the quotient, or a polynomial's
+     * last steps, add u each. That holds near zero too, where tanh x = (e²ˣ − 1)/(e²ˣ + 1) would cancel: 6u
+     * relative to y everywhere. Worst observed: 0.3 of it, with an exponential that is right to half an ulp.
      */
     private static final double FUNCTION = 6;
 
@@ -131,8 +131,8 @@ abstract class ActivationSpec extends Spec {
     }
 
     /**
-     * Sigmoid: dy·y·(1 − y) has three roundings of u each. Tanh: dy·(1 − y²) has those of y², of the difference and of
-     * the product, the first relative to y².
+     * Sigmoid: dy·y·(1 − y) has three roundings of u each. Tanh: dy·(1 − y²) has those of y², of the
+     * difference and of the product, the first relative to y². Worst observed: 0.9 of it.
      */
     private static double[][] backwardBound(Activation op, double[] y, double[] dy) {
         double[] bound = new double[y.length];
@@ -153,7 +153,7 @@ abstract class ActivationSpec extends Spec {
         });
     }
 
-    /** Forward and backward err by a few u each. */
+    /** Forward and backward err by a few u each. Worst observed: 0.3 of it. */
     private static final double GRADIENT = 8;
 
     @TestFactory

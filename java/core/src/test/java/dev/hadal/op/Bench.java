@@ -69,8 +69,8 @@ final class Bench {
     // ---- one op ----
 
     /**
-     * Prepares the op for these operands in every way that gives another kernel, runs each twice and in place, and hands
-     * the results to the judge.
+     * Prepares the op for these operands in every way that gives another kernel, runs each twice and in
+     * place, and hands the results to the judge.
      */
     void check(Op op, List<Tensor> operands, Consumer<List<Tensor>> judge) {
         Case c = Case.of(op, types(operands));
@@ -230,8 +230,8 @@ final class Bench {
     // ---- a graph ----
 
     /**
-     * Runs a graph node by node; values stay in the layouts in which kernels left them. A node that the backend may
-     * decline is run by the reference.
+     * Runs a graph node by node; values stay in the layouts in which kernels left them. A node that the
+     * backend may decline is run by the reference.
      *
      * @param freeLeaves whether kernels may choose how leaves lie
      * @return every value of the graph

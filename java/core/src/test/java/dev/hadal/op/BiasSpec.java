@@ -58,7 +58,7 @@ abstract class BiasSpec extends Spec {
                 each("exact db", EMPTY, (x, draw) -> exact(BACKWARD, draw.integers(9, x))));
     }
 
-    /** One sum, one rounding: u·|y|, and a hair for the double that holds the truth. */
+    /** One sum, one rounding: u·|y|, and a hair for the double that holds the truth. Worst observed: 1. */
     @TestFactory
     Stream<DynamicTest> bounded() {
         return each(

@@ -48,15 +48,16 @@ abstract class CrossEntropySpec extends Spec {
     private static final List<Case> EMPTY = List.of(new Case(0, 10, 1, 0), new Case(0, 10, 1, 0.1f));
 
     /**
-     * With d = max − x ≥ 0 and s = Σ e⁻ᵈ: the rounding of d is u·d, which e⁻ᵈ turns into a relative one; the exponential
-     * adds 2u, the sum √C·u, the quotient and the last multiplication u each. So pᵢ errs by (dᵢ + √C + 4)·u·pᵢ, and
-     * −log p = d + log s by (d + √C + 2 + |log s|)·u in absolute terms, the sum's and the exponentials' share being
-     * weighted by p, whose d·p never exceeds 1. The loss adds N·C such terms weighted with q/N.
+     * With d = max − x ≥ 0 and s = Σ e⁻ᵈ, log p = −d − log s has roundings of d and of their sum: 2·(d + log
+     * s)·u, which the exponential turns into a relative error of p. The sum s adds √C·u, exponential and
+     * logarithm an ulp or two, 2u to 4u each. The loss is a sum of N·C terms q·log p / N: 2·√(N·C)·u of their
+     * sum, beside what log p brings. Worst observed: 0.3 of the loss's bound, 0.7 of p's.
      */
     private static double[][] bounds(Case c, double[] x, double[] labels) {
         double[] loss = new double[1];
         double[] p = new double[x.length];
         double roots = Math.sqrt(c.classes());
+        double sums = 2 * Math.sqrt(c.n() * c.classes());
         for (int n = 0; n < c.n(); n++) {
             double max = Double.NEGATIVE_INFINITY;
             for (int i = 0; i < c.classes(); i++) {
@@ -68,9 +69,10 @@ abstract class CrossEntropySpec extends Spec {
             }
             for (int i = 0; i < c.classes(); i++) {
                 double d = max - x[n * c.classes() + i];
+                double logp = d + Math.log(s);
                 double q = (i == labels[n] ? 1 - c.smoothing() : 0) + c.smoothing() / c.classes();
-                p[n * c.classes() + i] = (d + roots + 4) * Truth.U * Math.exp(-d) / s + Truth.TINY;
-                loss[0] += q / c.n() * (d + roots + 2 + Math.log(s)) * (1 + Math.sqrt(c.n()) / 4) * Truth.U;
+                p[n * c.classes() + i] = (2 * logp + roots + 6) * Truth.U * Math.exp(-d) / s + Truth.TINY;
+                loss[0] += q / c.n() * ((2 + sums) * logp + roots + 4) * Truth.U;
             }
         }
         return new double[][] {loss, p};
@@ -94,7 +96,10 @@ abstract class CrossEntropySpec extends Spec {
         });
     }
 
-    /** (p − q)·dloss/N: q is rounded up to three times, the difference, the product and the quotient once each. */
+    /**
+     * (p − q)·dloss/N: q is rounded up to three times, the difference, the product and the quotient once each.
+     * Worst observed: 0.6 of it.
+     */
     private static double[][] backwardBounds(Case c, double[] p, double[] labels, double dloss) {
         double[] dx = new double[p.length];
         for (int i = 0; i < dx.length; i++) {
@@ -119,8 +124,11 @@ abstract class CrossEntropySpec extends Spec {
         });
     }
 
-    /** Errors of p, a few u and d·p ≤ 1 more, relative to the largest p − q, which is not small. */
-    private static final double GRADIENT = 8;
+    /**
+     * Errors of p, a few u and d·p ≤ 1 more, relative to the largest p − q, which is not small. Worst observed:
+     * 0.4 of it.
+     */
+    private static final double GRADIENT = 16;
 
     @TestFactory
     Stream<DynamicTest> gradient() {

@@ -7,8 +7,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Central differences in double precision: ∂L/∂xᵢ ≈ (L(xᵢ + h) − L(xᵢ − h)) / 2h with L = ⟨dy, y⟩. With h = 10⁻⁵ the
- * truncation, h²·L‴/6, and the rounding, about 10⁻¹⁶·L/h, both stay near 10⁻¹⁰.
+ * Central differences in double precision: ∂L/∂xᵢ ≈ (L(xᵢ + h) − L(xᵢ − h)) / 2h with L = ⟨dy, y⟩. With h =
+ * 10⁻⁵ the truncation, h²·L‴/6, and the rounding, about 10⁻¹⁶·L/h, both stay near 10⁻¹⁰.
  */
 final class Differences {
     private static final double H = 1e-5;

@@ -58,13 +58,16 @@ abstract class GlobalAveragePoolSpec extends Spec {
         });
     }
 
-    /** A sum of H·W values, each divided by H·W before or after: one more term for that rounding. */
+    /**
+     * A sum of H·W values, each divided by H·W before or after: one more term for that rounding. Worst observed:
+     * 0.2 of it.
+     */
     @TestFactory
     Stream<DynamicTest> bounded() {
         return each("bounded", shapes(), (x, draw) -> boundedSums(POOL, x.sizeFrom(2), draw.normal(x)));
     }
 
-    /** dy/(H·W), or dy·(1/(H·W)) with two roundings: 2u. */
+    /** dy/(H·W), or dy·(1/(H·W)) with two roundings: 2u. Worst observed: 0.9 of it. */
     @TestFactory
     Stream<DynamicTest> boundedBackward() {
         return each(

@@ -45,7 +45,9 @@ abstract class MatMulSpec extends Spec {
         {64, 65, 10},
         {128, 27, 10},
         {3, 1500, 5},
-        {100, 100, 100}
+        {100, 100, 100},
+        {200, 300, 130},
+        {300, 20, 70}
     };
 
     private static final int[][] EMPTY = {{0, 3, 4}, {3, 0, 4}, {3, 4, 0}};

@@ -25,6 +25,10 @@ public abstract class OpSpecs {
     /** The backend, and what it may decline; asked once. */
     protected abstract Subject subject();
 
+    final Tally tally() {
+        return bench.tally();
+    }
+
     /** What this run has seen: the backend's row of the op × backend table. */
     @AfterAll
     void print() {

@@ -12,12 +12,10 @@ import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
 /** No op goes without a spec, and no spec without being run. */
@@ -68,15 +66,7 @@ class RegistryTest {
 
     /** The specs that {@link OpSpecs} runs. */
     private static List<Class<?>> specs() {
-        return Arrays.stream(OpSpecs.class.getDeclaredClasses())
-                .filter(c -> c.isAnnotationPresent(Nested.class))
-                .<Class<?>>map(Class::getSuperclass)
-                .sorted(Comparator.comparing(Class::getSimpleName))
-                .toList();
-    }
-
-    private static boolean covers(Class<?> spec, Class<?> op) {
-        return Arrays.asList(spec.getAnnotation(Covers.class).value()).contains(op);
+        return Hunt.nestedSpecs().stream().<Class<?>>map(Class::getSuperclass).toList();
     }
 
     @Test
@@ -85,9 +75,9 @@ class RegistryTest {
         StringBuilder matrix = new StringBuilder("op × spec\n");
         List<String> without = new ArrayList<>();
         for (Class<?> op : ops()) {
-            List<String> covering = specs().stream()
-                    .filter(spec -> covers(spec, op))
-                    .map(Class::getSimpleName)
+            List<String> covering = Hunt.nestedSpecs().stream()
+                    .filter(nested -> Hunt.covered(nested).contains(op))
+                    .map(nested -> nested.getSuperclass().getSimpleName())
                     .toList();
             matrix.append(
                     String.format(Locale.ROOT, "%-30s %s%n", Tally.nameOf(op), covering.isEmpty() ? "NONE" : covering));

@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.BiConsumer;
+import java.util.function.IntToDoubleFunction;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -31,8 +32,8 @@ import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.TestInstance;
 
 /**
- * What an op family must do on every backend, by three kinds of truth: exact where sums of small integers are, bounded
- * against double precision on reals, and the gradients.
+ * What an op family must do on every backend, by three kinds of truth: exact where sums of small integers
+ * are, bounded against double precision on reals, and the gradients.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 abstract class Spec {
@@ -139,7 +140,7 @@ abstract class Spec {
         });
     }
 
-    /** |err| ≤ 4·√K·u·Σ|aᵢbᵢ|, for results that are sums of K products. */
+    /** |err| ≤ 4·√K·u·Σ|aᵢbᵢ|, for results that are sums of K products. Worst observed: 0.3 of it. */
     final void boundedSums(Op op, double k, Tensor... operands) {
         double[][] sums = Truth.formula(op, Bench.types(List.of(operands)), magnitudes(List.of(operands)));
         for (double[] sum : sums) {
@@ -213,10 +214,16 @@ abstract class Spec {
     }
 
     /**
-     * Differentiates the op where it is smooth. In double precision its gradients must be what central differences say;
-     * the backend's must lie within tolerance·u of those, relative to the largest of each operand's.
+     * Differentiates the op where it is smooth. In double precision its gradients must be what central
+     * differences say; the backend's must lie within tolerance·u of those, relative to the largest of each
+     * operand's.
      */
     final void gradients(Op op, double tolerance, Tensor dy, Tensor... operands) {
+        gradients(op, tolerance, k -> 0, dy, operands);
+    }
+
+    /** The same, relative to no less than the given scale of each operand's gradient: the size of what it sums up. */
+    final void gradients(Op op, double tolerance, IntToDoubleFunction scales, Tensor dy, Tensor... operands) {
         List<Tensor> in = List.of(operands);
         Alone alone = Alone.of(op, Bench.types(in));
         Map<String, Tensor> leaves = leaves(dy, in);
@@ -230,7 +237,9 @@ abstract class Spec {
         for (boolean free : new boolean[] {false, true}) {
             Map<Value, Tensor> values = bench().evaluate(alone.graph(), leaves, free);
             expected.forEach((x, dx) -> {
-                double scale = Arrays.stream(dx).map(Math::abs).max().orElse(0);
+                double scale = Math.max(
+                        scales.applyAsDouble(alone.operands().indexOf(x)),
+                        Arrays.stream(dx).map(Math::abs).max().orElse(0));
                 double share = Truth.bounded(
                         "the gradient of operand " + alone.operands().indexOf(x),
                         value(values, alone.gradient(x)),

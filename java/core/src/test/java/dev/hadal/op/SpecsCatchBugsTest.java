@@ -13,22 +13,16 @@ import dev.hadal.graph.Type;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Window.Axis;
 import dev.hadal.tensor.Shape;
-import java.lang.reflect.Method;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.DynamicTest;
-import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.opentest4j.TestAbortedException;
 
 /** Who watches the specs: backends with one deliberate bug each, which the specs must find. */
 class SpecsCatchBugsTest {
@@ -366,94 +360,33 @@ class SpecsCatchBugsTest {
     @ParameterizedTest
     @MethodSource("mutants")
     void theBugIsCaught(Mutant mutant) {
-        Optional<String> verdict = hunt(Subject.of(mutant), mutant.victim());
+        Optional<String> verdict = new Hunt(Subject.of(mutant.backend())).failureOf(mutant.victim());
         assertTrue(verdict.isPresent(), "nobody noticed: " + mutant);
-        System.out.println(mutant + "\n    caught: " + verdict.orElseThrow());
+        System.out.println(mutant + "\n    caught by " + verdict.orElseThrow());
     }
 
     /** The hunters do not cry wolf: the same machinery without a bug passes. */
     @Test
     void noBugIsNotCaught() {
         Mutant healthy = Mutant.kernel("none", Bias.class, k -> k);
-        assertEquals(Optional.empty(), hunt(Subject.of(healthy), Bias.class));
+        assertEquals(Optional.empty(), new Hunt(Subject.of(healthy.backend())).failureOf(Bias.class));
     }
 
     @Test
     void anUnlistedRefusalIsCaught() {
-        Subject refusing = Subject.of(new Mutant("declines", Bias.class, (op, in, out, right) -> right, k -> null));
-        String verdict = hunt(refusing, Bias.class).orElse("nobody noticed");
+        Mutant refusing = Mutant.kernel("declines", Bias.class, k -> null);
+        String verdict =
+                new Hunt(Subject.of(refusing.backend())).failureOf(Bias.class).orElse("nobody noticed");
         assertTrue(verdict.contains("must run") && verdict.contains("declines it"), verdict);
-        assertEquals(Optional.empty(), hunt(refusing.mayDecline("all of it", c -> true), Bias.class));
+        Subject excused = Subject.of(refusing.backend()).mayDecline("all of it", c -> true);
+        assertEquals(Optional.empty(), new Hunt(excused).failureOf(Bias.class));
     }
 
     @Test
     void aFallbackInsideTheBackendIsCaught() {
         Subject falling = Subject.of(JvmBackend.reference())
                 .countingOnly(kernel -> !kernel.implementation().equals("reference"));
-        String verdict = hunt(falling, MatMul.class).orElse("nobody noticed");
+        String verdict = new Hunt(falling).failureOf(MatMul.class).orElse("nobody noticed");
         assertTrue(verdict.contains("leaves it to reference"), verdict);
-    }
-
-    /** Runs the cases of the specs that cover an op, until one fails; its message. */
-    private static Optional<String> hunt(Subject subject, Class<? extends Op> op) {
-        OpSpecs specs = new OpSpecs() {
-            @Override
-            protected Subject subject() {
-                return subject;
-            }
-        };
-        for (Class<?> nested : OpSpecs.class.getDeclaredClasses()) {
-            if (nested.isAnnotationPresent(Nested.class) && covers(nested.getSuperclass(), op)) {
-                Optional<String> verdict = firstFailure(nested, specs);
-                if (verdict.isPresent()) {
-                    return verdict;
-                }
-            }
-        }
-        return Optional.empty();
-    }
-
-    private static boolean covers(Class<?> spec, Class<?> op) {
-        return Arrays.asList(spec.getAnnotation(Covers.class).value()).contains(op);
-    }
-
-    private static Optional<String> firstFailure(Class<?> nested, OpSpecs specs) {
-        try {
-            var constructor = nested.getDeclaredConstructor(OpSpecs.class);
-            constructor.setAccessible(true);
-            Object spec = constructor.newInstance(specs);
-            List<Method> factories = Arrays.stream(nested.getSuperclass().getDeclaredMethods())
-                    .filter(m -> m.isAnnotationPresent(TestFactory.class))
-                    .sorted(Comparator.comparing(Method::getName))
-                    .toList();
-            for (Method factory : factories) {
-                factory.setAccessible(true);
-                for (Object test : ((Stream<?>) factory.invoke(spec)).toList()) {
-                    Optional<String> failure = failure((DynamicTest) test);
-                    if (failure.isPresent()) {
-                        return failure.map(f -> factory.getName() + ": " + f);
-                    }
-                }
-            }
-            return Optional.empty();
-        } catch (ReflectiveOperationException e) {
-            throw new LinkageError("a spec has changed its form", e);
-        }
-    }
-
-    private static Optional<String> failure(DynamicTest test) {
-        try {
-            test.getExecutable().execute();
-            return Optional.empty();
-        } catch (TestAbortedException declined) {
-            return Optional.empty();
-        } catch (AssertionError e) {
-            if (!(e.getCause() instanceof AssertionError)) {
-                throw e; // the machinery broke, nobody caught anything
-            }
-            return Optional.of(String.valueOf(e.getMessage()));
-        } catch (Throwable e) {
-            throw new AssertionError(e);
-        }
     }
 }

@@ -11,8 +11,8 @@ import java.util.Optional;
 import java.util.function.Predicate;
 
 /**
- * A backend under test, and the list of what it may decline. Anything else that it declines fails the spec, so that no
- * fallback goes unseen.
+ * A backend under test, and the list of what it may decline. Anything else that it declines fails the spec,
+ * so that no fallback goes unseen.
  */
 public final class Subject {
 
@@ -55,8 +55,8 @@ public final class Subject {
     }
 
     /**
-     * Which of the backend's kernels count as its own, for a backend with a fallback inside. A case that falls back
-     * counts as declined, but is run all the same.
+     * Which of the backend's kernels count as its own, for a backend with a fallback inside. A case that
+     * falls back counts as declined, but is run all the same.
      */
     public Subject countingOnly(Predicate<Kernel> kernels) {
         own = kernels;

@@ -51,6 +51,13 @@ final class Tally {
         return row != null && row.cases + row.declined > 0;
     }
 
+    /** The largest share of its bound that each kind of error took, as "op y0". */
+    synchronized Map<String, Double> worst() {
+        Map<String, Double> all = new TreeMap<>();
+        rows.forEach((name, row) -> row.worst.forEach((what, share) -> all.put(name + " " + what, share)));
+        return all;
+    }
+
     @Override
     public synchronized String toString() {
         StringBuilder table = new StringBuilder(String.format(

@@ -53,8 +53,8 @@ final class Truth {
     }
 
     /**
-     * Fails unless every value is the expected one bit by bit, but for the sign of a zero: 0·(−1) and the sum of nothing
-     * are equally right as a term that is masked or padded away.
+     * Fails unless every value is the expected one bit by bit, but for the sign of a zero: 0·(−1) and the sum
+     * of nothing are equally right as a term that is masked or padded away.
      */
     static void exact(String what, Tensor actual, double[] expected) {
         float[] values = actual.floats();

@@ -8,7 +8,6 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_success;
 import dev.hadal.backend.Kernel;
 import java.util.ArrayList;
 import java.util.List;
-import org.bytedeco.dnnl.dnnl_engine;
 import org.bytedeco.dnnl.dnnl_exec_arg_t;
 import org.bytedeco.dnnl.dnnl_memory;
 import org.bytedeco.dnnl.dnnl_primitive;
@@ -22,61 +21,37 @@ final class BoundPrimitive implements Kernel.Bound {
     private final String name;
     private final Handle<dnnl_primitive> primitive;
     private final Binding binding;
-    private final dnnl_stream stream;
-    private final List<Handle<dnnl_memory>> memories;
+    private final dnnl_stream stream = Library.get().stream();
+    private final List<Handle<dnnl_memory>> memories = new ArrayList<>();
     private final Handle<dnnl_exec_arg_t> arguments;
     private final int count;
 
-    private BoundPrimitive(Builder b) {
-        name = b.name;
-        primitive = b.primitive;
-        binding = b.binding;
-        stream = Library.get().stream();
-        memories = List.copyOf(b.memories);
-        count = memories.size();
-        arguments = Handle.create(
+    /**
+     * @param count how many arguments will be added
+     */
+    BoundPrimitive(String name, Handle<dnnl_primitive> primitive, Binding binding, int count) {
+        this.name = name;
+        this.primitive = primitive;
+        this.binding = binding;
+        this.count = count;
+        this.arguments = Handle.create(
                 "allocating arguments",
                 new dnnl_exec_arg_t(Pointer.malloc((long) count * Loader.sizeof(dnnl_exec_arg_t.class))),
                 p -> p.isNull() ? dnnl_out_of_memory : dnnl_success,
                 Pointer::free);
-        for (int i = 0; i < count; i++) {
-            arguments
-                    .get()
-                    .getPointer(i)
-                    .arg(b.ids.get(i))
-                    .memory(memories.get(i).get());
-        }
     }
 
-    /** Collects the arguments, in any order. */
-    static final class Builder {
-        private final dnnl_engine engine = Library.get().engine();
-        private final String name;
-        private final Handle<dnnl_primitive> primitive;
-        private final PrimitiveDescriptor descriptor;
-        private final Binding binding;
-        private final List<Integer> ids = new ArrayList<>();
-        private final List<Handle<dnnl_memory>> memories = new ArrayList<>();
-
-        Builder(String name, Handle<dnnl_primitive> primitive, PrimitiveDescriptor descriptor, Binding binding) {
-            this.name = name;
-            this.primitive = primitive;
-            this.descriptor = descriptor;
-            this.binding = binding;
-        }
-
-        void add(int argument, Pointer address) {
-            ids.add(argument);
-            memories.add(Handle.create(
-                    "binding " + name,
-                    new dnnl_memory(),
-                    m -> dnnl_memory_create(m, descriptor.memory(argument), engine, address),
-                    dnnl::dnnl_memory_destroy));
-        }
-
-        BoundPrimitive build() {
-            return new BoundPrimitive(this);
-        }
+    /** Binds one argument, which lies as the primitive's descriptor says. */
+    void add(PrimitiveDescriptor descriptor, int argument, Pointer address) {
+        int next = memories.size();
+        Handle<dnnl_memory> memory = Handle.create(
+                "binding " + name,
+                new dnnl_memory(),
+                m -> dnnl_memory_create(
+                        m, descriptor.memory(argument), Library.get().engine(), address),
+                dnnl::dnnl_memory_destroy);
+        memories.add(memory);
+        arguments.get().getPointer(next).arg(argument).memory(memory.get());
     }
 
     @Override

@@ -144,7 +144,7 @@ final class Library {
         if (!PUBLISHED.contains(platform)) {
             return "oneDNN is published for " + PUBLISHED + ", not for " + platform;
         }
-        for (String artifact : List.of("javacpp", "dnnl", "opencl")) {
+        for (String artifact : List.of("dnnl", "opencl")) {
             String library = System.mapLibraryName("jni" + (artifact.equals("opencl") ? "OpenCL" : artifact));
             String resource = "org/bytedeco/" + artifact + "/" + platform + "/" + library;
             if (Library.class.getClassLoader().getResource(resource) == null) {

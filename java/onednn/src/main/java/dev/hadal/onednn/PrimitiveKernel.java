@@ -99,7 +99,12 @@ final class PrimitiveKernel implements Kernel {
         }
 
         PrimitiveKernel build() {
-            return new PrimitiveKernel(this);
+            try {
+                return new PrimitiveKernel(this);
+            } catch (RuntimeException | Error e) {
+                constants.forEach(c -> c.value.close());
+                throw e;
+            }
         }
     }
 
@@ -131,17 +136,23 @@ final class PrimitiveKernel implements Kernel {
     @Override
     public Bound bind(List<Region> inputRegions, List<Region> outputRegions, Region scratchRegion) {
         Binding binding = new Binding(this, inputRegions, outputRegions, scratchRegion);
-        BoundPrimitive.Builder bound = new BoundPrimitive.Builder(name, primitive, descriptor, binding);
-        for (Argument a : arguments) {
-            bound.add(a.id, a.result ? binding.output(a.index) : binding.input(a.index));
+        int count = arguments.size() + constants.size() + (scratch > 0 ? 1 : 0);
+        BoundPrimitive bound = new BoundPrimitive(name, primitive, binding, count);
+        try {
+            for (Argument a : arguments) {
+                bound.add(descriptor, a.id, a.result ? binding.output(a.index) : binding.input(a.index));
+            }
+            for (Constant c : constants) {
+                bound.add(descriptor, c.id, c.value.at(0));
+            }
+            if (scratch > 0) {
+                bound.add(descriptor, DNNL_ARG_SCRATCHPAD, binding.scratch());
+            }
+            return bound;
+        } catch (RuntimeException | Error e) {
+            bound.close();
+            throw e;
         }
-        for (Constant c : constants) {
-            bound.add(c.id, c.value.at(0));
-        }
-        if (scratch > 0) {
-            bound.add(DNNL_ARG_SCRATCHPAD, binding.scratch());
-        }
-        return bound.build();
     }
 
     @Override

@@ -88,13 +88,14 @@ class OneDnnMemoryTest {
 
     @Test
     void whatFailsToCompileFreesWhatItMade() {
-        assertThrows(TypeException.class, () -> Trainer.of(sequential(conv2d(4, 3), linear(2)), IMAGE)
-                .backends(ONEDNN)
-                .build());
-        assertThrows(IllegalArgumentException.class, () -> Trainer.of(NET, IMAGE)
-                .batch(0)
-                .backends(ONEDNN)
-                .build());
+        assertThrows(
+                TypeException.class,
+                () -> Trainer.of(sequential(conv2d(4, 3), linear(2)), IMAGE)
+                        .backends(ONEDNN)
+                        .build());
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> Trainer.of(NET, IMAGE).batch(0).backends(ONEDNN).build());
         assertAllFreed();
     }
 

@@ -11,13 +11,14 @@ record Blocks(Shifts vertical, int batch, int images, int lines) {
     /**
      * Blocks whose frames hold about that many values.
      *
+     * @param channels the source channels of a frame
      * @param least how many columns a block should have at least, if the batch has them
      * @param wanted how many blocks there should be at least, if the batch has that many images
      */
-    static Blocks of(Correlation c, int values, int least, int wanted) {
+    static Blocks of(Correlation c, int channels, int values, int least, int wanted) {
         Shifts v = c.vertical();
         Shifts h = c.horizontal();
-        int line = c.sourceChannels() * v.sourcePhases().length * h.sourcePhases().length * (h.lines + h.span);
+        int line = channels * v.sourcePhases().length * h.sourcePhases().length * (h.lines + h.span);
         int image = line * (v.lines + v.span);
         int columns = v.lines * h.lines;
         if (image > values && columns > least) {

@@ -72,7 +72,8 @@ final class ConvolutionKernel {
 
         int lanes = this.machine.lanes();
         int tasks = lanes == 1 ? 1 : 4 * lanes;
-        blocks = Blocks.of(c, single ? SMALL_FRAME : FRAME, 4 * tile.columns(), ceilDiv(tasks, c.groups()));
+        blocks = Blocks.of(
+                c, c.sourceChannels(), single ? SMALL_FRAME : FRAME, 4 * tile.columns(), ceilDiv(tasks, c.groups()));
         frame = new Frame(c.vertical(), c.horizontal(), c.sourceChannels(), blocks.images(), blocks.lines());
         tileColumns = single ? frame.columns : tile.columns();
 
@@ -198,6 +199,7 @@ final class ConvolutionKernel {
             int at = blocks.image(block) * sourceImage
                     + group * c.sourceChannels() * c.source().sizeFrom(2);
             frame.copy(
+                    c.sourceChannels(),
                     run.source.floats(),
                     run.source.offset() + at,
                     sourceImage,

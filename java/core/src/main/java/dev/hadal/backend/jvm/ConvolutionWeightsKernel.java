@@ -15,28 +15,33 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The gradient of a convolution's weights. Each is an inner product of dy's channel with x under one tap; over a block
- * of images both lie in one piece, x as a {@link Frame} and dy in the frame's columns, with zeros where a column stands
- * for no place. The blocks are dealt out to a fixed number of parts, whose sums are added up in order, so that threads
- * do not change the bits.
+ * The gradient of a convolution's weights. Each is an inner product of a channel of dy with one of x under a tap; over a
+ * block of images both lie in one piece, x as a {@link Frame} and dy in the frame's columns, with zeros where a column
+ * stands for no place. The blocks are dealt out to a fixed number of parts, whose sums are added up in order, so that
+ * threads do not change the bits.
  */
 final class ConvolutionWeightsKernel {
-    /** The values of a frame that stays in the second-level cache. */
-    private static final int FRAME = 1 << 16;
+    /** The values of x, or of dy, that stay in the second-level cache. */
+    private static final int VALUES = 1 << 18;
     /** The columns of a block: enough for long sums, few enough for the first-level cache. */
     private static final int COLUMNS = 2048;
     /** The values that the sums of all parts may take. */
     private static final int SUMS = 1 << 20;
-    /** The tasks to make, if there is enough to do: more threads than that find none. */
-    private static final int TASKS = 16;
+    /** The most parts: of 16, each thread of two, four or eight gets as many. */
+    private static final int PARTS = 16;
 
     private final Correlation c;
     private final Machine machine;
     private final Blocks blocks;
+
+    // A task: the channels of dy from one group, by those of x, summed over one part of the blocks.
+    private final int parts;
+    private final int dyChannels;
+    private final int xChannels;
+    private final int dyDivisions;
+    private final int xDivisions;
     private final Frame frame;
     private final int[] rows;
-    private final int parts;
-    private final int taskChannels;
 
     // The scratch: the sums of each part; for each lane a frame, and the columns of dy.
     private final int sums;
@@ -55,23 +60,31 @@ final class ConvolutionWeightsKernel {
     private ConvolutionWeightsKernel(Correlation c, Machine machine) {
         this.c = c;
         this.machine = machine.forWork(c.products() / 8);
-        int values = Math.min(FRAME, COLUMNS * c.sourceChannels());
-        blocks = Blocks.of(c, values, COLUMNS / 2, 1);
-        frame = new Frame(c.vertical(), c.horizontal(), c.sourceChannels(), blocks.images(), blocks.lines());
-        rows = new int[c.w().sizeFrom(1)];
-        for (int channel = 0; channel < c.sourceChannels(); channel++) {
+        int phases = c.vertical().sourcePhases().length * c.horizontal().sourcePhases().length;
+        blocks = Blocks.of(c, 1, phases * COLUMNS, COLUMNS / 2, 1);
+        int columns = new Frame(c.vertical(), c.horizontal(), 1, blocks.images(), blocks.lines()).columns;
+
+        int weights = c.w().size();
+        parts = Math.max(1, Math.min(Math.min(PARTS, blocks.count()), SUMS / weights));
+        int most = Math.max(4, VALUES / columns);
+        xDivisions = ceilDiv(c.sourceChannels(), Math.max(1, most / phases));
+        xChannels = ceilDiv(c.sourceChannels(), xDivisions);
+        int tasks = this.machine.lanes() == 1 ? 1 : 2 * this.machine.lanes();
+        int lacking = Math.min(ceilDiv(tasks, parts * c.groups() * xDivisions), ceilDiv(c.targetChannels(), 16));
+        dyChannels = ceilDiv(c.targetChannels(), Math.max(lacking, ceilDiv(c.targetChannels(), most)));
+        dyDivisions = ceilDiv(c.targetChannels(), dyChannels);
+
+        frame = new Frame(c.vertical(), c.horizontal(), xChannels, blocks.images(), blocks.lines());
+        rows = new int[xChannels * c.w().sizeFrom(2)];
+        for (int channel = 0; channel < xChannels; channel++) {
             for (Tap v : c.vertical().taps(0)) {
                 for (Tap h : c.horizontal().taps(0)) {
                     rows[c.weight(0, channel, v.k(), h.k())] = frame.offset(channel, v, h);
                 }
             }
         }
-        int weights = c.w().size();
-        parts = Math.max(1, Math.min(Math.min(TASKS, blocks.count()), SUMS / weights));
-        int divisions = Math.min(ceilDiv(TASKS, parts * c.groups()), ceilDiv(c.targetChannels(), 16));
-        taskChannels = ceilDiv(c.targetChannels(), divisions);
         sums = parts == 1 ? 0 : parts * weights;
-        laneSize = frame.size + taskChannels * frame.columns;
+        laneSize = frame.size + dyChannels * Frame.padded(frame.columns);
         scratch = sums + this.machine.lanes() * laneSize;
     }
 
@@ -100,7 +113,7 @@ final class ConvolutionWeightsKernel {
 
         @Override
         public void run() {
-            machine.forEach(parts * c.groups() * ceilDiv(c.targetChannels(), taskChannels), multiply);
+            machine.forEach(parts * c.groups() * dyDivisions * xDivisions, multiply);
             if (parts > 1) {
                 float[] to = dw.floats();
                 int at = dw.offset();
@@ -132,38 +145,53 @@ final class ConvolutionWeightsKernel {
 
         void run(int task) {
             int part = task % parts;
-            int group = task / parts % c.groups();
-            int from = task / parts / c.groups() * taskChannels;
-            int channels = Math.min(taskChannels, c.targetChannels() - from);
-            int channel = group * c.targetChannels() + from;
+            int xFrom = task / parts % xDivisions * xChannels;
+            int group = task / parts / xDivisions % c.groups();
+            int dyFrom = task / parts / xDivisions / c.groups() * dyChannels;
+            int xCount = Math.min(xChannels, c.sourceChannels() - xFrom);
+            int dyCount = Math.min(dyChannels, c.targetChannels() - dyFrom);
+            int taps = c.w().sizeFrom(2);
+            int depth = c.w().sizeFrom(1);
+
+            int dyChannel = group * c.targetChannels() + dyFrom;
+            int xChannel = group * c.sourceChannels() + xFrom;
             float[] to = parts == 1 ? run.dw.floats() : run.scratch;
-            int at = (parts == 1 ? run.dw.offset() : run.sumsAt + part * c.w().size()) + channel * rows.length;
-            Arrays.fill(to, at, at + channels * rows.length, 0f);
+            int at = (parts == 1 ? run.dw.offset() : run.sumsAt + part * c.w().size())
+                    + dyChannel * depth
+                    + xFrom * taps;
+            for (int m = 0; m < dyCount; m++) {
+                Arrays.fill(to, at + m * depth, at + m * depth + xCount * taps, 0f);
+            }
             int end = (int) ((part + 1L) * blocks.count() / parts);
             for (int block = (int) ((long) part * blocks.count() / parts); block < end; block++) {
-                add(block, group, channel, channels, to, at);
+                int columns = copy(block, dyChannel, dyCount, xChannel, xCount);
+                float[] s = run.scratch;
+                dots.multiply(dyCount, xCount * taps, columns, s, columnsAt, columns, s, rows, frameAt, to, at, depth);
             }
         }
 
-        private void add(int block, int group, int channel, int channels, float[] to, int at) {
+        /** Copies a block of x and dy; returns its columns. */
+        private int copy(int block, int dyChannel, int dyCount, int xChannel, int xCount) {
             float[] s = run.scratch;
-            int xImage = c.source().sizeFrom(1);
             int images = blocks.images(block);
             int line = blocks.line(block);
-            int lines = blocks.lines(block);
-            int xAt = blocks.image(block) * xImage
-                    + group * c.sourceChannels() * c.source().sizeFrom(2);
-            frame.copy(run.x.floats(), run.x.offset() + xAt, xImage, images, line, s, frameAt);
+            int xImage = c.source().sizeFrom(1);
+            int xAt = run.x.offset()
+                    + blocks.image(block) * xImage
+                    + xChannel * c.source().sizeFrom(2);
+            frame.copy(xCount, run.x.floats(), xAt, xImage, images, line, s, frameAt);
 
+            int lines = blocks.lines(block);
             int columns = frame.columns(images, lines);
             int dyImage = c.target().sizeFrom(1);
             int dyPlane = c.target().sizeFrom(2);
-            int dyAt = run.dy.offset() + blocks.image(block) * dyImage + channel * dyPlane;
+            int dyAt = run.dy.offset() + blocks.image(block) * dyImage + dyChannel * dyPlane;
             frame.find(places, 0, columns, dyImage, images, line, lines, 0, 0);
-            for (int m = 0; m < channels; m++) {
-                places.read(run.dy.floats(), dyAt + m * dyPlane, s, columnsAt + m * columns, columns);
+            int padded = Frame.padded(columns);
+            for (int m = 0; m < dyCount; m++) {
+                places.read(run.dy.floats(), dyAt + m * dyPlane, s, columnsAt + m * padded, padded);
             }
-            dots.multiply(channels, rows.length, columns, s, columnsAt, columns, s, rows, frameAt, to, at, rows.length);
+            return padded;
         }
     }
 }

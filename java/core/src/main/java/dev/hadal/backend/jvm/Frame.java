@@ -13,16 +13,18 @@ import java.util.Arrays;
 final class Frame {
     private final Shifts vertical;
     private final Shifts horizontal;
-    private final int channels;
     private final int[] verticalPhases;
     private final int[] horizontalPhases;
 
-    /** From line to line, and from image to image. */
+    /** From line to line. */
     private final int pitch;
+
+    /** The lines of an image, and from image to image. */
+    private final int lineCount;
 
     private final int imagePitch;
 
-    /** The values of one plane: all that the taps of any column read. */
+    /** The values of one plane: all that the taps of any column read, and of those that fill up the last vector. */
     private final int plane;
 
     /** The values of all planes. */
@@ -32,25 +34,31 @@ final class Frame {
     final int columns;
 
     /**
+     * @param channels the most channels
      * @param images the most images in a block
      * @param lines the most target lines of each: all, or some if images = 1
      */
     Frame(Shifts vertical, Shifts horizontal, int channels, int images, int lines) {
         this.vertical = vertical;
         this.horizontal = horizontal;
-        this.channels = channels;
         verticalPhases = vertical.sourcePhases();
         horizontalPhases = horizontal.sourcePhases();
         pitch = horizontal.lines + horizontal.span - horizontal.overlap;
-        imagePitch = pitch * (lines + vertical.span - (lines == vertical.lines ? vertical.overlap : 0));
+        lineCount = lines + vertical.span - (lines == vertical.lines ? vertical.overlap : 0);
+        imagePitch = lineCount * pitch;
         columns = columns(images, lines);
-        plane = columns + vertical.span * pitch + horizontal.span;
+        plane = padded(columns) + vertical.span * pitch + horizontal.span;
         size = channels * verticalPhases.length * horizontalPhases.length * plane;
     }
 
     /** The columns that so many lines of so many images take. */
     int columns(int images, int lines) {
         return (images - 1) * imagePitch + (lines - 1) * pitch + horizontal.lines;
+    }
+
+    /** As many columns as whole vectors hold, whatever their length. */
+    static int padded(int columns) {
+        return (columns + 15) & -16;
     }
 
     /** Where column 0 of a channel reads under a tap. */
@@ -63,13 +71,14 @@ final class Frame {
     /**
      * Copies a block of the source.
      *
+     * @param count the channels
      * @param xAt where the first channel of the first image begins
      * @param imageStride from image to image of x
      * @param line the first target line
      */
-    void copy(float[] x, int xAt, int imageStride, int images, int line, float[] to, int toAt) {
+    void copy(int count, float[] x, int xAt, int imageStride, int images, int line, float[] to, int toAt) {
         int at = toAt;
-        for (int c = 0; c < channels; c++) {
+        for (int c = 0; c < count; c++) {
             int channelAt = xAt + c * vertical.source * horizontal.source;
             for (int v : verticalPhases) {
                 for (int h : horizontalPhases) {
@@ -80,32 +89,39 @@ final class Frame {
         }
     }
 
+    /** One phase of one channel. */
     private void copyPlane(
             float[] x, int xAt, int imageStride, int images, int line, int v, int h, float[] to, int toAt) {
+        int rowStride = vertical.sourceStep * horizontal.source;
+        int before = Math.min(pitch, Math.max(0, -horizontal.first));
+        int after = Math.max(before, Math.min(pitch, horizontal.sourceLines(h) - horizontal.first));
+        int column = h + (before + horizontal.first) * horizontal.sourceStep;
+        int first = line + vertical.first;
+        int sourceLines = vertical.sourceLines(v);
         int end = toAt + plane;
         int at = toAt;
         for (int image = 0; image < images; image++) {
-            for (int i = 0; i < imagePitch / pitch && at < end; i++) {
-                int t = line + vertical.first + i;
-                int lineEnd = Math.min(at + pitch, end);
-                if (t >= 0 && t < vertical.sourceLines(v)) {
-                    int row = v + t * vertical.sourceStep;
-                    copyLine(x, xAt + image * imageStride + row * horizontal.source, h, to, at, lineEnd);
+            int rowAt = xAt + image * imageStride + (v + first * vertical.sourceStep) * horizontal.source + column;
+            for (int t = first; t < first + lineCount && at < end; t++) {
+                int next = Math.min(at + pitch, end);
+                if (t < 0 || t >= sourceLines) {
+                    Arrays.fill(to, at, next, 0f);
                 } else {
-                    Arrays.fill(to, at, lineEnd, 0f);
+                    int from = Math.min(at + before, next);
+                    int until = Math.min(at + after, next);
+                    zero(to, at, from);
+                    copyLine(x, rowAt, to, from, until);
+                    zero(to, until, next);
                 }
-                at = lineEnd;
+                rowAt += rowStride;
+                at = next;
             }
         }
         Arrays.fill(to, at, end, 0f);
     }
 
-    private void copyLine(float[] x, int rowAt, int h, float[] to, int at, int end) {
+    private void copyLine(float[] x, int xAt, float[] to, int from, int until) {
         int step = horizontal.sourceStep;
-        int from = Math.min(end, at + Math.max(0, -horizontal.first));
-        int until = Math.max(from, Math.min(end, at + horizontal.sourceLines(h) - horizontal.first));
-        int xAt = rowAt + h + (from - at + horizontal.first) * step;
-        Arrays.fill(to, at, from, 0f);
         if (step == 1) {
             System.arraycopy(x, xAt, to, from, until - from);
         } else {
@@ -113,7 +129,13 @@ final class Frame {
                 to[i] = x[xAt + (i - from) * step];
             }
         }
-        Arrays.fill(to, until, end, 0f);
+    }
+
+    /** Mostly one value or two, for which {@link Arrays#fill} takes too long a run-up. */
+    private static void zero(float[] x, int from, int until) {
+        for (int i = from; i < until; i++) {
+            x[i] = 0f;
+        }
     }
 
     /**
@@ -125,19 +147,20 @@ final class Frame {
     void find(Places places, int column, int count, int imageStride, int images, int line, int lines, int v, int h) {
         places.clear(horizontal.targetStep);
         int width = horizontal.lines(h);
-        int end = column + count;
-        int q = column;
-        while (q < end) {
-            int image = q / imagePitch;
-            int i = q % imagePitch / pitch;
-            int j = q % pitch;
-            int lineEnd = q - j + pitch;
-            if (image < images && i < lines && line + i < vertical.lines(v) && j < width) {
+        int height = Math.min(lines, vertical.lines(v) - line);
+        int image = column / imagePitch;
+        int i = column % imagePitch / pitch;
+        int j = column % pitch;
+        for (int q = 0; q < count && image < images; q += pitch - j, j = 0, i++) {
+            if (i == lineCount) {
+                i = 0;
+                image++;
+            }
+            if (image < images && i < height && j < width) {
                 int row = v + (line + i) * vertical.targetStep;
                 int at = image * imageStride + row * horizontal.target + h + j * horizontal.targetStep;
-                places.add(q - column, Math.min(width - j, end - q), at);
+                places.add(q, Math.min(width - j, count - q), at);
             }
-            q = lineEnd;
         }
     }
 

@@ -36,6 +36,15 @@ record HeapKernel(String implementation, List<Type> in, List<Type> out, long scr
         int size() {
             return type.shape().size();
         }
+
+        /** The i-th f32 value. */
+        float get(int i) {
+            return floats[offset + i];
+        }
+
+        void set(int i, float value) {
+            floats[offset + i] = value;
+        }
     }
 
     HeapKernel(String implementation, List<Type> in, List<Type> out, Body body) {

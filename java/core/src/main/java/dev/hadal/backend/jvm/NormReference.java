@@ -52,20 +52,19 @@ final class NormReference {
             double[] mean = in[3];
             double[] dscale = out[1];
             double[] dbias = out[2];
-            double[] inverse = Arrays.stream(in[4])
-                    .map(variance -> 1 / Math.sqrt(variance + op.epsilon()))
-                    .toArray();
+            double[] variance = in[4];
             Arrays.fill(dscale, 0);
             Arrays.fill(dbias, 0);
             for (int i = 0; i < x.length; i++) {
                 int c = i / plane % channels;
                 dbias[c] += dy[i];
-                dscale[c] += dy[i] * (x[i] - mean[c]) * inverse[c];
+                dscale[c] += dy[i] * (x[i] - mean[c]) / Math.sqrt(variance[c] + op.epsilon());
             }
             for (int i = 0; i < x.length; i++) {
                 int c = i / plane % channels;
-                double normal = (x[i] - mean[c]) * inverse[c];
-                out[0][i] = scale[c] * inverse[c] * (dy[i] - dbias[c] / m - normal * dscale[c] / m);
+                double deviation = Math.sqrt(variance[c] + op.epsilon());
+                double normal = (x[i] - mean[c]) / deviation;
+                out[0][i] = scale[c] / deviation * (dy[i] - dbias[c] / m - normal * dscale[c] / m);
             }
         };
     }

@@ -39,23 +39,42 @@ final class Dots2x4 implements Dots {
                 int b3 = bAt + bRows[Math.min(j + 3, n - 1)];
                 block(vectors, a, a0, a1, b, b0, b1, b2, b3, lanes);
                 for (int r = 0; r < Math.min(ROWS, m - i); r++) {
+                    int cRow = cAt + (i + r) * cStride + j;
                     for (int s = 0; s < Math.min(COLUMNS, n - j); s++) {
-                        int ar = aAt + (i + r) * aStride;
-                        int bs = bAt + bRows[j + s];
-                        float tail = tail(vectors, length, a, ar, b, bs);
-                        c[cAt + (i + r) * cStride + j + s] += Lanes.sum(lanes, (r * COLUMNS + s) * L, L) + tail;
+                        c[cRow + s] += Lanes.sum(lanes, (r * COLUMNS + s) * L);
                     }
                 }
             }
         }
+        if (vectors < length) {
+            addTails(m, n, vectors, length, a, aAt, aStride, b, bRows, bAt, c, cAt, cStride);
+        }
     }
 
-    private static float tail(int from, int to, float[] a, int aAt, float[] b, int bAt) {
-        float sum = 0;
-        for (int q = from; q < to; q++) {
-            sum += a[aAt + q] * b[bAt + q];
+    /** The products that do not fill a vector. */
+    private static void addTails(
+            int m,
+            int n,
+            int from,
+            int to,
+            float[] a,
+            int aAt,
+            int aStride,
+            float[] b,
+            int[] bRows,
+            int bAt,
+            float[] c,
+            int cAt,
+            int cStride) {
+        for (int i = 0; i < m; i++) {
+            for (int j = 0; j < n; j++) {
+                float sum = 0;
+                for (int q = from; q < to; q++) {
+                    sum += a[aAt + i * aStride + q] * b[bAt + bRows[j] + q];
+                }
+                c[cAt + i * cStride + j] += sum;
+            }
         }
-        return sum;
     }
 
     /** Every L-th product of each pair of rows, summed into a lane of its own. */

@@ -14,12 +14,8 @@ final class VectorLoops implements Loops {
     private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
     private static final int L = S.length();
 
-    /** The longest sum in one lane before it goes on in double precision. */
-    private static final int STEPS = 64;
-
-    private final float[] lanes = new float[2 * L];
-    private final double[] sums0 = new double[L];
-    private final double[] sums1 = new double[L];
+    /** The longest sum in one lane; the lanes' sums are added up, and go on in double precision. */
+    private static final int STEPS = 32;
 
     @Override
     public void scale(Runs runs, float a, float[] x, int xAt, float s, float c, float[] z, int zAt) {
@@ -87,90 +83,52 @@ final class VectorLoops implements Loops {
         }
     }
 
+    /** A block has accumulators of its own: C2 boxes vectors that a loop resets on the way. */
     @Override
     public void moments(Runs runs, float[] x, int xAt, float s, double[] sums) {
-        clear();
-        int vectors = S.loopBound(runs.length());
-        int left = STEPS;
-        FloatVector sum = FloatVector.zero(S);
-        FloatVector squares = FloatVector.zero(S);
         for (int run = 0; run < runs.count(); run++) {
             int at = xAt + run * runs.stride();
-            for (int i = at; i < at + vectors; i += L) {
-                FloatVector d = FloatVector.fromArray(S, x, i).sub(s);
-                sum = sum.add(d);
-                squares = squares.add(d.mul(d));
-                if (--left == 0) {
-                    sum.intoArray(lanes, 0);
-                    squares.intoArray(lanes, L);
-                    spill();
-                    sum = FloatVector.zero(S);
-                    squares = FloatVector.zero(S);
-                    left = STEPS;
+            int vectors = at + S.loopBound(runs.length());
+            for (int i = at; i < vectors; i += STEPS * L) {
+                FloatVector sum = FloatVector.zero(S);
+                FloatVector squares = FloatVector.zero(S);
+                for (int k = i; k < Math.min(vectors, i + STEPS * L); k += L) {
+                    FloatVector d = FloatVector.fromArray(S, x, k).sub(s);
+                    sum = sum.add(d);
+                    squares = squares.add(d.mul(d));
                 }
+                sums[0] += sum.reduceLanes(VectorOperators.ADD);
+                sums[1] += squares.reduceLanes(VectorOperators.ADD);
             }
-            for (int i = at + vectors; i < at + runs.length(); i++) {
+            for (int i = vectors; i < at + runs.length(); i++) {
                 double d = x[i] - s;
                 sums[0] += d;
                 sums[1] += d * d;
             }
         }
-        sum.intoArray(lanes, 0);
-        squares.intoArray(lanes, L);
-        spill();
-        collect(sums);
     }
 
     @Override
     public void products(Runs runs, float[] x, int xAt, float s, float[] y, int yAt, double[] sums) {
-        clear();
-        int vectors = S.loopBound(runs.length());
-        int left = STEPS;
-        FloatVector sum = FloatVector.zero(S);
-        FloatVector products = FloatVector.zero(S);
         for (int run = 0; run < runs.count(); run++) {
             int at = run * runs.stride();
-            for (int i = at; i < at + vectors; i += L) {
-                FloatVector yi = FloatVector.fromArray(S, y, yAt + i);
-                sum = sum.add(yi);
-                products =
-                        products.add(FloatVector.fromArray(S, x, xAt + i).sub(s).mul(yi));
-                if (--left == 0) {
-                    sum.intoArray(lanes, 0);
-                    products.intoArray(lanes, L);
-                    spill();
-                    sum = FloatVector.zero(S);
-                    products = FloatVector.zero(S);
-                    left = STEPS;
+            int vectors = at + S.loopBound(runs.length());
+            for (int i = at; i < vectors; i += STEPS * L) {
+                FloatVector sum = FloatVector.zero(S);
+                FloatVector products = FloatVector.zero(S);
+                for (int k = i; k < Math.min(vectors, i + STEPS * L); k += L) {
+                    FloatVector yk = FloatVector.fromArray(S, y, yAt + k);
+                    sum = sum.add(yk);
+                    products = products.add(
+                            FloatVector.fromArray(S, x, xAt + k).sub(s).mul(yk));
                 }
+                sums[0] += sum.reduceLanes(VectorOperators.ADD);
+                sums[1] += products.reduceLanes(VectorOperators.ADD);
             }
-            for (int i = at + vectors; i < at + runs.length(); i++) {
+            for (int i = vectors; i < at + runs.length(); i++) {
                 sums[0] += y[yAt + i];
                 sums[1] += (double) (x[xAt + i] - s) * y[yAt + i];
             }
-        }
-        sum.intoArray(lanes, 0);
-        products.intoArray(lanes, L);
-        spill();
-        collect(sums);
-    }
-
-    private void clear() {
-        java.util.Arrays.fill(sums0, 0);
-        java.util.Arrays.fill(sums1, 0);
-    }
-
-    private void spill() {
-        for (int l = 0; l < L; l++) {
-            sums0[l] += lanes[l];
-            sums1[l] += lanes[L + l];
-        }
-    }
-
-    private void collect(double[] sums) {
-        for (int l = 0; l < L; l++) {
-            sums[0] += sums0[l];
-            sums[1] += sums1[l];
         }
     }
 

@@ -1,0 +1,162 @@
+package dev.hadal.backend.jvm;
+
+import dev.hadal.backend.Kernel;
+import dev.hadal.backend.jvm.HeapKernel.Slice;
+import dev.hadal.backend.jvm.simd.Loops;
+import dev.hadal.graph.Type;
+import dev.hadal.op.AdamW;
+import dev.hadal.op.Hyper;
+import dev.hadal.op.Sgd;
+import java.util.List;
+
+/** Optimizers' updates, each a single pass over the weights and their moments, and the norm that they need first. */
+final class UpdateKernels {
+
+    /** √(Σ‖xᵢ‖²), by sums over chunks that are added up in order. */
+    static Kernel norm(List<Type> in, List<Type> out, Machine machine) {
+        int operands = in.size();
+        Chunks[] chunks = in.stream().map(t -> new Chunks(t.shape().size())).toArray(Chunks[]::new);
+        int[] first = new int[operands + 1];
+        for (int i = 0; i < operands; i++) {
+            first[i + 1] = first[i] + chunks[i].count();
+        }
+        int tasks = first[operands];
+        long size = in.stream().mapToLong(t -> t.shape().size()).sum();
+        Machine sized = machine.forWork(size);
+        return new HeapKernel("java norm", in, out, (x, y, scratch) -> {
+            double[] sums = new double[tasks];
+            Workers.Body body = (task, lane) -> {
+                int i = operand(first, task);
+                int chunk = task - first[i];
+                int at = x[i].offset() + chunks[i].start(chunk);
+                sums[task] = squares(chunks[i].length(chunk), x[i].floats(), at);
+            };
+            return () -> {
+                sized.forEach(tasks, body);
+                double sum = 0;
+                for (double s : sums) {
+                    sum += s;
+                }
+                y[0].set(0, (float) Math.sqrt(sum));
+            };
+        });
+    }
+
+    /** Which operand a task falls to. */
+    private static int operand(int[] first, int task) {
+        int i = 0;
+        while (task >= first[i + 1]) {
+            i++;
+        }
+        return i;
+    }
+
+    /** By four chains of additions that run side by side. */
+    private static double squares(int n, float[] x, int at) {
+        double s0 = 0;
+        double s1 = 0;
+        double s2 = 0;
+        double s3 = 0;
+        int i = at;
+        for (; i + 4 <= at + n; i += 4) {
+            s0 += (double) x[i] * x[i];
+            s1 += (double) x[i + 1] * x[i + 1];
+            s2 += (double) x[i + 2] * x[i + 2];
+            s3 += (double) x[i + 3] * x[i + 3];
+        }
+        for (; i < at + n; i++) {
+            s0 += (double) x[i] * x[i];
+        }
+        return (s0 + s1) + (s2 + s3);
+    }
+
+    static Kernel adamw(AdamW op, List<Type> in, List<Type> out, Machine machine) {
+        return update("adamw", in, out, machine, (x, y) -> {
+                    Slice g = x[1];
+                    Slice hyper = x[5];
+                    Slice w = y[0];
+                    Slice m = y[1];
+                    Slice v = y[2];
+                    return (loops, clip, n, at) -> loops.adamw(
+                            op,
+                            hyper.floats(),
+                            hyper.offset(),
+                            clip,
+                            n,
+                            w.floats(),
+                            w.offset() + at,
+                            g.floats(),
+                            g.offset() + at,
+                            m.floats(),
+                            m.offset() + at,
+                            v.floats(),
+                            v.offset() + at);
+                })
+                .withInPlace(0, 2, 3);
+    }
+
+    static Kernel sgd(Sgd op, List<Type> in, List<Type> out, Machine machine) {
+        return update("sgd", in, out, machine, (x, y) -> {
+                    Slice g = x[1];
+                    Slice hyper = x[4];
+                    Slice w = y[0];
+                    Slice m = y[1];
+                    return (loops, clip, n, at) -> loops.sgd(
+                            op,
+                            hyper.floats(),
+                            hyper.offset(),
+                            clip,
+                            n,
+                            w.floats(),
+                            w.offset() + at,
+                            g.floats(),
+                            g.offset() + at,
+                            m.floats(),
+                            m.offset() + at);
+                })
+                .withInPlace(0, 2);
+    }
+
+    /** What happens to a chunk of weights, once operands and results are bound. */
+    private interface Update {
+        void run(Loops loops, float clip, int n, int at);
+    }
+
+    private interface Binding {
+        Update bind(Slice[] in, Slice[] out);
+    }
+
+    /**
+     * Updates results where they lie, after copying the operands that they replace, if they lie elsewhere. The operands
+     * are w, g, the moments, the norm and the hyper block; the results w and the moments.
+     */
+    private static HeapKernel update(String name, List<Type> in, List<Type> out, Machine machine, Binding binding) {
+        Chunks chunks = new Chunks(in.get(0).shape().size());
+        Machine sized = machine.forWork(4L * in.get(0).shape().size());
+        return new HeapKernel("java " + name + " (" + machine.simd().name() + ")", in, out, (x, y, scratch) -> {
+            Loops[] loops = sized.perLane(new Loops[0], sized.simd()::loops);
+            Slice norm = x[in.size() - 2];
+            Slice hyper = x[in.size() - 1];
+            Update update = binding.bind(x, y);
+            Workers.Body body = (task, lane) -> {
+                int at = chunks.start(task);
+                int n = chunks.length(task);
+                for (int i = 0; i < y.length; i++) {
+                    copy(x[i == 0 ? 0 : i + 1], y[i], at, n);
+                }
+                if (Float.isFinite(norm.get(0))) {
+                    update.run(loops[lane], Hyper.clipFactor(norm.get(0), hyper.get(Hyper.CLIP)), n, at);
+                }
+            };
+            return () -> sized.forEach(chunks.count(), body);
+        });
+    }
+
+    private static void copy(Slice x, Slice y, int at, int n) {
+        if (x.floats() != y.floats() || x.offset() != y.offset()) {
+            System.arraycopy(x.floats(), x.offset() + at, y.floats(), y.offset() + at, n);
+        }
+    }
+
+    private UpdateKernels() {}
+}

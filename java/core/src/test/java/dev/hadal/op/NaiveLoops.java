@@ -1,0 +1,360 @@
+package dev.hadal.op;
+
+import dev.hadal.backend.Backend;
+import dev.hadal.backend.Kernel;
+import dev.hadal.backend.jvm.Reference;
+import dev.hadal.backend.jvm.Reference.Formula;
+import dev.hadal.graph.Op;
+import dev.hadal.graph.Type;
+import dev.hadal.graph.WeightedSum;
+import dev.hadal.op.Window.Axis;
+import dev.hadal.tensor.Shape;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What an honest kernel makes of each op that rounds to f32 after every operation and adds up in plain order:
+ * no better than that, and no worse. The errors of this backend are what bounds are held against, lest they
+ * grow loose.
+ */
+final class NaiveLoops {
+
+    static Backend backend() {
+        return new Stand("naive f32", NaiveLoops::kernel);
+    }
+
+    private static Kernel kernel(Op op, List<Type> in, List<Type> out) {
+        Loops loops = loops(op, in, out);
+        Formula formula = loops == null ? Reference.formula(op, in, out).orElseThrow() : loops::runNarrow;
+        return new FormulaKernel(loops == null ? "reference" : "naive", in, out, formula);
+    }
+
+    /** Loops over f32 arrays. */
+    private interface Loops {
+        void run(float[][] x, float[][] y);
+
+        default void runNarrow(double[][] in, double[][] out) {
+            float[][] x = new float[in.length][];
+            for (int k = 0; k < in.length; k++) {
+                x[k] = new float[in[k].length];
+                for (int i = 0; i < x[k].length; i++) {
+                    x[k][i] = (float) in[k][i];
+                }
+            }
+            float[][] y = new float[out.length][];
+            for (int k = 0; k < out.length; k++) {
+                y[k] = new float[out[k].length];
+            }
+            run(x, y);
+            for (int k = 0; k < out.length; k++) {
+                for (int i = 0; i < y[k].length; i++) {
+                    out[k][i] = y[k][i];
+                }
+            }
+        }
+    }
+
+    private static @Nullable Loops loops(Op op, List<Type> in, List<Type> out) {
+        Shape x = in.get(0).shape();
+        if (op instanceof MatMul matmul) {
+            return matmul(matmul, x, in.get(1).shape());
+        } else if (op instanceof Convolution c) {
+            return convolution(c, x, in.get(1).shape(), out.get(0).shape(), 0, 1, 2);
+        } else if (op instanceof Convolution.BackwardData c) {
+            return convolution(c.forward(), c.x(), in.get(1).shape(), x, 2, 1, 0);
+        } else if (op instanceof Convolution.BackwardWeights c) {
+            return convolution(c.forward(), x, c.w(), in.get(1).shape(), 0, 2, 1);
+        } else if (op instanceof WeightedSum sum) {
+            return weightedSum(sum);
+        } else if (op instanceof Bias.Backward) {
+            return (in1, out1) -> sumPerChannel(x, in1[0], out1[0]);
+        } else if (op instanceof Activation f) {
+            return activation(f);
+        } else if (op instanceof Activation.Backward f) {
+            return activationBackward(f);
+        } else if (op instanceof GlobalAveragePool) {
+            return pool(x.sizeFrom(2));
+        } else if (op instanceof GlobalAveragePool.Backward b) {
+            return poolBackward(b.x().sizeFrom(2));
+        } else if (op instanceof BatchNorm bn) {
+            return normInference(bn, x);
+        } else if (op instanceof BatchNorm.Training bn) {
+            return normTraining(bn, x);
+        } else if (op instanceof BatchNorm.Backward bn) {
+            return normBackward(bn, x);
+        } else if (op instanceof CrossEntropy ce) {
+            return crossEntropy(ce, x);
+        } else if (op instanceof CrossEntropy.Backward ce) {
+            return crossEntropyBackward(ce, x);
+        } else if (op instanceof AdamW adamw) {
+            return adamw(adamw);
+        } else if (op instanceof Sgd sgd) {
+            return sgd(sgd);
+        }
+        return null;
+    }
+
+    // ---- products ----
+
+    private static Loops matmul(MatMul op, Shape a, Shape b) {
+        int m = op.m(a);
+        int k = op.k(a);
+        int n = op.n(b);
+        return (x, y) -> {
+            for (int i = 0; i < m; i++) {
+                for (int j = 0; j < n; j++) {
+                    for (int l = 0; l < k; l++) {
+                        float left = x[0][op.transposeA() ? l * m + i : i * k + l];
+                        y[0][i * n + j] += left * x[1][op.transposeB() ? j * k + l : l * n + j];
+                    }
+                }
+            }
+        };
+    }
+
+    /** The roles say where x, w and y of the forward convolution are: operand 0, operand 1, or 2 for the result. */
+    private static Loops convolution(Convolution op, Shape x, Shape w, Shape y, int roleOfX, int roleOfW, int roleOfY) {
+        Axis height = op.window().height();
+        Axis width = op.window().width();
+        int outPerGroup = w.get(0) / op.groups();
+        return (in, out) -> {
+            for (int oc = 0; oc < y.get(0) * y.get(1); oc++) {
+                int n = oc / y.get(1);
+                int o = oc % y.get(1);
+                for (int place = 0; place < y.sizeFrom(2); place++) {
+                    for (int tap = 0; tap < w.sizeFrom(1); tap++) {
+                        int c = o / outPerGroup * w.get(1) + tap / w.sizeFrom(2);
+                        int ih = height.in(place / y.get(3), tap / w.get(3) % w.get(2));
+                        int iw = width.in(place % y.get(3), tap % w.get(3));
+                        if (ih >= 0 && ih < x.get(2) && iw >= 0 && iw < x.get(3)) {
+                            int[] at = new int[3];
+                            at[roleOfX] = ((n * x.get(1) + c) * x.get(2) + ih) * x.get(3) + iw;
+                            at[roleOfW] = o * w.sizeFrom(1) + tap;
+                            at[roleOfY] = oc * y.sizeFrom(2) + place;
+                            out[0][at[2]] += in[0][at[0]] * in[1][at[1]];
+                        }
+                    }
+                }
+            }
+        };
+    }
+
+    // ---- elementwise ----
+
+    private static Loops weightedSum(WeightedSum op) {
+        return (x, y) -> {
+            for (int i = 0; i < y[0].length; i++) {
+                for (int t = 0; t < x.length; t++) {
+                    y[0][i] += op.scales().get(t) * x[t][i];
+                }
+            }
+        };
+    }
+
+    private static Loops activation(Activation op) {
+        return (x, y) -> {
+            for (int i = 0; i < y[0].length; i++) {
+                float xi = x[0][i];
+                y[0][i] = switch (op.function()) {
+                    case RELU -> Math.max(xi, 0);
+                    case SIGMOID -> 1 / (1 + (float) Math.exp(-xi));
+                    case TANH -> (float) Math.tanh(xi);
+                };
+            }
+        };
+    }
+
+    private static Loops activationBackward(Activation.Backward op) {
+        return (x, dx) -> {
+            for (int i = 0; i < dx[0].length; i++) {
+                float y = x[0][i];
+                float dy = x[1][i];
+                dx[0][i] = switch (op.function()) {
+                    case RELU -> y > 0 ? dy : 0;
+                    case SIGMOID -> dy * y * (1 - y);
+                    case TANH -> dy * (1 - y * y);
+                };
+            }
+        };
+    }
+
+    // ---- sums and norms ----
+
+    private static int channel(Shape x, int i) {
+        return i / x.sizeFrom(2) % x.get(1);
+    }
+
+    private static void sumPerChannel(Shape shape, float[] x, float[] sums) {
+        for (int i = 0; i < x.length; i++) {
+            sums[channel(shape, i)] += x[i];
+        }
+    }
+
+    private static float perChannel(Shape x) {
+        return x.get(1) == 0 ? 0 : (float) x.size() / x.get(1);
+    }
+
+    private static void divide(float[] values, float by) {
+        for (int i = 0; i < values.length; i++) {
+            values[i] = by == 0 ? 0 : values[i] / by;
+        }
+    }
+
+    private static Loops pool(int plane) {
+        return (x, y) -> {
+            for (int i = 0; i < x[0].length; i++) {
+                y[0][i / plane] += x[0][i];
+            }
+            divide(y[0], plane);
+        };
+    }
+
+    private static Loops poolBackward(int plane) {
+        float inverse = 1f / plane;
+        return (dy, dx) -> {
+            for (int i = 0; i < dx[0].length; i++) {
+                dx[0][i] = dy[0][i / plane] * inverse;
+            }
+        };
+    }
+
+    private static Loops normInference(BatchNorm op, Shape shape) {
+        return (x, y) -> fold(shape, op.epsilon(), x[0], x[1], x[2], x[3], x[4], y[0]);
+    }
+
+    /** x·s + (β − μ·s), with s = γ/√(σ² + ε) */
+    private static void fold(
+            Shape shape, float epsilon, float[] x, float[] scale, float[] bias, float[] mean, float[] var, float[] y) {
+        for (int i = 0; i < y.length; i++) {
+            int c = channel(shape, i);
+            float s = scale[c] / (float) Math.sqrt(var[c] + epsilon);
+            y[i] = x[i] * s + (bias[c] - mean[c] * s);
+        }
+    }
+
+    private static Loops normTraining(BatchNorm.Training op, Shape shape) {
+        return (x, y) -> {
+            float[] mean = y[1];
+            float[] variance = y[2];
+            sumPerChannel(shape, x[0], mean);
+            divide(mean, perChannel(shape));
+            for (int i = 0; i < x[0].length; i++) {
+                float centred = x[0][i] - mean[channel(shape, i)];
+                variance[channel(shape, i)] += centred * centred;
+            }
+            divide(variance, perChannel(shape));
+            fold(shape, op.epsilon(), x[0], x[1], x[2], mean, variance, y[0]);
+        };
+    }
+
+    private static Loops normBackward(BatchNorm.Backward op, Shape shape) {
+        float m = perChannel(shape);
+        return (in, out) -> {
+            float[] x = in[0];
+            float[] dy = in[1];
+            float[] normal = new float[x.length];
+            float[] inverse = new float[in[4].length];
+            for (int c = 0; c < inverse.length; c++) {
+                inverse[c] = 1 / (float) Math.sqrt(in[4][c] + op.epsilon());
+            }
+            sumPerChannel(shape, dy, out[2]);
+            for (int i = 0; i < x.length; i++) {
+                int c = channel(shape, i);
+                normal[i] = (x[i] - in[3][c]) * inverse[c];
+                out[1][c] += dy[i] * normal[i];
+            }
+            for (int i = 0; i < x.length; i++) {
+                int c = channel(shape, i);
+                out[0][i] = in[2][c] * inverse[c] * (dy[i] - out[2][c] / m - normal[i] * out[1][c] / m);
+            }
+        };
+    }
+
+    // ---- the loss ----
+
+    private static float target(float smoothing, boolean hit, int classes) {
+        return (hit ? 1 - smoothing : 0) + smoothing / classes;
+    }
+
+    private static Loops crossEntropy(CrossEntropy op, Shape x) {
+        int classes = x.get(1);
+        return (in, out) -> {
+            float loss = 0;
+            for (int n = 0; n < x.get(0); n++) {
+                float max = Float.NEGATIVE_INFINITY;
+                float sum = 0;
+                for (int i = n * classes; i < (n + 1) * classes; i++) {
+                    max = Math.max(max, in[0][i]);
+                }
+                for (int i = n * classes; i < (n + 1) * classes; i++) {
+                    sum += (float) Math.exp(in[0][i] - max);
+                }
+                float logSum = (float) Math.log(sum);
+                for (int c = 0; c < classes; c++) {
+                    float logp = in[0][n * classes + c] - max - logSum;
+                    out[1][n * classes + c] = (float) Math.exp(logp);
+                    loss -= target(op.smoothing(), c == in[1][n], classes) * logp;
+                }
+            }
+            out[0][0] = x.get(0) == 0 ? 0 : loss / x.get(0);
+        };
+    }
+
+    private static Loops crossEntropyBackward(CrossEntropy.Backward op, Shape p) {
+        int classes = p.get(1);
+        return (in, out) -> {
+            float factor = in[2][0] / p.get(0);
+            for (int i = 0; i < out[0].length; i++) {
+                boolean hit = i % classes == in[1][i / classes];
+                out[0][i] = (in[0][i] - target(op.smoothing(), hit, classes)) * factor;
+            }
+        };
+    }
+
+    // ---- updates ----
+
+    private static Loops adamw(AdamW op) {
+        return (in, out) -> {
+            float[] hyper = in[5];
+            float norm = in[4][0];
+            float clip = Hyper.clipFactor(norm, hyper[Hyper.CLIP]);
+            for (int i = 0; i < out[0].length; i++) {
+                float w = in[0][i];
+                float g = in[1][i] * clip;
+                float m = in[2][i];
+                float v = in[3][i];
+                if (Float.isFinite(norm)) {
+                    m = op.beta1() * m + (1 - op.beta1()) * g;
+                    v = op.beta2() * v + (1 - op.beta2()) * g * g;
+                    float root = (float) Math.sqrt(v * hyper[Hyper.CORRECTION2]);
+                    float step = m * hyper[Hyper.CORRECTION1] / (root + op.epsilon());
+                    w -= hyper[Hyper.RATE] * (step + hyper[Hyper.DECAY] * w);
+                }
+                out[0][i] = w;
+                out[1][i] = m;
+                out[2][i] = v;
+            }
+        };
+    }
+
+    private static Loops sgd(Sgd op) {
+        return (in, out) -> {
+            float[] hyper = in[4];
+            float norm = in[3][0];
+            float clip = Hyper.clipFactor(norm, hyper[Hyper.CLIP]);
+            for (int i = 0; i < out[0].length; i++) {
+                float w = in[0][i];
+                float m = in[2][i];
+                if (Float.isFinite(norm)) {
+                    float d = in[1][i] * clip + hyper[Hyper.DECAY] * w;
+                    m = op.momentum() * m + d;
+                    w -= hyper[Hyper.RATE] * (op.nesterov() ? d + op.momentum() * m : m);
+                }
+                out[0][i] = w;
+                out[1][i] = m;
+            }
+        };
+    }
+
+    private NaiveLoops() {}
+}

@@ -1,0 +1,75 @@
+package dev.hadal.onednn;
+
+import dev.hadal.backend.Kernel;
+import dev.hadal.graph.Op;
+import dev.hadal.graph.WeightedSum;
+import dev.hadal.op.Activation;
+import dev.hadal.op.AdamW;
+import dev.hadal.op.BatchNorm;
+import dev.hadal.op.Bias;
+import dev.hadal.op.Convolution;
+import dev.hadal.op.CrossEntropy;
+import dev.hadal.op.GlobalAveragePool;
+import dev.hadal.op.MatMul;
+import dev.hadal.op.Norm;
+import dev.hadal.op.Reshape;
+import dev.hadal.op.Sgd;
+import java.util.List;
+import java.util.Optional;
+
+/** Which ops there are kernels for, and who prepares them. */
+final class KernelTable {
+
+    private interface Preparation<O extends Op> {
+        Kernel prepare(O op, Request request);
+    }
+
+    private record Row<O extends Op>(Class<O> op, boolean needsHadal, Preparation<O> preparation) {
+        Kernel prepare(Op any, Request request) {
+            return preparation.prepare(op.cast(any), request);
+        }
+    }
+
+    private static final List<Row<?>> TABLE = List.of(
+            oneDnn(Convolution.class, ConvolutionKernels::forward),
+            oneDnn(Convolution.BackwardData.class, ConvolutionKernels::backwardData),
+            oneDnn(Convolution.BackwardWeights.class, ConvolutionKernels::backwardWeights),
+            oneDnn(MatMul.class, MatMulKernels::matmul),
+            oneDnn(Bias.class, BiasKernels::forward),
+            oneDnn(Bias.Backward.class, BiasKernels::backward),
+            oneDnn(BatchNorm.class, BatchNormKernels::inference),
+            oneDnn(BatchNorm.Training.class, BatchNormKernels::training),
+            oneDnn(BatchNorm.Backward.class, BatchNormKernels::backward),
+            oneDnn(Activation.class, ElementwiseKernels::activation),
+            oneDnn(Activation.Backward.class, ElementwiseKernels::activationBackward),
+            oneDnn(WeightedSum.class, ElementwiseKernels::weightedSum),
+            oneDnn(GlobalAveragePool.class, PoolingKernels::globalAverage),
+            oneDnn(GlobalAveragePool.Backward.class, PoolingKernels::globalAverageBackward),
+            oneDnn(Reshape.class, CopyKernels::reshape),
+            hadal(Norm.class, HadalKernels::norm),
+            hadal(AdamW.class, HadalKernels::adamw),
+            hadal(Sgd.class, HadalKernels::sgd),
+            hadal(CrossEntropy.class, HadalKernels::crossEntropy),
+            hadal(CrossEntropy.Backward.class, HadalKernels::crossEntropyBackward));
+
+    /** A primitive of oneDNN. */
+    private static <O extends Op> Row<O> oneDnn(Class<O> op, Preparation<O> preparation) {
+        return new Row<>(op, false, preparation);
+    }
+
+    /** A function of libhadal. */
+    private static <O extends Op> Row<O> hadal(Class<O> op, Preparation<O> preparation) {
+        return new Row<>(op, true, preparation);
+    }
+
+    /** A kernel for the op; empty where there is none. */
+    static Optional<Kernel> prepare(Op op, Request request) {
+        return TABLE.stream()
+                .filter(row -> row.op.isInstance(op))
+                .filter(row -> !row.needsHadal || Library.get().hasHadal())
+                .findFirst()
+                .map(row -> row.prepare(op, request));
+    }
+
+    private KernelTable() {}
+}

@@ -1,0 +1,115 @@
+package dev.hadal.onednn;
+
+import static dev.hadal.nn.Layers.batchNorm;
+import static dev.hadal.nn.Layers.conv2d;
+import static dev.hadal.nn.Layers.globalAveragePool;
+import static dev.hadal.nn.Layers.linear;
+import static dev.hadal.nn.Layers.relu;
+import static dev.hadal.nn.Layers.residual;
+import static dev.hadal.nn.Layers.sequential;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.hadal.backend.Backends;
+import dev.hadal.graph.Graph;
+import dev.hadal.graph.Leaf.Role;
+import dev.hadal.graph.Type;
+import dev.hadal.graph.Value;
+import dev.hadal.model.BatchSize;
+import dev.hadal.model.Model;
+import dev.hadal.model.Training;
+import dev.hadal.nn.Layer;
+import dev.hadal.nn.Loss;
+import dev.hadal.run.Plan;
+import dev.hadal.tensor.Shape;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What a residual network runs on: fast kernels, and layouts that last from one to the next. */
+@Tag("native")
+class ChosenKernelsTest {
+    private static final int CONVOLUTIONS = 6;
+    private static final Backends ONEDNN = Backends.of("onednn").withThreads(1);
+
+    /** A stem, a residual block, one that halves the image and widens, and a head. */
+    private static Layer network(int width) {
+        return sequential(
+                conv2d(width, 3).padded(),
+                batchNorm(),
+                relu(),
+                residual(
+                        conv2d(width, 3).padded(),
+                        batchNorm(),
+                        relu(),
+                        conv2d(width, 3).padded(),
+                        batchNorm()),
+                relu(),
+                residual(
+                                conv2d(2 * width, 3).padded().stride(2),
+                                batchNorm(),
+                                relu(),
+                                conv2d(2 * width, 3).padded(),
+                                batchNorm())
+                        .shortcut(conv2d(2 * width, 1).stride(2), batchNorm()),
+                relu(),
+                globalAveragePool(),
+                linear(10));
+    }
+
+    /** The plan of a training step, with gradients that lie as their weights do. */
+    private static List<String> training(int width) {
+        Graph graph = network(width)
+                .model(Shape.of(1, 14, 14), 1)
+                .apply(new BatchSize(64))
+                .apply(new Training())
+                .graph();
+        Loss loss = Loss.crossEntropy();
+        Value y = graph.output(Model.OUTPUT);
+        Value l = loss.apply(y, graph.leaf(Role.INPUT, "labels", loss.labels(y.type())));
+        Value dl = graph.leaf(Role.SCALAR, "dl", Type.f32(Shape.SCALAR));
+        Map<String, String> like = new HashMap<>();
+        graph.differentiate(l, dl, graph.leaves(Role.WEIGHT)).forEach((w, dw) -> {
+            String name = Graph.leafOf(w).name();
+            graph.output("d" + name, dw);
+            like.put("d" + name, name);
+        });
+        Graph alive = graph.rewrite(Graph.Rule.SAME);
+        try (Plan plan = Plan.compile(alive, ONEDNN, new Plan.Options(null, like, false))) {
+            return plan.toString().lines().toList();
+        }
+    }
+
+    /** The lines that hold any of the words. */
+    private static List<String> with(List<String> plan, String... any) {
+        return plan.stream()
+                .filter(line -> Stream.of(any).anyMatch(line::contains))
+                .toList();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {8, 16, 32, 64})
+    void nothingRunsInPlainLoops(int width) {
+        assertEquals(List.of(), with(training(width), "ref:", "gemm"));
+    }
+
+    /** All convolutions but the first send a gradient on, and want their weights the other way round for it. */
+    @ParameterizedTest
+    @ValueSource(ints = {8, 16})
+    void onlyWeightsAreReordered(int width) {
+        List<String> plan = training(width);
+        List<String> reorders = with(plan, " reorder ");
+        assertEquals(CONVOLUTIONS - 1, reorders.size(), String.join("\n", reorders));
+        assertEquals(reorders, with(reorders, "for convolution_backward_data"));
+    }
+
+    /** Wide layers gain more by brgemm kernels than a gradient's reorder costs. */
+    @Test
+    void imagesAreNeverReordered() {
+        assertEquals(List.of(), with(with(training(64), " reorder "), "nhwc"));
+    }
+}

@@ -1,0 +1,139 @@
+package dev.hadal.onednn;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.hadal.backend.Kernel;
+import dev.hadal.backend.Layout;
+import dev.hadal.backend.Operand;
+import dev.hadal.backend.Region;
+import dev.hadal.graph.Type;
+import dev.hadal.op.Convolution;
+import dev.hadal.op.MatMul;
+import dev.hadal.op.Window;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+@Tag("native")
+class OneDnnLayoutTest {
+    private static final OneDnnBackend BACKEND = new OneDnnBackend();
+
+    @Test
+    void whatIsRowMajorIsPlainUnderAnyName() {
+        for (Type type :
+                List.of(Type.f32(4, 1, 5, 6), Type.f32(4, 7, 1, 1), Type.f32(1, 1, 1), Type.f32(3, 5), Type.f32(7))) {
+            assertEquals(Layout.plain(type), OneDnnLayout.channelsLast(type));
+            assertEquals(OneDnnLayout.channelsLast(type), Layout.plain(type));
+        }
+    }
+
+    @Test
+    void layoutsAreValues() {
+        Type type = Type.f32(2, 3, 4, 5);
+        Layout layout = OneDnnLayout.channelsLast(type);
+        assertEquals(layout, OneDnnLayout.channelsLast(Type.f32(2, 3, 4, 5)));
+        assertEquals(layout.hashCode(), OneDnnLayout.channelsLast(type).hashCode());
+        assertNotEquals(layout, OneDnnLayout.channelsLast(Type.f32(2, 3, 5, 4)));
+        assertNotEquals(layout, Layout.plain(type));
+        assertEquals("nhwc", layout.toString());
+        assertEquals(type.bytes(), layout.bytes());
+    }
+
+    @Test
+    void stridesOfAxesOfOneElementMeanNothing() {
+        Type type = Type.f32(1, 3, 4, 5);
+        Layout other;
+        try (Descriptors d = new Descriptors()) {
+            other = OneDnnLayout.of(d.strided(type.dtype(), new long[] {1, 3, 4, 5}, new long[] {777, 1, 15, 3}), type);
+        }
+        assertEquals(OneDnnLayout.channelsLast(type), other);
+    }
+
+    private static Layout weights(int groups, Type x, Type w) {
+        Convolution op = new Convolution(Window.of(1, 1, 1), groups);
+        List<Operand> operands = List.of(Operand.plain(x), new Operand(w, null));
+        try (Kernel kernel =
+                BACKEND.prepare(op, operands, op.infer(List.of(x, w)), 1).orElseThrow()) {
+            return kernel.inputs().get(1);
+        }
+    }
+
+    @Test
+    void blocksCountTheirPadding() {
+        Type w = Type.f32(33, 17, 3, 3);
+        Layout layout = weights(1, Type.f32(2, 17, 8, 8), w);
+        assertTrue(layout.bytes() > w.bytes(), layout + " of " + layout.bytes() + " bytes");
+        assertTrue(layout.toString().matches(".*[0-9]+[ab].*"), layout.toString());
+    }
+
+    /** The same weights, as one convolution sees them and as another: by way of row-major. */
+    @Test
+    void layoutsOfOtherAxesMeetInTheMiddle() {
+        Type w = Type.f32(32, 8, 3, 3);
+        Layout whole = weights(1, Type.f32(2, 8, 8, 8), w);
+        Layout grouped = weights(4, Type.f32(2, 32, 8, 8), w);
+        assertNotEquals(whole, grouped);
+        float[] values = new float[w.shape().size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = i;
+        }
+        try (NativeMemory memory = NativeMemory.allocate(4 * grouped.bytes() + 4 * whole.bytes())) {
+            memory.write(0, values, 0, values.length);
+            Region plain = new Region(memory, 0, Layout.plain(w));
+            Region first = new Region(memory, grouped.bytes(), whole);
+            Region second = new Region(memory, grouped.bytes() + whole.bytes(), grouped);
+            Region back = new Region(memory, 2 * grouped.bytes() + whole.bytes(), Layout.plain(w));
+            reorder(plain, first);
+            reorder(first, second);
+            reorder(second, back);
+            float[] read = new float[values.length];
+            memory.read(back.offset(), read, 0, read.length);
+            org.junit.jupiter.api.Assertions.assertArrayEquals(values, read);
+        }
+    }
+
+    private static void reorder(Region from, Region to) {
+        try (Kernel kernel = BACKEND.reorder(from.layout(), to.layout());
+                NativeMemory memory = NativeMemory.allocate(kernel.scratch() + 64);
+                Kernel.Bound bound = kernel.bind(List.of(from), List.of(to), scratch(memory))) {
+            bound.run();
+        }
+    }
+
+    private static Region scratch(NativeMemory memory) {
+        return new Region(memory, 0, Layout.plain(Type.f32((int) (memory.bytes() / 4))));
+    }
+
+    @Test
+    void misuseIsAnExceptionAndNoCrash() {
+        Type type = Type.f32(32, 32);
+        MatMul op = new MatMul(false, false);
+        List<Operand> operands = List.of(Operand.plain(type), Operand.plain(type));
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> BACKEND.prepare(op, operands, List.of(Type.f32(32, 33)), 1),
+                "results that the op does not give");
+        NativeMemory memory = NativeMemory.allocate(4 * type.bytes());
+        NativeMemory scratch = NativeMemory.allocate(1 << 20);
+        Region a = new Region(memory, 0, Layout.plain(type));
+        Region b = new Region(memory, type.bytes(), Layout.plain(type));
+        Region y = new Region(memory, 2 * type.bytes(), Layout.plain(type));
+        Kernel kernel = BACKEND.prepare(op, operands, List.of(type), 1).orElseThrow();
+        assertThrows(IllegalArgumentException.class, () -> kernel.bind(List.of(a), List.of(y), scratch(scratch)));
+        Region wrong = new Region(memory, 0, Layout.plain(Type.f32(32, 31)));
+        assertThrows(
+                IllegalArgumentException.class, () -> kernel.bind(List.of(a, wrong), List.of(y), scratch(scratch)));
+        Kernel.Bound bound = kernel.bind(List.of(a, b), List.of(y), scratch(scratch));
+        bound.run();
+        memory.close();
+        assertThrows(IllegalStateException.class, bound::run, "memory is closed");
+        bound.close();
+        assertThrows(IllegalStateException.class, bound::run, "bound kernel is closed");
+        scratch.close();
+        kernel.close();
+        kernel.close();
+    }
+}
