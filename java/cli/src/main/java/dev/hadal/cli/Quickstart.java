@@ -144,7 +144,7 @@ final class Quickstart {
                     trainer.model().parameters());
             out.println();
             Fit fit = Fit.epochs(epochs)
-                    .augment(Augmentation.shift(2, black).then(Augmentation.flip()))
+                    .augment(Augmentation.shift(1, black).then(Augmentation.flip()))
                     .listener(progress);
             trainer.fit(train, fit);
             out.println();

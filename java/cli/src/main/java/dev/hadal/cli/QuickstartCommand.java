@@ -50,7 +50,7 @@ final class QuickstartCommand implements Callable<Integer> {
             description = "Where to save the trained model; a temporary file unless given.")
     private @Nullable Path save;
 
-    @Option(names = "--epochs", paramLabel = "N", defaultValue = "6", description = "Passes over the training images.")
+    @Option(names = "--epochs", paramLabel = "N", defaultValue = "8", description = "Passes over the training images.")
     void setEpochs(int count) {
         epochs = positive("--epochs", count);
     }
@@ -58,7 +58,10 @@ final class QuickstartCommand implements Callable<Integer> {
     @Option(
             names = "--threads",
             paramLabel = "N",
-            description = "How many threads compute; as many as there are processors unless given.")
+            description =
+                    "How many threads compute. Unless given, as many as there are processors in pure Java, but one"
+                            + " with oneDNN, whose threads spin while they wait for each other: two are faster than one on an"
+                            + " idle machine only.")
     void setThreads(int count) {
         threads = positive("--threads", count);
     }
@@ -80,7 +83,8 @@ final class QuickstartCommand implements Callable<Integer> {
     private Backends backends() throws CommandException {
         try {
             Backends chosen = backend.equals("auto") ? Backends.automatic() : Backends.of(backend);
-            return threads == 0 ? chosen : chosen.withThreads(threads);
+            boolean spinning = chosen.first().name().equals("onednn");
+            return threads > 0 ? chosen.withThreads(threads) : spinning ? chosen.withThreads(1) : chosen;
         } catch (IllegalArgumentException noSuchBackend) {
             throw new ParameterException(spec.commandLine(), "--backend: " + noSuchBackend.getMessage());
         } catch (IllegalStateException cannotRun) {

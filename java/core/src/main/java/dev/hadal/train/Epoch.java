@@ -1,5 +1,7 @@
 package dev.hadal.train;
 
+import java.util.Locale;
+
 /**
  * What one pass over the training data came to.
  *
@@ -30,9 +32,17 @@ public record Epoch(
     public String toString() {
         String validation = Double.isNaN(validationAccuracy)
                 ? ""
-                : String.format("validation %.2f %%   ", 100 * validationAccuracy);
+                : String.format(Locale.ROOT, "validation %.2f %%   ", 100 * validationAccuracy);
         return String.format(
+                Locale.ROOT,
                 "epoch %d/%d   loss %.4f   accuracy %.2f %%   %srate %.2e   gradient norm %.3f   %.0f samples/s",
-                number, of, loss, 100 * accuracy, validation, rate, gradientNorm, samplesPerSecond);
+                number,
+                of,
+                loss,
+                100 * accuracy,
+                validation,
+                rate,
+                gradientNorm,
+                samplesPerSecond);
     }
 }

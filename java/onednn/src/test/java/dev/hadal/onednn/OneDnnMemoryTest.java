@@ -34,7 +34,7 @@ class OneDnnMemoryTest {
             globalAveragePool(),
             linear(4));
     private static final Shape IMAGE = Shape.of(3, 10, 10);
-    private static final Backends ONEDNN = Backends.of("onednn").required();
+    private static final Backends ONEDNN = Backends.of("onednn").required().withThreads(1);
 
     private long bytes;
     private int objects;

@@ -8,6 +8,6 @@ import org.junit.jupiter.api.Tag;
 class OneDnnTrainingTest extends TrainingSpec {
     @Override
     protected Backends backends() {
-        return Backends.of("onednn").required();
+        return Backends.of("onednn").required().withThreads(1);
     }
 }
