@@ -51,7 +51,7 @@ abstract class CrossEntropySpec extends Spec {
      * With d = max − x ≥ 0 and s = Σ e⁻ᵈ, log p = −d − log s has roundings of d and of their sum: 2·(d + log
      * s)·u, which the exponential turns into a relative error of p. The sum s adds √C·u, exponential and
      * logarithm an ulp or two, 2u to 4u each. The loss is a sum of N·C terms q·log p / N: 2·√(N·C)·u of their
-     * sum, beside what log p brings. Worst observed: 0.3 of the loss's bound, 0.7 of p's.
+     * sum, beside what log p brings. Worst observed: 0.3 of the loss's bound, 0.9 of p's.
      */
     private static double[][] bounds(Case c, double[] x, double[] labels) {
         double[] loss = new double[1];

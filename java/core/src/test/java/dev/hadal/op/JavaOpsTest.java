@@ -9,6 +9,6 @@ class JavaOpsTest extends OpSpecs {
         return Subject.of(new JvmBackend())
                 .withThreads(1, 2)
                 .countingOnly(kernel -> !kernel.implementation().equals("reference"))
-                .mayDecline("no fast kernels yet", c -> true);
+                .mayDecline("nothing to compute: the plain loops do that as fast", Subject.Case::empty);
     }
 }

@@ -179,7 +179,7 @@ final class ConvolutionKernels {
         /**
          * oneDNN lists its brgemm kernels first. They are right for wide layers; below 64 channels its older jit kernels
          * are 1.2 to 4 times faster, and where it strides backwards up to 4 times. The plain jit kernels stride a 1×1
-         * window better than those made for it. (Measured on Zen 5; {@code ConvolutionTimings} repeats it.)
+         * window better than those made for it. (Measured on Zen 5; {@code KernelTimings} shows what comes of it.)
          */
         private int choose(List<String> names, boolean preferJit) {
             if (preferJit) {

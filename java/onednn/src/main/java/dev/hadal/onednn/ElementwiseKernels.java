@@ -124,8 +124,9 @@ final class ElementwiseKernels {
         boolean pair = op.scales().equals(List.of(1f, 1f));
         PrimitiveKernel.Builder kernel =
                 new PrimitiveKernel.Builder(op, pair ? add(row(x, r), r) : sum(op.scales(), row(x, r), r));
+        int first = pair ? DNNL_ARG_SRC_0 : DNNL_ARG_MULTIPLE_SRC;
         for (int i = 0; i < op.scales().size(); i++) {
-            kernel.in(pair ? List.of(DNNL_ARG_SRC_0, DNNL_ARG_SRC_1).get(i) : DNNL_ARG_MULTIPLE_SRC + i, x);
+            kernel.in(first + i, x);
         }
         return kernel.out(DNNL_ARG_DST, x).inPlace(0).build();
     }

@@ -2,6 +2,7 @@ package dev.hadal.onednn;
 
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
+import dev.hadal.backend.Operand;
 import dev.hadal.backend.Region;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
@@ -131,7 +132,7 @@ final class HadalKernels {
     }
 
     private static List<Type> types(Request r) {
-        return r.operands().stream().map(o -> o.type()).toList();
+        return r.operands().stream().map(Operand::type).toList();
     }
 
     private static List<Layout> plain(List<Type> types) {
@@ -147,11 +148,11 @@ final class HadalKernels {
         Runnable bind(Binding binding);
     }
 
-    private record FunctionKernel(Op op, List<Layout> inputs, List<Layout> outputs, List<Integer> places, Body body)
+    private record FunctionKernel(Op op, List<Layout> inputs, List<Layout> outputs, List<Integer> takenOver, Body body)
             implements Kernel {
         @Override
         public int inPlace(int output) {
-            return output < places.size() ? places.get(output) : -1;
+            return output < takenOver.size() ? takenOver.get(output) : -1;
         }
 
         @Override

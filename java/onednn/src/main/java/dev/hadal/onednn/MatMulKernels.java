@@ -17,11 +17,11 @@ final class MatMulKernels {
     private static final @Nullable dnnl_memory_desc NO_BIAS = null;
 
     /**
-     * Below so many rows of a, packing b takes longer than multiplying with it, and b is better packed once and for all.
-     * Above, a packed b gains less than 10 %, and training, which reads b in two ways and writes its gradient in a third,
-     * would spend more on moving it about.
+     * Below so many rows of a, which is prediction, packing b takes as long as multiplying with it, and b is better packed
+     * once and for all. Above, which may be training, a packed b gains little, and each step would have to bring b into a
+     * second layout for the gradient of a, and the gradient of b into the first.
      */
-    private static final int FEW_ROWS = 64;
+    private static final int FEW_ROWS = 16;
 
     static Kernel matmul(MatMul op, Request r) {
         Shape a = r.shape(0);

@@ -65,7 +65,12 @@ public final class OneDnnBackend implements Backend {
 
     @Override
     public Kernel reorder(Layout from, Layout to) {
-        return CopyKernels.reorder(from, to);
+        try {
+            return CopyKernels.reorder(from, to);
+        } catch (Status.UnimplementedException e) {
+            throw new IllegalStateException(
+                    "oneDNN cannot bring " + from.type() + " from " + from + " to " + to + ": " + e.getMessage(), e);
+        }
     }
 
     @Override

@@ -31,6 +31,9 @@ final class KernelTimings {
     private static final long WARM_UP = Long.getLong("warm", 2) * 1_000_000_000L;
     private static final long NANOS = 1_000_000_000L;
 
+    private static final com.sun.management.ThreadMXBean BEAN =
+            (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+
     private final Machine machine;
     private final String filter;
 
@@ -58,6 +61,8 @@ final class KernelTimings {
         time("mlp weights", new MatMul(true, false), 2.0 * 128 * 1024 * 784, Type.f32(128, 1024), Type.f32(128, 784));
         time("mlp one row", new MatMul(false, true), 2.0 * 1024 * 784, Type.f32(1, 784), Type.f32(1024, 784));
         time("mlp one row, plain b", new MatMul(false, false), 2.0 * 1024 * 784, Type.f32(1, 784), Type.f32(784, 1024));
+        convolution(2, 3, 5, 9, 3, 1, 1);
+        convolution(16, 4, 8, 8, 3, 1, 1);
         convolution(64, 1, 8, 28, 3, 1, 1);
         convolution(64, 8, 8, 28, 3, 1, 1);
         convolution(64, 8, 16, 28, 3, 2, 1);
@@ -75,11 +80,13 @@ final class KernelTimings {
         convolution(8, 3, 64, 224, 7, 2, 1);
         convolution(1, 256, 256, 14, 3, 1, 1);
         convolution(64, 64, 64, 28, 3, 1, 64);
+        norm(Type.f32(16, 8, 8, 8));
+        norm(Type.f32(16, 8, 3, 3));
         norm(Type.f32(64, 8, 28, 28));
         norm(Type.f32(64, 64, 28, 28));
         norm(Type.f32(64, 32, 7, 7));
         norm(Type.f32(128, 1024));
-        for (int n : new int[] {64 * 8 * 784, 64 * 64 * 784}) {
+        for (int n : new int[] {1000, 64 * 8 * 784, 64 * 64 * 784}) {
             Type x = Type.f32(n);
             time("relu " + n, new Activation(Activation.Function.RELU), n, x);
             time("relu backward " + n, new Activation.Backward(Activation.Function.RELU), n, x, x);
@@ -88,7 +95,7 @@ final class KernelTimings {
             time("sum of three " + n, new WeightedSum(List.of(1f, 1f, 1f)), n, x, x, x);
             time("norm " + n, new Norm(), n, x);
         }
-        for (int n : new int[] {100_000, 10_000_000}) {
+        for (int n : new int[] {1000, 100_000, 10_000_000}) {
             Type w = Type.f32(n);
             Type norm = Type.f32(Shape.SCALAR);
             time("adamw " + n, new AdamW(0.9f, 0.999f, 1e-8f), n, w, w, w, w, norm, Hyper.TYPE);
@@ -129,13 +136,22 @@ final class KernelTimings {
         }
         Kernel.Bound bound = bind(kernel);
         repeat(bound, WARM_UP);
+        long allocated = BEAN.getCurrentThreadAllocatedBytes();
         List<Long> times = repeat(bound, NANOS);
+        allocated = (BEAN.getCurrentThreadAllocatedBytes() - allocated) / times.size();
         long[] sorted = times.stream().mapToLong(t -> t).sorted().toArray();
         long best = sorted[0];
         long median = sorted[sorted.length / 2];
         System.out.printf(
-                "%-42s best %9.1f µs %7.2f/ns (%.3f ns)   median %9.1f µs %7.2f/ns   %s%n",
-                name, best / 1e3, units / best, best / units, median / 1e3, units / median, kernel.implementation());
+                "%-42s best %9.1f µs %7.2f/ns (%.3f ns)   median %9.1f µs %7.2f/ns   %s%s%n",
+                name,
+                best / 1e3,
+                units / best,
+                best / units,
+                median / 1e3,
+                units / median,
+                kernel.implementation(),
+                allocated > 1000 ? ", " + allocated + " bytes" : "");
     }
 
     /** On one thread, what counts is the time that it ran: others may want the machine, too. */
@@ -151,9 +167,7 @@ final class KernelTimings {
     }
 
     private long now() {
-        return machine.threads() == 1
-                ? ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime()
-                : System.nanoTime();
+        return machine.threads() == 1 ? BEAN.getCurrentThreadCpuTime() : System.nanoTime();
     }
 
     private static Kernel.Bound bind(Kernel kernel) {
