@@ -5,6 +5,7 @@ import dev.hadal.backend.jvm.simd.Runs;
 import dev.hadal.op.AdamW;
 import dev.hadal.op.Hyper;
 import dev.hadal.op.Sgd;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
@@ -14,8 +15,12 @@ final class VectorLoops implements Loops {
     private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
     private static final int L = S.length();
 
-    /** The longest sum in one lane; the lanes' sums are added up, and go on in double precision. */
-    private static final int STEPS = 32;
+    /** The longest sum in one lane before it goes on in double precision. */
+    private static final int STEPS = 64;
+
+    private final float[] lanes = new float[2 * L];
+    private final double[] sums0 = new double[L];
+    private final double[] sums1 = new double[L];
 
     @Override
     public void scale(Runs runs, float a, float[] x, int xAt, float s, float c, float[] z, int zAt) {
@@ -83,52 +88,103 @@ final class VectorLoops implements Loops {
         }
     }
 
-    /** A block has accumulators of its own: C2 boxes vectors that a loop resets on the way. */
     @Override
     public void moments(Runs runs, float[] x, int xAt, float s, double[] sums) {
+        clear();
+        int vectors = S.loopBound(runs.length());
+        int room = STEPS;
         for (int run = 0; run < runs.count(); run++) {
             int at = xAt + run * runs.stride();
-            int vectors = at + S.loopBound(runs.length());
-            for (int i = at; i < vectors; i += STEPS * L) {
-                FloatVector sum = FloatVector.zero(S);
-                FloatVector squares = FloatVector.zero(S);
-                for (int k = i; k < Math.min(vectors, i + STEPS * L); k += L) {
-                    FloatVector d = FloatVector.fromArray(S, x, k).sub(s);
-                    sum = sum.add(d);
-                    squares = squares.add(d.mul(d));
-                }
-                sums[0] += sum.reduceLanes(VectorOperators.ADD);
-                sums[1] += squares.reduceLanes(VectorOperators.ADD);
+            for (int i = 0; i < vectors; ) {
+                int n = Math.min(vectors - i, room * L);
+                addMoments(n, x, at + i, s, lanes);
+                i += n;
+                room = roomAfter(room - n / L);
             }
-            for (int i = vectors; i < at + runs.length(); i++) {
+            for (int i = at + vectors; i < at + runs.length(); i++) {
                 double d = x[i] - s;
                 sums[0] += d;
                 sums[1] += d * d;
             }
         }
+        collect(sums);
+    }
+
+    /** A method of its own: C2 would box accumulators that the loops around it set back. */
+    private static void addMoments(int n, float[] x, int xAt, float s, float[] lanes) {
+        FloatVector sum = FloatVector.fromArray(S, lanes, 0);
+        FloatVector squares = FloatVector.fromArray(S, lanes, L);
+        for (int i = 0; i < n; i += L) {
+            FloatVector d = FloatVector.fromArray(S, x, xAt + i).sub(s);
+            sum = sum.add(d);
+            squares = squares.add(d.mul(d));
+        }
+        sum.intoArray(lanes, 0);
+        squares.intoArray(lanes, L);
     }
 
     @Override
     public void products(Runs runs, float[] x, int xAt, float s, float[] y, int yAt, double[] sums) {
+        clear();
+        int vectors = S.loopBound(runs.length());
+        int room = STEPS;
         for (int run = 0; run < runs.count(); run++) {
             int at = run * runs.stride();
-            int vectors = at + S.loopBound(runs.length());
-            for (int i = at; i < vectors; i += STEPS * L) {
-                FloatVector sum = FloatVector.zero(S);
-                FloatVector products = FloatVector.zero(S);
-                for (int k = i; k < Math.min(vectors, i + STEPS * L); k += L) {
-                    FloatVector yk = FloatVector.fromArray(S, y, yAt + k);
-                    sum = sum.add(yk);
-                    products = products.add(
-                            FloatVector.fromArray(S, x, xAt + k).sub(s).mul(yk));
-                }
-                sums[0] += sum.reduceLanes(VectorOperators.ADD);
-                sums[1] += products.reduceLanes(VectorOperators.ADD);
+            for (int i = 0; i < vectors; ) {
+                int n = Math.min(vectors - i, room * L);
+                addProducts(n, x, xAt + at + i, s, y, yAt + at + i, lanes);
+                i += n;
+                room = roomAfter(room - n / L);
             }
-            for (int i = vectors; i < at + runs.length(); i++) {
+            for (int i = at + vectors; i < at + runs.length(); i++) {
                 sums[0] += y[yAt + i];
                 sums[1] += (double) (x[xAt + i] - s) * y[yAt + i];
             }
+        }
+        collect(sums);
+    }
+
+    private static void addProducts(int n, float[] x, int xAt, float s, float[] y, int yAt, float[] lanes) {
+        FloatVector sum = FloatVector.fromArray(S, lanes, 0);
+        FloatVector products = FloatVector.fromArray(S, lanes, L);
+        for (int i = 0; i < n; i += L) {
+            FloatVector yi = FloatVector.fromArray(S, y, yAt + i);
+            sum = sum.add(yi);
+            products = products.add(FloatVector.fromArray(S, x, xAt + i).sub(s).mul(yi));
+        }
+        sum.intoArray(lanes, 0);
+        products.intoArray(lanes, L);
+    }
+
+    private void clear() {
+        Arrays.fill(lanes, 0);
+        Arrays.fill(sums0, 0);
+        Arrays.fill(sums1, 0);
+    }
+
+    /** How many more vectors each lane may add up; where it may no more, the sums go on in double precision. */
+    private int roomAfter(int room) {
+        if (room > 0) {
+            return room;
+        }
+        spill();
+        return STEPS;
+    }
+
+    /** Lane by lane, in order: the API's own reduction may round otherwise before it is compiled than after. */
+    private void spill() {
+        for (int l = 0; l < L; l++) {
+            sums0[l] += lanes[l];
+            sums1[l] += lanes[L + l];
+        }
+        Arrays.fill(lanes, 0);
+    }
+
+    private void collect(double[] sums) {
+        spill();
+        for (int l = 0; l < L; l++) {
+            sums[0] += sums0[l];
+            sums[1] += sums1[l];
         }
     }
 
