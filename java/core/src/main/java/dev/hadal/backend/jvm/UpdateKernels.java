@@ -11,8 +11,12 @@ import java.util.List;
 
 /** Optimizers' updates, each a single pass over the weights and their moments, and the norm that they need first. */
 final class UpdateKernels {
+    /** Between these, no square of a chunk that counts was rounded to zero, and none to infinity. */
+    private static final double TINY = 1e-25;
 
-    /** √(Σ‖xᵢ‖²), by sums over chunks that are added up in order. */
+    private static final double HUGE = 1e36;
+
+    /** √(Σ‖xᵢ‖²), by sums over chunks that are added up in order. What f32 cannot square is squared in double precision. */
     static Kernel norm(List<Type> in, List<Type> out, Machine machine) {
         int operands = in.size();
         Chunks[] chunks = in.stream().map(t -> new Chunks(t.shape().size())).toArray(Chunks[]::new);
@@ -23,13 +27,18 @@ final class UpdateKernels {
         int tasks = first[operands];
         long size = in.stream().mapToLong(t -> t.shape().size()).sum();
         Machine sized = machine.forWork(size);
-        return new HeapKernel("java norm", in, out, (x, y, scratch) -> {
+        return new HeapKernel("java norm (" + machine.simd().name() + ")", in, out, (x, y, scratch) -> {
+            Loops[] loops = sized.perLane(new Loops[0], sized.simd()::loops);
+            double[][] moments = sized.perLane(new double[0][], () -> new double[2]);
             double[] sums = new double[tasks];
             Workers.Body body = (task, lane) -> {
                 int i = operand(first, task);
                 int chunk = task - first[i];
                 int at = x[i].offset() + chunks[i].start(chunk);
-                sums[task] = squares(chunks[i].length(chunk), x[i].floats(), at);
+                moments[lane][1] = 0;
+                loops[lane].moments(chunks[i].runs(chunk), x[i].floats(), at, 0, moments[lane]);
+                double sum = moments[lane][1];
+                sums[task] = TINY < sum && sum < HUGE ? sum : squares(chunks[i].length(chunk), x[i].floats(), at);
             };
             return () -> {
                 sized.forEach(tasks, body);
