@@ -22,6 +22,7 @@ import org.openjdk.jmh.annotations.Warmup;
  * the figures compare with a core's peak.
  */
 @State(Scope.Benchmark)
+@SuppressWarnings("NullAway.Init") // JMH sets the fields
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
 @Warmup(iterations = 3, time = 1)

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What standard output can show.
@@ -52,7 +53,7 @@ record Terminal(boolean interactive, Colors colors, boolean unicode, int width) 
     }
 
     /** From JDK 22 on there is a console without a terminal too, and a method to ask. */
-    private static boolean isInteractive(@org.jspecify.annotations.Nullable Console console) {
+    private static boolean isInteractive(@Nullable Console console) {
         if (console == null) {
             return false;
         }

@@ -23,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 
 /**
@@ -185,8 +186,7 @@ public final class Workload {
                     store.write(name, random(name, placement.layout().type())));
             if (!like.isEmpty()) {
                 Map<String, Store.Placement> results = new LinkedHashMap<>();
-                like.forEach(
-                        (name, operand) -> results.put(name, java.util.Objects.requireNonNull(placed.get(operand))));
+                like.forEach((name, operand) -> results.put(name, Objects.requireNonNull(placed.get(operand))));
                 store.add("results", results);
             }
             Session session = plan.session(store);

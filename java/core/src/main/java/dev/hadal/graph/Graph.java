@@ -3,6 +3,7 @@ package dev.hadal.graph;
 import dev.hadal.graph.Leaf.Role;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -152,12 +153,12 @@ public final class Graph {
     }
 
     public Map<String, Value> outputs() {
-        return java.util.Collections.unmodifiableMap(outputs);
+        return Collections.unmodifiableMap(outputs);
     }
 
     /** Which leaf takes which value at the end of a run. */
     public Map<Value, Value> commits() {
-        return java.util.Collections.unmodifiableMap(commits);
+        return Collections.unmodifiableMap(commits);
     }
 
     /** The leaf behind a value that is known to be one. */

@@ -2,6 +2,7 @@ package dev.hadal.graph;
 
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
+import java.util.Locale;
 
 /** What is known of a value before it is computed. */
 public record Type(DType dtype, Shape shape) {
@@ -25,6 +26,6 @@ public record Type(DType dtype, Shape shape) {
 
     @Override
     public String toString() {
-        return dtype.name().toLowerCase(java.util.Locale.ROOT) + shape;
+        return dtype.name().toLowerCase(Locale.ROOT) + shape;
     }
 }

@@ -3,6 +3,7 @@ package dev.hadal.graph;
 import dev.hadal.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -56,7 +57,7 @@ public record WeightedSum(List<Float> scales) implements Op {
     public List<@Nullable Value> gradient(Node y, List<@Nullable Value> dy) {
         List<@Nullable Value> dx = new ArrayList<>();
         for (float s : scales) {
-            Value g = java.util.Objects.requireNonNull(dy.get(0));
+            Value g = Objects.requireNonNull(dy.get(0));
             dx.add(s == 1 ? g : new WeightedSum(List.of(s)).of(g));
         }
         return dx;

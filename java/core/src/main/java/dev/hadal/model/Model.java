@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A network with its weights and its state. The graph takes {@value #INPUT}, a batch of samples, and gives
@@ -42,7 +43,7 @@ public final class Model {
         }
     }
 
-    private static void check(Leaf leaf, @org.jspecify.annotations.Nullable Tensor tensor) {
+    private static void check(Leaf leaf, @Nullable Tensor tensor) {
         if (tensor == null) {
             throw new IllegalArgumentException("the model has no value for " + leaf + " : " + leaf.type());
         }

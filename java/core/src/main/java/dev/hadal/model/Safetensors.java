@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The safetensors format: the header's length as u64, little-endian; the header, a JSON object; then the values, row by
@@ -166,8 +167,7 @@ public final class Safetensors {
         }
     }
 
-    private static List<Long> longs(@org.jspecify.annotations.Nullable Object value, String what, Path file)
-            throws ModelFormatException {
+    private static List<Long> longs(@Nullable Object value, String what, Path file) throws ModelFormatException {
         List<Long> longs = new ArrayList<>();
         if (value instanceof List<?> list) {
             for (Object o : list) {

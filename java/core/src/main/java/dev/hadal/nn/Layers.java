@@ -9,6 +9,7 @@ import dev.hadal.op.Window;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
 
 /** The layers, by the names under which the field knows them. */
 public final class Layers {
@@ -77,8 +78,7 @@ public final class Layers {
     }
 
     /** A residual sum. */
-    public record Residual(
-            Layer body, @org.jspecify.annotations.Nullable Layer shortcut) implements Layer {
+    public record Residual(Layer body, @Nullable Layer shortcut) implements Layer {
 
         /** shortcut(x) + body(x), for a body that changes the shape. */
         public Residual shortcut(Layer... layers) {

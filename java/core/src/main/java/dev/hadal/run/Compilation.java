@@ -15,10 +15,12 @@ import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
 import dev.hadal.run.Store.Placement;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -159,8 +161,8 @@ final class Compilation {
         boolean leaf = v.node().op() instanceof Leaf;
         boolean committed =
                 options.commitInPlace() && result.equals(graph.commits().get(v));
-        boolean readOnce = java.util.Collections.frequency(in, from) == 1;
-        boolean dead = java.util.Objects.equals(lastReader.get(v), node.id()) && from.stored == null;
+        boolean readOnce = Collections.frequency(in, from) == 1;
+        boolean dead = Objects.equals(lastReader.get(v), node.id()) && from.stored == null;
         return readOnce && from.layout.bytes() == to.layout.bytes() && (leaf ? committed : dead);
     }
 
@@ -228,7 +230,7 @@ final class Compilation {
             scratch.merge(backend, kernel.scratch(), Math::max);
         }
         steps.add(new Step(backend, kernel, null, List.of(from), List.of(to), why));
-        java.util.Objects.requireNonNull(slots.get(v)).add(to);
+        Objects.requireNonNull(slots.get(v)).add(to);
         return to;
     }
 
@@ -259,7 +261,7 @@ final class Compilation {
             outputs.put(name, slot);
             return;
         }
-        Slot model = java.util.Objects.requireNonNull(leaves.get(leaf), leaf);
+        Slot model = Objects.requireNonNull(leaves.get(leaf), leaf);
         Slot slot = find(v, model.backend, model.layout, "as " + leaf + " lies");
         if (slot.root().stored != null || slot.root() != slot) {
             slot = move(
@@ -294,7 +296,7 @@ final class Compilation {
     }
 
     private List<Slot> slotsOf(Value v) {
-        return java.util.Objects.requireNonNull(slots.get(v));
+        return Objects.requireNonNull(slots.get(v));
     }
 
     /** A session's scratch memory, as a kernel is given it. */

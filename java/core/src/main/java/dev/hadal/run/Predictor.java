@@ -13,6 +13,7 @@ import java.util.Deque;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -120,8 +121,8 @@ public final class Predictor implements AutoCloseable {
         groups.forEach(store::add);
         plan.stored()
                 .keySet()
-                .forEach(name -> store.write(
-                        name, java.util.Objects.requireNonNull(model.values().get(name))));
+                .forEach(name ->
+                        store.write(name, Objects.requireNonNull(model.values().get(name))));
         return store;
     }
 
@@ -137,7 +138,7 @@ public final class Predictor implements AutoCloseable {
 
     private synchronized Session session(Ready ready) {
         Session idle = ready.idle.poll();
-        return idle != null ? idle : ready.plan.session(java.util.Objects.requireNonNull(store));
+        return idle != null ? idle : ready.plan.session(Objects.requireNonNull(store));
     }
 
     private synchronized void release(Ready ready, @Nullable Session session) {

@@ -19,6 +19,7 @@ import dev.hadal.op.Sgd;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** The fast pure-Java kernels. */
 final class FastKernels {
@@ -39,8 +40,7 @@ final class FastKernels {
         return empty ? Optional.empty() : Optional.ofNullable(find(op, in, out, machine));
     }
 
-    private static @org.jspecify.annotations.Nullable Kernel find(
-            Op op, List<Type> in, List<Type> out, Machine machine) {
+    private static @Nullable Kernel find(Op op, List<Type> in, List<Type> out, Machine machine) {
         if (op instanceof WeightedSum sum) {
             return ElementwiseKernels.weightedSum(sum, in, out, machine);
         } else if (op instanceof Activation f) {

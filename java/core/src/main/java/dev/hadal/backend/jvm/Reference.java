@@ -23,7 +23,9 @@ import dev.hadal.tensor.DType;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The specification: one plain loop per op, in double precision. It judges every other kernel, and it runs what no
@@ -41,7 +43,7 @@ public final class Reference {
         return Optional.ofNullable(find(op, in, out));
     }
 
-    private static @org.jspecify.annotations.Nullable Formula find(Op op, List<Type> in, List<Type> out) {
+    private static @Nullable Formula find(Op op, List<Type> in, List<Type> out) {
         if (op instanceof WeightedSum sum) {
             return ElementwiseReference.weightedSum(sum);
         } else if (op instanceof Activation f) {
@@ -141,7 +143,7 @@ public final class Reference {
         Map<Value, double[]> values = new HashMap<>();
         for (Node node : graph.nodes()) {
             if (node.op() instanceof Leaf leaf) {
-                values.put(node.output(0), java.util.Objects.requireNonNull(leaves.get(leaf.name()), leaf.name()));
+                values.put(node.output(0), Objects.requireNonNull(leaves.get(leaf.name()), leaf.name()));
                 continue;
             }
             List<Type> in = node.inputs().stream().map(Value::type).toList();

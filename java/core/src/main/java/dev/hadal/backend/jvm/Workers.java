@@ -1,5 +1,6 @@
 package dev.hadal.backend.jvm;
 
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -154,7 +155,7 @@ final class Workers {
             while (true) {
                 await();
                 if (state.compareAndSet(OFFERED, RUNNING)) {
-                    work(java.util.Objects.requireNonNull(body), tasks, lane);
+                    work(Objects.requireNonNull(body), tasks, lane);
                     state.set(IDLE);
                     LockSupport.unpark(waiting);
                 }
