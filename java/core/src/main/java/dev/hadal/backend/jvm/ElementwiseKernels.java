@@ -7,11 +7,19 @@ import dev.hadal.backend.jvm.simd.Runs;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
+import dev.hadal.op.Reshape;
 import dev.hadal.tensor.DType;
 import java.util.List;
 
 /** What is computed element by element, chunk after chunk. */
 final class ElementwiseKernels {
+
+    static void add(OpTable<OpTable.Job, Kernel> table) {
+        table.put(WeightedSum.class, (op, j) -> weightedSum(op, j.in(), j.out(), j.machine()));
+        table.put(Activation.class, (op, j) -> activation(op, j.in(), j.out(), j.machine()));
+        table.put(Activation.Backward.class, (op, j) -> activationBackward(op, j.in(), j.out(), j.machine()));
+        table.put(Reshape.class, (op, j) -> reshape(j.in(), j.out()));
+    }
 
     /** y = Σᵢ sᵢ·xᵢ, two terms at a time. With more than two, a result in place might overwrite a later term. */
     static Kernel weightedSum(WeightedSum op, List<Type> in, List<Type> out, Machine machine) {

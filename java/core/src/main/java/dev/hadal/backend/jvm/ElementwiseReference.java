@@ -3,11 +3,22 @@ package dev.hadal.backend.jvm;
 import dev.hadal.backend.jvm.Reference.Formula;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
+import dev.hadal.op.Bias;
+import dev.hadal.op.Reshape;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
 
 /** Plain loops over elements. */
 final class ElementwiseReference {
+
+    static void define(OpTable<OpTable.Types, Formula> table) {
+        table.put(WeightedSum.class, (op, t) -> weightedSum(op));
+        table.put(Activation.class, (op, t) -> activation(op));
+        table.put(Activation.Backward.class, (op, t) -> activationBackward(op));
+        table.put(Reshape.class, (op, t) -> copy());
+        table.put(Bias.class, (op, t) -> bias(t.x(0)));
+        table.put(Bias.Backward.class, (op, t) -> biasBackward(t.x(0)));
+    }
 
     static Formula weightedSum(WeightedSum op) {
         return (in, out) -> {

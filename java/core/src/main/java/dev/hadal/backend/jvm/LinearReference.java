@@ -10,6 +10,13 @@ import java.util.Arrays;
 /** Matrix product and convolution, as their definitions have them. */
 final class LinearReference {
 
+    static void define(OpTable<OpTable.Types, Formula> table) {
+        table.put(MatMul.class, (op, t) -> matmul(op, t.x(0), t.x(1)));
+        table.put(Convolution.class, (op, t) -> forward(op, t.x(0), t.x(1), t.y(0)));
+        table.put(Convolution.BackwardData.class, (op, t) -> backwardData(op.forward(), op.x(), t.x(1), t.x(0)));
+        table.put(Convolution.BackwardWeights.class, (op, t) -> backwardWeights(op.forward(), t.x(0), op.w(), t.x(1)));
+    }
+
     static Formula matmul(MatMul op, Shape a, Shape b) {
         int m = op.m(a);
         int k = op.k(a);

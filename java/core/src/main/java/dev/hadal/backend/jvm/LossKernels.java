@@ -9,6 +9,11 @@ import java.util.List;
 
 /** Losses, row by row. */
 final class LossKernels {
+
+    static void add(OpTable<OpTable.Job, Kernel> table) {
+        table.put(CrossEntropy.class, (op, j) -> crossEntropy(op, j.in(), j.out(), j.machine()));
+        table.put(CrossEntropy.Backward.class, (op, j) -> crossEntropyBackward(op, j.in(), j.out(), j.machine()));
+    }
     /** An exponential takes about as long as that many additions. */
     private static final int EXP = 16;
 

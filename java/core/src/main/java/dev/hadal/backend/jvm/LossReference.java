@@ -7,6 +7,11 @@ import dev.hadal.tensor.Shape;
 /** Losses. */
 final class LossReference {
 
+    static void define(OpTable<OpTable.Types, Formula> table) {
+        table.put(CrossEntropy.class, (op, t) -> crossEntropy(op, t.x(0)));
+        table.put(CrossEntropy.Backward.class, (op, t) -> crossEntropyBackward(op, t.x(0)));
+    }
+
     static Formula crossEntropy(CrossEntropy op, Shape x) {
         int rows = x.get(0);
         int classes = x.get(1);

@@ -6,11 +6,20 @@ import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.backend.jvm.simd.Runs;
 import dev.hadal.graph.Type;
 import dev.hadal.op.BatchNorm;
+import dev.hadal.op.Bias;
 import dev.hadal.tensor.Shape;
 import java.util.List;
 
 /** Batch normalization and biases, channel by channel. */
 final class NormKernels {
+
+    static void add(OpTable<OpTable.Job, Kernel> table) {
+        table.put(Bias.class, (op, j) -> bias(j.in(), j.out(), j.machine()));
+        table.put(Bias.Backward.class, (op, j) -> biasBackward(j.in(), j.out(), j.machine()));
+        table.put(BatchNorm.class, (op, j) -> inference(op, j.in(), j.out(), j.machine()));
+        table.put(BatchNorm.Training.class, (op, j) -> training(op, j.in(), j.out(), j.machine()));
+        table.put(BatchNorm.Backward.class, (op, j) -> backward(op, j.in(), j.out(), j.machine()));
+    }
 
     /** y = γ/√(σ² + ε)·(x − μ) + β */
     static Kernel inference(BatchNorm op, List<Type> in, List<Type> out, Machine machine) {

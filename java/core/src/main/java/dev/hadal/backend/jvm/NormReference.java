@@ -2,11 +2,20 @@ package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.jvm.Reference.Formula;
 import dev.hadal.op.BatchNorm;
+import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
 
 /** What averages over channels or planes. */
 final class NormReference {
+
+    static void define(OpTable<OpTable.Types, Formula> table) {
+        table.put(BatchNorm.class, (op, t) -> inference(op, t.x(0)));
+        table.put(BatchNorm.Training.class, (op, t) -> training(op, t.x(0)));
+        table.put(BatchNorm.Backward.class, (op, t) -> backward(op, t.x(0)));
+        table.put(GlobalAveragePool.class, (op, t) -> globalAverage(t.x(0)));
+        table.put(GlobalAveragePool.Backward.class, (op, t) -> globalAverageBackward(op.x()));
+    }
 
     static Formula inference(BatchNorm op, Shape x) {
         int plane = x.sizeFrom(2);

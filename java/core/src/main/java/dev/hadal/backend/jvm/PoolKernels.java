@@ -3,12 +3,18 @@ package dev.hadal.backend.jvm;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.graph.Type;
+import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
 import java.util.List;
 
 /** Pooling, plane by plane. */
 final class PoolKernels {
+
+    static void add(OpTable<OpTable.Job, Kernel> table) {
+        table.put(GlobalAveragePool.class, (op, j) -> globalAverage(j.in(), j.out(), j.machine()));
+        table.put(GlobalAveragePool.Backward.class, (op, j) -> globalAverageBackward(j.in(), j.out(), j.machine()));
+    }
 
     static Kernel globalAverage(List<Type> in, List<Type> out, Machine machine) {
         Shape shape = in.get(0).shape();

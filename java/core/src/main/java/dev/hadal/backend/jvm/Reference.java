@@ -7,25 +7,12 @@ import dev.hadal.graph.Node;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
-import dev.hadal.graph.WeightedSum;
-import dev.hadal.op.Activation;
-import dev.hadal.op.AdamW;
-import dev.hadal.op.BatchNorm;
-import dev.hadal.op.Bias;
-import dev.hadal.op.Convolution;
-import dev.hadal.op.CrossEntropy;
-import dev.hadal.op.GlobalAveragePool;
-import dev.hadal.op.MatMul;
-import dev.hadal.op.Norm;
-import dev.hadal.op.Reshape;
-import dev.hadal.op.Sgd;
 import dev.hadal.tensor.DType;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The specification: one plain loop per op, in double precision. It judges every other kernel, and it runs what no
@@ -40,55 +27,17 @@ public final class Reference {
 
     /** The formula of an op on these operands, if it has one here. */
     public static Optional<Formula> formula(Op op, List<Type> in, List<Type> out) {
-        return Optional.ofNullable(find(op, in, out));
+        return Optional.ofNullable(TABLE.find(op, new OpTable.Types(in, out)));
     }
 
-    private static @Nullable Formula find(Op op, List<Type> in, List<Type> out) {
-        if (op instanceof WeightedSum sum) {
-            return ElementwiseReference.weightedSum(sum);
-        } else if (op instanceof Activation f) {
-            return ElementwiseReference.activation(f);
-        } else if (op instanceof Activation.Backward f) {
-            return ElementwiseReference.activationBackward(f);
-        } else if (op instanceof Reshape) {
-            return ElementwiseReference.copy();
-        } else if (op instanceof Bias) {
-            return ElementwiseReference.bias(in.get(0).shape());
-        } else if (op instanceof Bias.Backward) {
-            return ElementwiseReference.biasBackward(in.get(0).shape());
-        } else if (op instanceof MatMul matmul) {
-            return LinearReference.matmul(matmul, in.get(0).shape(), in.get(1).shape());
-        } else if (op instanceof Convolution conv) {
-            return LinearReference.forward(
-                    conv, in.get(0).shape(), in.get(1).shape(), out.get(0).shape());
-        } else if (op instanceof Convolution.BackwardData b) {
-            return LinearReference.backwardData(
-                    b.forward(), b.x(), in.get(1).shape(), in.get(0).shape());
-        } else if (op instanceof Convolution.BackwardWeights b) {
-            return LinearReference.backwardWeights(
-                    b.forward(), in.get(0).shape(), b.w(), in.get(1).shape());
-        } else if (op instanceof BatchNorm bn) {
-            return NormReference.inference(bn, in.get(0).shape());
-        } else if (op instanceof BatchNorm.Training bn) {
-            return NormReference.training(bn, in.get(0).shape());
-        } else if (op instanceof BatchNorm.Backward bn) {
-            return NormReference.backward(bn, in.get(0).shape());
-        } else if (op instanceof GlobalAveragePool) {
-            return NormReference.globalAverage(in.get(0).shape());
-        } else if (op instanceof GlobalAveragePool.Backward b) {
-            return NormReference.globalAverageBackward(b.x());
-        } else if (op instanceof CrossEntropy ce) {
-            return LossReference.crossEntropy(ce, in.get(0).shape());
-        } else if (op instanceof CrossEntropy.Backward ce) {
-            return LossReference.crossEntropyBackward(ce, in.get(0).shape());
-        } else if (op instanceof Norm) {
-            return UpdateReference.norm();
-        } else if (op instanceof AdamW adamw) {
-            return UpdateReference.adamw(adamw);
-        } else if (op instanceof Sgd sgd) {
-            return UpdateReference.sgd(sgd);
-        }
-        return null;
+    private static final OpTable<OpTable.Types, Formula> TABLE = new OpTable<>();
+
+    static {
+        ElementwiseReference.define(TABLE);
+        LinearReference.define(TABLE);
+        NormReference.define(TABLE);
+        LossReference.define(TABLE);
+        UpdateReference.define(TABLE);
     }
 
     /** The formula as an f32 kernel. */

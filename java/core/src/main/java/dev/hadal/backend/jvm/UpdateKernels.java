@@ -6,11 +6,18 @@ import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.graph.Type;
 import dev.hadal.op.AdamW;
 import dev.hadal.op.Hyper;
+import dev.hadal.op.Norm;
 import dev.hadal.op.Sgd;
 import java.util.List;
 
 /** Optimizers' updates, each a single pass over the weights and their moments, and the norm that they need first. */
 final class UpdateKernels {
+
+    static void add(OpTable<OpTable.Job, Kernel> table) {
+        table.put(Norm.class, (op, j) -> norm(j.in(), j.out(), j.machine()));
+        table.put(AdamW.class, (op, j) -> adamw(op, j.in(), j.out(), j.machine()));
+        table.put(Sgd.class, (op, j) -> sgd(op, j.in(), j.out(), j.machine()));
+    }
     /** Between these, no square of a chunk that counts was rounded to zero, and none to infinity. */
     private static final double TINY = 1e-25;
 

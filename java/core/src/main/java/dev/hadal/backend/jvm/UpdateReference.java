@@ -3,10 +3,17 @@ package dev.hadal.backend.jvm;
 import dev.hadal.backend.jvm.Reference.Formula;
 import dev.hadal.op.AdamW;
 import dev.hadal.op.Hyper;
+import dev.hadal.op.Norm;
 import dev.hadal.op.Sgd;
 
 /** Optimizers' updates, in the symbols of their ops. */
 final class UpdateReference {
+
+    static void define(OpTable<OpTable.Types, Formula> table) {
+        table.put(Norm.class, (op, t) -> norm());
+        table.put(AdamW.class, (op, t) -> adamw(op));
+        table.put(Sgd.class, (op, t) -> sgd(op));
+    }
 
     static Formula norm() {
         return (in, out) -> {
