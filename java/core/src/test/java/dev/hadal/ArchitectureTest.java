@@ -45,7 +45,9 @@ class ArchitectureTest {
             "dev.hadal.backend.Backends -> backend.jvm",
             "selection ends with pure Java, which always answers, also where no ServiceLoader finds it",
             "dev.hadal.nn.Layer -> model",
-            "layer.model(shape, seed) is how a user gets from one to the other; model knows no layer");
+            "layer.model(shape, seed) is how a user gets from one to the other; model knows no layer",
+            "dev.hadal.nn.Network -> model",
+            "the same, for a network of several inputs or outputs");
 
     private static final List<String> OUTSIDE = List.of("java.", "org.slf4j.", "org.jspecify.");
 

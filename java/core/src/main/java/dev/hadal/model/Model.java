@@ -15,17 +15,19 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A network with its weights and its state. The graph takes {@value #INPUT}, a batch of samples, and gives
- * {@value #OUTPUT}; its values are named by the paths of their layers.
+ * A network with its weights and its state. Its inputs are the graph's input leaves, each a batch of samples, its outputs
+ * the graph's; where there is one of each, they are {@value #INPUT} and {@value #OUTPUT}. Its values are named by the
+ * paths of their layers.
  */
 public final class Model {
-    /** The name of the graph's input. */
+    /** The name of a network's only input. */
     public static final String INPUT = "x";
-    /** The name of the graph's output. */
+    /** The name of a network's only output. */
     public static final String OUTPUT = "y";
 
     private final Graph graph;
     private final Map<String, Tensor> values;
+    private final Map<String, String> metadata;
 
     /**
      * A model of that graph.
@@ -34,8 +36,13 @@ public final class Model {
      * @throws IllegalArgumentException if one is missing, or of another type than the graph says
      */
     public Model(Graph graph, Map<String, Tensor> values) {
+        this(graph, values, Map.of());
+    }
+
+    private Model(Graph graph, Map<String, Tensor> values, Map<String, String> metadata) {
         this.graph = graph;
         this.values = Collections.unmodifiableMap(new LinkedHashMap<>(values));
+        this.metadata = Collections.unmodifiableMap(new LinkedHashMap<>(metadata));
         for (Role role : new Role[] {Role.WEIGHT, Role.STATE}) {
             for (Value v : graph.leaves(role)) {
                 check(Graph.leafOf(v), this.values.get(Graph.leafOf(v).name()));
@@ -61,10 +68,23 @@ public final class Model {
         return values;
     }
 
-    /** The shape of one sample. */
-    public Shape input() {
-        Shape batch = graph.leaf(INPUT).shape();
-        return new Shape(batch.dims().subList(1, batch.rank()));
+    /** The type of one sample of each input, by name. */
+    public Map<String, Type> inputs() {
+        Map<String, Type> inputs = new LinkedHashMap<>();
+        graph.leaves(Role.INPUT).forEach(v -> inputs.put(Graph.leafOf(v).name(), sample(v)));
+        return inputs;
+    }
+
+    /** The type of what the network gives for one sample, by name. */
+    public Map<String, Type> outputs() {
+        Map<String, Type> outputs = new LinkedHashMap<>();
+        graph.outputs().forEach((name, v) -> outputs.put(name, sample(v)));
+        return outputs;
+    }
+
+    private static Type sample(Value batch) {
+        Shape shape = batch.shape();
+        return new Type(batch.type().dtype(), new Shape(shape.dims().subList(1, shape.rank())));
     }
 
     /** The number of trained values. */
@@ -80,12 +100,24 @@ public final class Model {
 
     /** The same values under another graph. */
     public Model withGraph(Graph rewritten) {
-        return new Model(rewritten, values);
+        return new Model(rewritten, values, metadata);
     }
 
     /** The same graph with other values. */
     public Model withValues(Map<String, Tensor> other) {
-        return new Model(graph, other);
+        return new Model(graph, other, metadata);
+    }
+
+    /** What is saved with the model beside its tensors: how its inputs are normalised, say. */
+    public Map<String, String> metadata() {
+        return metadata;
+    }
+
+    /** The same model with another entry of metadata. */
+    public Model withMetadata(String key, String value) {
+        Map<String, String> more = new LinkedHashMap<>(metadata);
+        more.put(key, value);
+        return new Model(graph, values, more);
     }
 
     /**
@@ -93,7 +125,9 @@ public final class Model {
      * complete.
      */
     public void save(Path file) throws IOException {
-        Safetensors.write(file, values, Map.of(GraphFile.METADATA, GraphFile.write(graph)));
+        Map<String, String> all = new LinkedHashMap<>(metadata);
+        all.put(GraphFile.METADATA, GraphFile.write(graph));
+        Safetensors.write(file, values, all);
     }
 
     /**
@@ -104,12 +138,13 @@ public final class Model {
      */
     public static Model load(Path file) throws IOException {
         Safetensors.Content content = Safetensors.read(file);
-        String text = content.metadata().get(GraphFile.METADATA);
+        Map<String, String> metadata = new LinkedHashMap<>(content.metadata());
+        String text = metadata.remove(GraphFile.METADATA);
         if (text == null) {
             throw new ModelFormatException(file + " holds tensors but no Hadal graph; was it written by Model.save?");
         }
         try {
-            return new Model(GraphFile.read(text), content.tensors());
+            return new Model(GraphFile.read(text), content.tensors(), metadata);
         } catch (IllegalArgumentException e) {
             throw new ModelFormatException(file + ": " + e.getMessage(), e);
         }

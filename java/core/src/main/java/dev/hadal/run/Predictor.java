@@ -2,11 +2,8 @@ package dev.hadal.run;
 
 import dev.hadal.backend.Backends;
 import dev.hadal.graph.Graph;
-import dev.hadal.graph.Type;
 import dev.hadal.model.BatchSize;
 import dev.hadal.model.Model;
-import dev.hadal.tensor.DType;
-import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -14,6 +11,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,14 +31,14 @@ public final class Predictor implements AutoCloseable {
     /** The plan for one batch size, and its idle sessions. */
     private static final class Ready {
         final Plan plan;
-        final Type output;
+        final Set<String> outputs;
         final Deque<Session> idle = new ArrayDeque<>();
         int calls;
         boolean evicted;
 
-        Ready(Plan plan, Type output) {
+        Ready(Plan plan, Set<String> outputs) {
             this.plan = plan;
-            this.output = output;
+            this.outputs = outputs;
         }
     }
 
@@ -59,28 +57,48 @@ public final class Predictor implements AutoCloseable {
     }
 
     /**
-     * The network's outputs for a batch.
+     * The network's output for a batch, of a network with one input and one output.
      *
-     * @param batch f32 [N, one sample's shape]
+     * @param batch [N, one sample's shape]
      * @return f32 [N,…]
      * @throws IllegalArgumentException if the batch has another type; the message says which it should have
      * @throws IllegalStateException if the predictor is closed
      */
     public Tensor predict(Tensor batch) {
-        Shape sample = model.input();
-        if (batch.dtype() != DType.F32 || !batch.shape().isBatchOf(sample)) {
-            throw new IllegalArgumentException("this network takes F32[N"
-                    + sample.toString().replaceFirst("\\[", ",") + " with N >= 1, not " + batch);
+        Map<String, Tensor> results = predict(Map.of(only(model.inputs().keySet(), "input"), batch));
+        return Objects.requireNonNull(results.get(only(model.outputs().keySet(), "output")));
+    }
+
+    private static String only(Set<String> names, String what) {
+        if (names.size() != 1) {
+            throw new IllegalArgumentException(
+                    "this network has the " + what + "s " + names + "; give and take them by name");
         }
-        Ready ready = acquire(batch.shape().get(0));
+        return names.iterator().next();
+    }
+
+    /**
+     * The network's outputs for a batch.
+     *
+     * @param batch each input by name, [N, one sample's shape]
+     * @return each output by name, [N,…]
+     * @throws IllegalArgumentException if an input is missing or has another type; the message says which it should have
+     * @throws IllegalStateException if the predictor is closed
+     */
+    public Map<String, Tensor> predict(Map<String, Tensor> batch) {
+        Ready ready = acquire(Inputs.samples(model.inputs(), batch));
         Session session = null;
         try {
             session = session(ready);
-            Tensor result = Tensor.zeros(DType.F32, ready.output.shape());
-            session.write(Model.INPUT, batch.floats());
+            for (String name : model.inputs().keySet()) {
+                session.write(name, Objects.requireNonNull(batch.get(name)));
+            }
             session.run();
-            session.read(Model.OUTPUT, result.floats());
-            return result;
+            Map<String, Tensor> results = new LinkedHashMap<>();
+            for (String name : ready.outputs) {
+                results.put(name, session.read(name));
+            }
+            return results;
         } finally {
             release(ready, session);
         }
@@ -107,7 +125,7 @@ public final class Predictor implements AutoCloseable {
         if (store == null) {
             store = load(plan, model);
         }
-        return new Ready(plan, graph.output(Model.OUTPUT).type());
+        return new Ready(plan, graph.outputs().keySet());
     }
 
     /** The weights, laid out as the first plan wants them; later plans take them as they lie. */

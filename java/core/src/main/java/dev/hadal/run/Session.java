@@ -4,6 +4,7 @@ import dev.hadal.backend.Backend;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Memory;
 import dev.hadal.backend.Region;
+import dev.hadal.graph.Node;
 import dev.hadal.graph.Type;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
@@ -12,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -141,6 +143,25 @@ public final class Session implements AutoCloseable {
         }
     }
 
+    /** Sets an input or a run-time scalar, of the leaf's own type. */
+    public void write(String leaf, Tensor value) {
+        switch (value.dtype()) {
+            case F32 -> write(leaf, value.floats());
+            case I32 -> write(leaf, value.ints());
+        }
+    }
+
+    /** An output of the last run. */
+    public Tensor read(String output) {
+        Region from = known(outputs, output);
+        enter();
+        try {
+            return Host.read(from);
+        } finally {
+            exit();
+        }
+    }
+
     /** Copies an output of the last run into an array that is at least as long. */
     public void read(String output, float[] into) {
         Region from = checked(outputs, output, DType.F32, into.length);
@@ -153,11 +174,16 @@ public final class Session implements AutoCloseable {
         }
     }
 
-    private static Region checked(Map<String, Region> regions, String name, DType dtype, int length) {
+    private static Region known(Map<String, Region> regions, String name) {
         Region region = regions.get(name);
         if (region == null) {
             throw new IllegalArgumentException("the plan has no '" + name + "', only " + regions.keySet());
         }
+        return region;
+    }
+
+    private static Region checked(Map<String, Region> regions, String name, DType dtype, int length) {
+        Region region = known(regions, name);
         Type type = region.layout().type();
         if (type.dtype() != dtype || length < type.shape().size()) {
             throw new IllegalArgumentException(
@@ -169,6 +195,74 @@ public final class Session implements AutoCloseable {
     /** Computes every output from what has been written. */
     public void run() {
         exclusively(run);
+    }
+
+    /**
+     * A value that is NaN or infinite.
+     *
+     * @param what the leaf or the node
+     * @param path the path of its layer; empty outside any layer
+     * @param value the first of its values that is not finite
+     */
+    public record NonFinite(String what, String path, float value) {}
+
+    /**
+     * Runs like {@link #run()}, but looks at each value as it is computed: slowly, to find where a NaN or an infinity
+     * arises.
+     *
+     * @return the first value that is not finite, in order of execution, after which the run was left; empty if all were
+     *     finite, and the run is complete
+     */
+    public Optional<NonFinite> runChecked() {
+        enter();
+        try {
+            for (Map.Entry<String, Region> leaf : leaves.entrySet()) {
+                Optional<NonFinite> bad = nonFinite(leaf.getKey(), "", leaf.getValue());
+                if (bad.isPresent()) {
+                    return bad;
+                }
+            }
+            for (Step step : plan.steps) {
+                runAlone(step);
+                for (Slot slot : step.outputs()) {
+                    Node node = step.node();
+                    Optional<NonFinite> bad = node == null
+                            ? Optional.empty()
+                            : nonFinite(node.toString(), node.path(), region(slot));
+                    if (bad.isPresent()) {
+                        return bad;
+                    }
+                }
+            }
+            return Optional.empty();
+        } finally {
+            exit();
+        }
+    }
+
+    private void runAlone(Step step) {
+        if (step.kernel() == null) {
+            copy(step).run();
+            return;
+        }
+        try (Kernel.Bound one = bind(step);
+                Kernel.Bound sequence = step.backend().sequence(List.of(one), plan.threads)) {
+            sequence.run();
+        }
+    }
+
+    /** Looks at the memory as it is: padding is zero, and so finite. */
+    private static Optional<NonFinite> nonFinite(String what, String path, Region region) {
+        if (region.layout().type().dtype() == DType.F32) {
+            float[] values = new float[Math.toIntExact(region.layout().bytes() / Float.BYTES)];
+            region.memory().read(region.offset(), values, 0, values.length);
+            for (float v : values) {
+                if (!Float.isFinite(v)) {
+                    return Optional.of(new NonFinite(what, path, v));
+                }
+            }
+        }
+        return Optional.empty();
     }
 
     /** Replaces the state by what the last run computed for it. */

@@ -50,7 +50,7 @@ public final class Trainer implements AutoCloseable {
         clip = builder.clip;
         batch = builder.batch;
         seed = builder.seed;
-        input = model.input();
+        input = model.inputs().get(Model.INPUT).shape();
         Shape output = model.graph().output(Model.OUTPUT).shape();
         classes = output.get(output.rank() - 1);
         Backends backends = builder.backends == null ? Backends.automatic() : builder.backends;

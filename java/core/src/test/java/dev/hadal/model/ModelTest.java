@@ -15,6 +15,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hadal.graph.Type;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.TypeException;
 import dev.hadal.nn.Layer;
@@ -63,7 +64,7 @@ class ModelTest {
         Model loaded = Model.load(file);
         assertEquals(model.graph().toString(), loaded.graph().toString());
         assertEquals(model.values(), loaded.values());
-        assertEquals(IMAGE, loaded.input());
+        assertEquals(Map.of(Model.INPUT, Type.f32(IMAGE)), loaded.inputs());
         assertFalse(Files.exists(dir.resolve("net.safetensors.tmp")));
     }
 
