@@ -131,7 +131,7 @@ final class TrainingPlans implements AutoCloseable {
     private Graph gradientGraph(int n) {
         Graph graph = model.apply(new BatchSize(n)).apply(new Training()).graph();
         Value y = graph.output(Model.OUTPUT);
-        Value labels = graph.leaf(Role.INPUT, LABELS, loss.labels(y.type()));
+        Value labels = graph.leaf(Role.INPUT, LABELS, loss.target(y.type()));
         Value l = graph.within(LOSS, () -> loss.apply(y, labels));
         graph.output(LOSS, l);
         Value dl = graph.leaf(Role.SCALAR, LOSS_GRADIENT, l.type());

@@ -70,7 +70,7 @@ class ChosenKernelsTest {
                 .graph();
         Loss loss = Loss.crossEntropy();
         Value y = graph.output(Model.OUTPUT);
-        Value l = loss.apply(y, graph.leaf(Role.INPUT, "labels", loss.labels(y.type())));
+        Value l = loss.apply(y, graph.leaf(Role.INPUT, "labels", loss.target(y.type())));
         Value dl = graph.leaf(Role.SCALAR, "dl", Type.f32(Shape.SCALAR));
         Map<String, String> like = new HashMap<>();
         graph.differentiate(l, dl, graph.leaves(Role.WEIGHT)).forEach((w, dw) -> {
