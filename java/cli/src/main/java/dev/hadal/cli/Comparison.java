@@ -79,7 +79,7 @@ final class Comparison {
                 Batches batches = Batching.of(BATCH).threads(0).open(train)) {
             batches.startEpoch(0);
             Batch batch = batches.next();
-            return median(() -> trainer.step(batch.x(), batch.labels()));
+            return median(() -> trainer.step(batch.x(), batch.target()));
         }
     }
 

@@ -28,7 +28,7 @@ record Predictions(List<Tensor> outputs, List<Integer> truth) {
             while (batches.hasNext()) {
                 Batch batch = batches.next();
                 outputs.add(predictor.predict(batch.x()));
-                for (int label : batch.labels().ints()) {
+                for (int label : batch.target().ints()) {
                     truth.add(label);
                 }
             }

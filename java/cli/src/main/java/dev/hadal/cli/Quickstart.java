@@ -170,8 +170,7 @@ final class Quickstart {
         int height = images.test().shape().get(1), width = images.test().shape().get(2);
         List<TerminalImage> pictures = new ArrayList<>();
         for (int i : chosen) {
-            float[] grey = new float[height * width];
-            images.test().copy(i, grey, 0);
+            float[] grey = images.test().batch(i).x().floats();
             String predicted = images.names().get(predictions.predicted(i));
             pictures.add(new TerminalImage(
                     width,

@@ -1,7 +1,8 @@
 package dev.hadal.data;
 
 /**
- * Changes a sample in place, at random, so that no epoch shows the same image twice. All randomness comes from the
+ * Changes the field {@value Dataset#X} of a sample in place, at random, so that no epoch shows the same image twice; the
+ * other fields stay. All randomness comes from the
  * {@link Sample}. One augmentation serves many threads at once, so it keeps no state; to stay free of garbage it
  * allocates nothing.
  */
@@ -18,8 +19,9 @@ public interface Augmentation {
         };
     }
 
+    /** Changes nothing. */
     static Augmentation none() {
-        return sample -> {};
+        return NoAugmentation.INSTANCE;
     }
 
     /** Moves an image by up to so many pixels along each axis, repeating its edge where it has moved away. */

@@ -3,8 +3,8 @@ package dev.hadal.data;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Philox;
 import dev.hadal.tensor.Shape;
-import dev.hadal.tensor.Tensor;
 import java.util.Arrays;
+import java.util.List;
 import java.util.NoSuchElementException;
 import org.jspecify.annotations.Nullable;
 
@@ -26,7 +26,11 @@ public final class Batches implements AutoCloseable {
     private final Dataset data;
     private final Batching batching;
     private final int samples;
-    private final int sampleSize;
+    private final List<Field> fields;
+    /** Those whose values must be class indices. */
+    private final Field[] labels;
+
+    private final boolean augmented;
     private final int count;
     private final int[] order;
     private final Slot[] slots;
@@ -43,9 +47,11 @@ public final class Batches implements AutoCloseable {
         this.data = data;
         this.batching = batching;
         int size = batching.size();
-        Shape shape = data.shape();
         samples = data.size();
-        sampleSize = shape.size();
+        fields = List.copyOf(data.fields());
+        labels = fields.stream().filter(f -> f.classes() > 0).toArray(Field[]::new);
+        augmented = batching.augmentation() != Augmentation.none();
+        Shape shape = augmented ? augmentable(data) : Shape.SCALAR;
         int left = batching.dropLast() ? 0 : samples % size;
         count = samples / size + (left > 0 ? 1 : 0);
         if (count == 0 && samples > 0) {
@@ -55,16 +61,26 @@ public final class Batches implements AutoCloseable {
         order = new int[samples];
         // One in use by the caller, and for each thread one to fill and one that is ready.
         slots = new Slot[2 * batching.threads() + 1];
-        Arrays.setAll(slots, i -> new Slot(batch(shape, size)));
-        shortBatch = left > 0 ? batch(shape, left) : null;
+        Arrays.setAll(slots, i -> new Slot(new Batch(fields, size)));
+        shortBatch = left > 0 ? new Batch(fields, left) : null;
         prefetch = new Prefetch(batching.threads(), slots.length, "hadal-data", () -> {
             Sample sample = new Sample(shape, batching.seed());
-            return index -> fill(index, sample);
+            Row row = new Row(slots[0].batch);
+            return index -> fill(index, row, sample);
         });
     }
 
-    private static Batch batch(Shape sample, int size) {
-        return new Batch(Tensor.zeros(DType.F32, sample.prepend(size)), Tensor.zeros(DType.I32, Shape.of(size)));
+    private static Shape augmentable(Dataset data) {
+        Field x = data.field(Dataset.X);
+        if (x.dtype() != DType.F32) {
+            throw new IllegalArgumentException("an augmentation takes samples in F32, but the field is " + x);
+        }
+        return x.shape();
+    }
+
+    /** What every batch consists of. */
+    public List<Field> fields() {
+        return fields;
     }
 
     public int batchesPerEpoch() {
@@ -150,17 +166,17 @@ public final class Batches implements AutoCloseable {
         prefetch.close();
     }
 
-    private void fill(int index, Sample sample) {
+    private void fill(int index, Row row, Sample sample) {
         Batch batch = target(index);
-        float[] x = batch.x().floats();
-        int[] labels = batch.labels().ints();
         slot(index).failure = null;
-        for (int i = 0; i < labels.length && !prefetch.isClosed(); i++) {
+        for (int i = 0; i < batch.size() && !prefetch.isClosed(); i++) {
             int from = order[index * batching.size() + i];
             try {
-                labels[i] = label(from);
-                data.copy(from, x, i * sampleSize);
-                batching.augmentation().apply(sample.at(epoch, from, x, i * sampleSize));
+                data.read(from, row.at(batch, i));
+                checkLabels(row);
+                if (augmented) {
+                    batching.augmentation().apply(sample.at(epoch, from, row.floats(Dataset.X), row.offset(Dataset.X)));
+                }
             } catch (Throwable e) {
                 slot(index).failure = new Failure(from, e);
                 return;
@@ -168,12 +184,17 @@ public final class Batches implements AutoCloseable {
         }
     }
 
-    private int label(int index) {
-        int label = data.label(index);
-        if (!Labels.valid(label, data.classes())) {
-            throw new IllegalArgumentException("label " + Labels.range(label, data.classes()));
+    private void checkLabels(Row row) {
+        for (Field field : labels) {
+            int[] values = row.ints(field.name());
+            int from = row.offset(field.name()), to = from + field.shape().size();
+            for (int i = from; i < to; i++) {
+                if (!Labels.valid(values[i], field.classes())) {
+                    throw new IllegalArgumentException(
+                            "the class in " + field.name() + " is " + Labels.range(values[i], field.classes()));
+                }
+            }
         }
-        return label;
     }
 
     private Batch target(int index) {

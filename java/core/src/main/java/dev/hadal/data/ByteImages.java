@@ -1,6 +1,7 @@
 package dev.hadal.data;
 
 import dev.hadal.tensor.Shape;
+import java.util.List;
 
 /** Images kept as the bytes that they were stored as, a quarter of their floats; copied, a byte b becomes b/255. */
 public final class ByteImages implements Dataset {
@@ -8,9 +9,8 @@ public final class ByteImages implements Dataset {
 
     private final byte[] pixels;
     private final int[] labels;
-    private final Shape shape;
     private final int sampleSize;
-    private final int classes;
+    private final List<Field> fields;
 
     /**
      * @param shape of one image: [C,H,W]
@@ -27,9 +27,8 @@ public final class ByteImages implements Dataset {
         }
         this.pixels = pixels;
         this.labels = Labels.checked(labels.clone(), classes);
-        this.shape = shape;
         this.sampleSize = shape.size();
-        this.classes = classes;
+        this.fields = List.of(Field.floats(X, shape), Field.labels(TARGET, Shape.SCALAR, classes));
     }
 
     @Override
@@ -38,21 +37,18 @@ public final class ByteImages implements Dataset {
     }
 
     @Override
-    public Shape shape() {
-        return shape;
+    public List<Field> fields() {
+        return fields;
     }
 
     @Override
-    public int classes() {
-        return classes;
-    }
-
-    @Override
-    public void copy(int index, float[] into, int offset) {
-        int from = index * sampleSize;
+    public void read(int index, Row row) {
+        float[] x = row.floats(X);
+        int from = index * sampleSize, to = row.offset(X);
         for (int i = 0; i < sampleSize; i++) {
-            into[offset + i] = LEVELS[pixels[from + i] & 0xff];
+            x[to + i] = LEVELS[pixels[from + i] & 0xff];
         }
+        row.set(TARGET, labels[index]);
     }
 
     @Override

@@ -4,35 +4,139 @@ import dev.hadal.tensor.Philox;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
- * Labelled samples of one shape, found by index. Implement it to read from anywhere; sizes and shapes must not change,
- * and several threads may read at once. A source that reads files may throw {@link java.io.UncheckedIOException}.
+ * Samples that all have the same {@link Field fields}, found by index. What a network reads is usually called
+ * {@value #X}, and what it shall make of that {@value #TARGET}; several inputs are several fields.
+ *
+ * <p>Implement it to read from anywhere: {@link #size}, {@link #fields} and {@link #read} are enough. Sizes and fields
+ * must not change, and several threads may read at once. A source that reads files may throw
+ * {@link java.io.UncheckedIOException}.
+ *
+ * <pre>
+ *   final class Squares implements Dataset {
+ *       public int size() { return 100; }
+ *       public List&lt;Field&gt; fields() {
+ *           return List.of(Field.floats(X, Shape.of(1)), Field.floats(TARGET, Shape.of(1)));
+ *       }
+ *       public void read(int index, Row row) {
+ *           row.set(X, index);
+ *           row.set(TARGET, index * index);
+ *       }
+ *   }
+ * </pre>
  */
 public interface Dataset {
+    /** The usual name of a network's input. */
+    String X = "x";
+    /** The usual name of what the network's output is compared with. */
+    String TARGET = "target";
+    /** The usual name of a sample's weight in the loss, f32 []. */
+    String WEIGHT = "weight";
 
     /** How many samples there are. */
     int size();
 
-    /** The shape of one sample, without a batch dimension: [C,H,W] for an image. */
-    Shape shape();
+    /** What every sample consists of; always the same list. */
+    List<Field> fields();
 
-    /** Labels are 0 … classes − 1. */
-    int classes();
-
-    /** Copies the values of a sample, in row-major order, to {@code into[offset …]}. */
-    void copy(int index, float[] into, int offset);
-
-    int label(int index);
+    /** Writes every value of every field of a sample. */
+    void read(int index, Row row);
 
     /**
-     * The samples x: [N,…] with their labels.
+     * The class of a sample: the single value of its field {@value #TARGET}. Override this where it can be had without
+     * reading the whole sample.
+     *
+     * @throws IllegalArgumentException if the target is no single class index
+     */
+    default int label(int index) {
+        Field target = field(TARGET);
+        if (target.classes() == 0 || target.shape().size() != 1) {
+            throw new IllegalArgumentException("one class index for a sample is needed, but the field is " + target);
+        }
+        return batch(index).target().ints()[0];
+    }
+
+    /**
+     * The field of that name.
+     *
+     * @throws IllegalArgumentException if there is none
+     */
+    default Field field(String name) {
+        for (Field field : fields()) {
+            if (field.name().equals(name)) {
+                return field;
+            }
+        }
+        throw new IllegalArgumentException("no field " + name + " among " + fields());
+    }
+
+    default boolean has(String field) {
+        return fields().stream().anyMatch(f -> f.name().equals(field));
+    }
+
+    /** The shape of one sample's {@value #X}: [C,H,W] for an image. */
+    default Shape shape() {
+        return field(X).shape();
+    }
+
+    /** How many classes {@value #TARGET} knows; 0 if it is no class index. */
+    default int classes() {
+        return has(TARGET) ? field(TARGET).classes() : 0;
+    }
+
+    /** The samples with these indices, read into tensors of their own. */
+    default Batch batch(int... indices) {
+        Batch batch = new Batch(fields(), indices.length);
+        Row row = new Row(batch);
+        for (int i = 0; i < indices.length; i++) {
+            read(Subset.checkIndex(indices[i], this), row.at(batch, i));
+        }
+        return batch;
+    }
+
+    /**
+     * The samples x: [N,…] with their classes; {@code x} is not copied.
      *
      * @throws IllegalArgumentException if there are not N labels, or one is not in 0 … classes − 1
      */
     static Dataset of(Tensor x, int classes, int... labels) {
-        return new InMemory(x, classes, labels);
+        if (x.shape().rank() > 0 && x.shape().get(0) != labels.length) {
+            throw new IllegalArgumentException("x " + x.shape() + " has "
+                    + x.shape().get(0) + " samples, but there are " + labels.length + " labels");
+        }
+        return of(x, Tensor.of(Shape.of(labels.length), labels.clone()), classes);
+    }
+
+    /**
+     * The samples x: [N,…] with class indices: [N], or [N,T] for a sequence. Neither is copied.
+     *
+     * @throws IllegalArgumentException if N differs, or an index is not in 0 … classes − 1
+     */
+    static Dataset of(Tensor x, Tensor target, int classes) {
+        Labels.checked(target.ints(), classes);
+        return new InMemory(Labels.inOrder(X, x, TARGET, target), classes);
+    }
+
+    /**
+     * The samples x: [N,…] with targets: [N,…] that are numbers, or indices of no stated range. Neither is copied.
+     *
+     * @throws IllegalArgumentException if N differs
+     */
+    static Dataset of(Tensor x, Tensor target) {
+        return of(Labels.inOrder(X, x, TARGET, target));
+    }
+
+    /**
+     * Fields by their names. The first axis of each tensor counts the samples; none is copied.
+     *
+     * @throws IllegalArgumentException if there is none, or they do not have as many samples
+     */
+    static Dataset of(Map<String, Tensor> fields) {
+        return new InMemory(fields, 0);
     }
 
     /** The first {@code count} samples. */
@@ -54,9 +158,14 @@ public interface Dataset {
         return new Split(subset(Arrays.copyOf(order, count)), subset(Arrays.copyOfRange(order, count, order.length)));
     }
 
-    /** The same samples, normalised. Learn the normalisation from the training data, and test with that same one. */
+    /** The same samples, {@value #X} normalised. Learn the normalisation from the training data, and test with it. */
     default Dataset normalized(Normalization normalization) {
-        return new Normalized(this, normalization);
+        return normalized(X, normalization);
+    }
+
+    /** The same samples, an f32 field normalised. */
+    default Dataset normalized(String field, Normalization normalization) {
+        return new Normalized(this, field, normalization);
     }
 
     /** The samples that {@link #split} drew, and those it left. */

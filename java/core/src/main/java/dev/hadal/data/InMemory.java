@@ -1,53 +1,64 @@
 package dev.hadal.data;
 
+import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 
-/** Samples in one array of floats. */
+/** Samples in tensors, one for each field. */
 final class InMemory implements Dataset {
-    private final float[] values;
-    private final int[] labels;
-    private final Shape shape;
-    private final int sampleSize;
-    private final int classes;
+    private final int size;
+    private final List<Field> fields;
+    private final Tensor[] tensors;
+    private final int target;
 
-    InMemory(Tensor x, int classes, int[] labels) {
-        if (x.shape().rank() == 0) {
-            throw new IllegalArgumentException("x: [N,…] is needed, got a scalar");
+    /** @param classes of the field {@value Dataset#TARGET}, 0 if it is no class index */
+    InMemory(Map<String, Tensor> tensors, int classes) {
+        this.size = Labels.samples(tensors);
+        this.tensors = tensors.values().toArray(Tensor[]::new);
+        List<Field> all = new ArrayList<>();
+        int at = -1;
+        for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
+            Tensor tensor = entry.getValue();
+            Shape shape =
+                    new Shape(tensor.shape().dims().subList(1, tensor.shape().rank()));
+            boolean labels = classes > 0 && entry.getKey().equals(TARGET);
+            at = labels ? all.size() : at;
+            all.add(new Field(entry.getKey(), tensor.dtype(), shape, labels ? classes : 0));
         }
-        if (x.shape().get(0) != labels.length) {
-            throw new IllegalArgumentException("x " + x.shape() + " has "
-                    + x.shape().get(0) + " samples, but there are " + labels.length + " labels");
-        }
-        this.values = x.floats();
-        this.labels = Labels.checked(labels.clone(), classes);
-        this.shape = new Shape(x.shape().dims().subList(1, x.shape().rank()));
-        this.sampleSize = shape.size();
-        this.classes = classes;
+        this.fields = List.copyOf(all);
+        this.target = at;
     }
 
     @Override
     public int size() {
-        return labels.length;
+        return size;
     }
 
     @Override
-    public Shape shape() {
-        return shape;
+    public List<Field> fields() {
+        return fields;
     }
 
     @Override
-    public int classes() {
-        return classes;
-    }
-
-    @Override
-    public void copy(int index, float[] into, int offset) {
-        System.arraycopy(values, index * sampleSize, into, offset, sampleSize);
+    public void read(int index, Row row) {
+        for (int i = 0; i < tensors.length; i++) {
+            Field field = fields.get(i);
+            int from = index * field.shape().size();
+            if (field.dtype() == DType.F32) {
+                row.copy(field.name(), tensors[i].floats(), from);
+            } else {
+                row.copy(field.name(), tensors[i].ints(), from);
+            }
+        }
     }
 
     @Override
     public int label(int index) {
-        return labels[index];
+        return target >= 0 && fields.get(target).shape().rank() == 0
+                ? tensors[target].ints()[index]
+                : Dataset.super.label(index);
     }
 }

@@ -47,16 +47,24 @@ public record Normalization(List<Float> mean, List<Float> deviation) {
      * </pre>
      */
     public static Normalization learn(Dataset data) {
-        int channels = channels(data.shape());
-        int plane = data.shape().size() / Math.max(channels, 1);
+        return learn(data, Dataset.X);
+    }
+
+    /** The same, of another f32 field. */
+    public static Normalization learn(Dataset data, String field) {
+        Shape shape = data.field(field).shape();
+        int channels = channels(shape);
+        int plane = shape.size() / Math.max(channels, 1);
         if (data.size() == 0 || plane == 0) {
-            throw new IllegalArgumentException("a data set of " + data.size() + " samples of " + data.shape()
+            throw new IllegalArgumentException("a data set of " + data.size() + " samples of " + shape
                     + " has no values to learn a normalisation from");
         }
         double[] mean = new double[channels], m2 = new double[channels];
-        float[] sample = new float[data.shape().size()];
+        Batch batch = new Batch(data.fields(), 1);
+        Row row = new Row(batch);
+        float[] sample = batch.get(field).floats();
         for (int i = 0; i < data.size(); i++) {
-            data.copy(i, sample, 0);
+            data.read(i, row);
             double na = (double) i * plane, nb = plane, n = na + nb;
             for (int c = 0; c < channels; c++) {
                 double meanB = mean(sample, c * plane, plane);

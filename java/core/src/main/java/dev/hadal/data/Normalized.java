@@ -1,18 +1,22 @@
 package dev.hadal.data;
 
-import dev.hadal.tensor.Shape;
+import dev.hadal.tensor.DType;
+import java.util.List;
 
-/** Another data set, each sample normalised as it is read. */
+/** Another data set, one field of each sample normalised as it is read. */
 final class Normalized implements Dataset {
     private final Dataset source;
+    private final Field field;
     private final Normalization normalization;
-    private final Shape shape;
 
-    Normalized(Dataset source, Normalization normalization) {
+    Normalized(Dataset source, String name, Normalization normalization) {
         this.source = source;
+        this.field = source.field(name);
         this.normalization = normalization;
-        this.shape = source.shape();
-        normalization.check(shape);
+        if (field.dtype() != DType.F32) {
+            throw new IllegalArgumentException("an f32 field can be normalised, but not " + field);
+        }
+        normalization.check(field.shape());
     }
 
     @Override
@@ -21,19 +25,14 @@ final class Normalized implements Dataset {
     }
 
     @Override
-    public Shape shape() {
-        return shape;
+    public List<Field> fields() {
+        return source.fields();
     }
 
     @Override
-    public int classes() {
-        return source.classes();
-    }
-
-    @Override
-    public void copy(int index, float[] into, int offset) {
-        source.copy(index, into, offset);
-        normalization.apply(into, offset, shape);
+    public void read(int index, Row row) {
+        source.read(index, row);
+        normalization.apply(row.floats(field.name()), row.offset(field.name()), field.shape());
     }
 
     @Override

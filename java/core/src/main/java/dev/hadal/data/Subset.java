@@ -1,6 +1,6 @@
 package dev.hadal.data;
 
-import dev.hadal.tensor.Shape;
+import java.util.List;
 
 /** Some samples of another data set, by their indices there. */
 final class Subset implements Dataset {
@@ -11,11 +11,16 @@ final class Subset implements Dataset {
         this.source = source;
         this.indices = indices.clone();
         for (int index : indices) {
-            if (index < 0 || index >= source.size()) {
-                throw new IndexOutOfBoundsException(
-                        "sample " + index + " of a data set that has " + source.size() + " samples");
-            }
+            checkIndex(index, source);
         }
+    }
+
+    static int checkIndex(int index, Dataset source) {
+        if (index < 0 || index >= source.size()) {
+            throw new IndexOutOfBoundsException(
+                    "sample " + index + " of a data set that has " + source.size() + " samples");
+        }
+        return index;
     }
 
     static void checkCount(int count, Dataset source) {
@@ -31,18 +36,13 @@ final class Subset implements Dataset {
     }
 
     @Override
-    public Shape shape() {
-        return source.shape();
+    public List<Field> fields() {
+        return source.fields();
     }
 
     @Override
-    public int classes() {
-        return source.classes();
-    }
-
-    @Override
-    public void copy(int index, float[] into, int offset) {
-        source.copy(indices[index], into, offset);
+    public void read(int index, Row row) {
+        source.read(indices[index], row);
     }
 
     @Override

@@ -105,12 +105,12 @@ public final class Trainer implements AutoCloseable {
         batches.startEpoch(number - 1);
         while (batches.hasNext()) {
             Batch next = batches.next();
-            step(next.x(), next.labels());
+            step(next.x(), next.target());
             seen += next.size();
             steps++;
             lossSum += (double) lastLoss * next.size();
             normSum += lastNorm;
-            right += right(plans.gradients(next.size()), next.labels().ints());
+            right += right(plans.gradients(next.size()), next.target().ints());
             for (Listener l : how.listeners()) {
                 l.onStep(number, how.epochs(), seen, batches.samplesPerEpoch(), lastLoss);
             }
@@ -139,7 +139,7 @@ public final class Trainer implements AutoCloseable {
                 Session session = plans.forward(next.size());
                 session.write(Model.INPUT, next.x().floats());
                 session.run();
-                right += right(session, next.labels().ints());
+                right += right(session, next.target().ints());
             }
         }
         return (double) right / data.size();

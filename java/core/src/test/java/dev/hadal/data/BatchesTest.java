@@ -53,10 +53,10 @@ class BatchesTest {
                 Batch batch = batches.next();
                 assertEquals(b < 2 ? 4 : 2, batch.size());
                 assertEquals(Shape.of(batch.size(), 1), batch.x().shape());
-                assertEquals(Shape.of(batch.size()), batch.labels().shape());
+                assertEquals(Shape.of(batch.size()), batch.target().shape());
                 for (int i = 0; i < batch.size(); i++) {
                     assertEquals(4 * b + i, batch.x().floats()[i]);
-                    assertEquals((4 * b + i) % 3, batch.labels().ints()[i]);
+                    assertEquals((4 * b + i) % 3, batch.target().ints()[i]);
                 }
             }
             assertFalse(batches.hasNext());
@@ -192,11 +192,11 @@ class BatchesTest {
         UncheckedIOException broken = new UncheckedIOException(new NoSuchFileException("cat.png"));
         Dataset data = new Source(20) {
             @Override
-            public void copy(int index, float[] into, int offset) {
+            public void read(int index, Row row) {
                 if (index == 9) {
                     throw broken;
                 }
-                super.copy(index, into, offset);
+                super.read(index, row);
             }
         };
         try (Batches batches = Batching.of(4).threads(threads).open(data)) {
@@ -230,15 +230,29 @@ class BatchesTest {
     void aLabelOutOfRangeIsNamed() {
         Dataset data = new Source(20) {
             @Override
-            public int label(int index) {
-                return index == 6 ? 3 : 0;
+            public void read(int index, Row row) {
+                row.set(X, index);
+                row.set(TARGET, index == 6 ? 3 : 0);
             }
         };
         try (Batches batches = Batching.of(20).open(data)) {
             batches.startEpoch(0);
             SampleException e = assertThrows(SampleException.class, batches::next);
             assertEquals(6, e.index());
-            assertEquals("sample 6: java.lang.IllegalArgumentException: label 3, outside 0…2", e.getMessage());
+            assertEquals(
+                    "sample 6: java.lang.IllegalArgumentException: the class in target is 3, outside 0…2",
+                    e.getMessage());
+        }
+    }
+
+    @Test
+    void onlyRealNumbersAreAugmented() {
+        Dataset tokens = Dataset.of(Tensor.of(Shape.of(2, 3), new int[6]), Tensor.of(Shape.of(2), 0f, 1));
+        Batching flipped = Batching.of(1).augmentation(Augmentation.flip());
+        assertThrows(IllegalArgumentException.class, () -> flipped.open(tokens));
+        try (Batches batches = Batching.of(2).open(tokens)) {
+            batches.startEpoch(0);
+            assertEquals(tokens.batch(0, 1), batches.next());
         }
     }
 
@@ -382,23 +396,14 @@ class BatchesTest {
         }
 
         @Override
-        public Shape shape() {
-            return Shape.of(1);
+        public List<Field> fields() {
+            return List.of(Field.floats(X, Shape.of(1)), Field.labels(TARGET, Shape.SCALAR, 3));
         }
 
         @Override
-        public int classes() {
-            return 3;
-        }
-
-        @Override
-        public void copy(int index, float[] into, int offset) {
-            into[offset] = index;
-        }
-
-        @Override
-        public int label(int index) {
-            return index % 3;
+        public void read(int index, Row row) {
+            row.set(X, index);
+            row.set(TARGET, index % 3);
         }
     }
 
@@ -412,14 +417,14 @@ class BatchesTest {
         }
 
         @Override
-        public void copy(int index, float[] into, int offset) {
+        public void read(int index, Row row) {
             reading.countDown();
             try {
                 mayEnd.await();
             } catch (InterruptedException e) {
                 throw new IllegalStateException(e);
             }
-            super.copy(index, into, offset);
+            super.read(index, row);
         }
     }
 }

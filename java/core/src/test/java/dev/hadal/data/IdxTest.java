@@ -44,21 +44,18 @@ class IdxTest {
         assertEquals(Shape.of(1, 2, 4), data.shape());
         assertEquals(3, data.classes());
         assertEquals(2, data.label(0));
-        float[] into = new float[9];
-        data.copy(2, into, 1);
+        Batch batch = data.batch(1, 2);
         for (int j = 0; j < 8; j++) {
-            assertEquals((20 + j) / 255f, into[1 + j]);
+            assertEquals((20 + j) / 255f, batch.x().floats()[8 + j]);
         }
-        assertEquals(0, into[0]);
+        assertEquals(1, batch.target().ints()[1]);
     }
 
     @Test
     void bytesAreUnsigned() throws IOException {
         byte[] file = IMAGES.clone();
         file[16] = (byte) 255;
-        float[] into = new float[8];
-        read(file, LABELS).copy(0, into, 0);
-        assertEquals(1f, into[0]);
+        assertEquals(1f, read(file, LABELS).batch(0).x().floats()[0]);
     }
 
     @Test
@@ -123,10 +120,9 @@ class IdxTest {
             byte[] damaged = zipped.clone();
             damaged[random.below(damaged.length, 2L * trial)] ^= (byte) (1 << random.below(8, 2L * trial + 1));
             try {
-                float[] first = new float[35], last = new float[35];
                 ByteImages data = read(damaged, labels);
-                data.copy(0, first, 0);
-                data.copy(49, last, 0);
+                float[] first = data.batch(0).x().floats(),
+                        last = data.batch(49).x().floats();
                 assertArrayEquals(new float[] {0 / 255f, 1 / 255f, 2 / 255f}, Arrays.copyOf(first, 3));
                 assertEquals((490 & 255) / 255f, last[0]);
             } catch (MalformedDataException e) {

@@ -1,6 +1,5 @@
 package dev.hadal.data;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
@@ -26,9 +25,9 @@ class NormalizationTest {
         Dataset table = Dataset.of(Tensor.of(Shape.of(2, 2), 1f, 5, 3, 5), 1, 0, 0);
         Normalization learnt = Normalization.learn(table);
         assertEquals(new Normalization(List.of(2f, 5f), List.of(1f, 1f)), learnt, "a constant is only centred");
-        float[] into = new float[2];
-        table.normalized(learnt).copy(1, into, 0);
-        assertArrayEquals(new float[] {1, 0}, into);
+        assertEquals(
+                Tensor.of(Shape.of(2, 2), 1f, 0, -1, 0),
+                table.normalized(learnt).batch(1, 0).x());
     }
 
     @Test
@@ -36,9 +35,7 @@ class NormalizationTest {
         Normalization learnt = Normalization.learn(Dataset.of(Tensor.of(Shape.of(2), 2f, 6f), 1, 0, 0));
         assertEquals(Normalization.of(4, 2), learnt);
         Dataset test = Dataset.of(Tensor.of(Shape.of(1), 10f), 5, 4).normalized(learnt);
-        float[] into = {9, 9, 9};
-        test.copy(0, into, 1);
-        assertArrayEquals(new float[] {9, 3, 9}, into);
+        assertEquals(Tensor.of(Shape.of(1), 3f), test.batch(0).x());
         assertEquals(4, test.label(0));
         assertEquals(5, test.classes());
         assertEquals(3, learnt.apply(10f, 0));
@@ -71,6 +68,8 @@ class NormalizationTest {
     void whatDoesNotFitIsRefused() {
         Dataset three = Dataset.of(Tensor.of(Shape.of(1, 3), 1f, 2f, 3f), 1, 0);
         assertThrows(IllegalArgumentException.class, () -> three.normalized(Normalization.of(0, 1)));
+        assertThrows(IllegalArgumentException.class, () -> three.normalized("target", Normalization.of(0, 1)));
+        assertThrows(IllegalArgumentException.class, () -> three.normalized("y", Normalization.of(0, 1)));
         assertThrows(IllegalArgumentException.class, () -> Normalization.learn(three.take(0)));
         assertThrows(IllegalArgumentException.class, () -> Normalization.of(0, 0));
         assertThrows(IllegalArgumentException.class, () -> Normalization.of(Float.NaN, 1));

@@ -17,6 +17,7 @@ import com.sun.management.ThreadMXBean;
 import dev.hadal.backend.Backends;
 import dev.hadal.backend.jvm.JvmBackend;
 import dev.hadal.data.Augmentation;
+import dev.hadal.data.Batch;
 import dev.hadal.data.Dataset;
 import dev.hadal.graph.TypeException;
 import dev.hadal.model.Model;
@@ -35,6 +36,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -75,17 +77,15 @@ public abstract class TrainingSpec {
     }
 
     private static Tensor images(Dataset data) {
-        float[] x = new float[data.size() * 36];
-        for (int i = 0; i < data.size(); i++) {
-            data.copy(i, x, i * 36);
-        }
-        return Tensor.of(IMAGE.prepend(data.size()), x);
+        return all(data).x();
     }
 
     private static Tensor labels(Dataset data) {
-        int[] labels = new int[data.size()];
-        Arrays.setAll(labels, data::label);
-        return Tensor.of(Shape.of(data.size()), labels);
+        return all(data).target();
+    }
+
+    private static Batch all(Dataset data) {
+        return data.batch(IntStream.range(0, data.size()).toArray());
     }
 
     private Trainer.Builder builder(Layer network) {
