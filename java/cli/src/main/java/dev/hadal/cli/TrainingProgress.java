@@ -2,6 +2,7 @@ package dev.hadal.cli;
 
 import dev.hadal.train.Epoch;
 import dev.hadal.train.Listener;
+import dev.hadal.train.Progress;
 import java.io.PrintStream;
 import java.util.Locale;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
@@ -10,7 +11,7 @@ import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
 
-/** A line for each epoch and, where someone watches, a bar while it runs. */
+/** A line for each epoch, with all that was measured, and where someone watches a bar while it runs. */
 final class TrainingProgress implements Listener, AutoCloseable {
     private static final int UPDATE_MILLIS = 100;
 
@@ -27,24 +28,27 @@ final class TrainingProgress implements Listener, AutoCloseable {
     }
 
     @Override
-    public void onStep(int epoch, int epochs, int samples, int total, float loss) {
+    public void onStep(Progress progress) {
         if (!terminal.interactive()) {
             return;
         }
+        int samples = progress.samples();
         long now = System.nanoTime();
         if (bar == null) {
-            bar = bar("epoch " + epoch + "/" + epochs, total);
+            bar = bar("epoch " + progress.epoch() + "/" + progress.epochs(), progress.samplesPerEpoch());
             start = now;
             samplesAtStart = samples;
-        } else if (now - lastUpdate < UPDATE_MILLIS * 1_000_000L && samples < total) {
+        } else if (now - lastUpdate < UPDATE_MILLIS * 1_000_000L && samples < progress.samplesPerEpoch()) {
             return;
         }
         lastUpdate = now;
         bar.stepTo(samples);
         double seconds = (now - start) * 1e-9;
-        String speed =
-                seconds == 0 ? "" : String.format(Locale.ROOT, "%.0f images/s  ", (samples - samplesAtStart) / seconds);
-        bar.setExtraMessage(speed + String.format(Locale.ROOT, "loss %.4f", loss));
+        String speed = seconds == 0
+                ? ""
+                : String.format(Locale.ROOT, "%.0f samples/s  ", (samples - samplesAtStart) / seconds);
+        bar.setExtraMessage(
+                speed + String.format(Locale.ROOT, "loss %.4f", progress.trainer().loss()));
     }
 
     private ProgressBar bar(String name, int total) {
@@ -58,9 +62,17 @@ final class TrainingProgress implements Listener, AutoCloseable {
     }
 
     @Override
-    public void onEpoch(Epoch epoch) {
+    public void onEpoch(Progress progress, Epoch epoch) {
         close();
         out.println(epoch);
+    }
+
+    @Override
+    public void onTrainEnd(Progress progress) {
+        close();
+        if (progress.stopReason() != null) {
+            out.println("stopped: " + progress.stopReason());
+        }
     }
 
     /** Takes the bar away, if training ended before its epoch did. */

@@ -1,9 +1,6 @@
 package dev.hadal.train;
 
 import dev.hadal.backend.Backends;
-import dev.hadal.data.Batch;
-import dev.hadal.data.Batches;
-import dev.hadal.data.Batching;
 import dev.hadal.data.Dataset;
 import dev.hadal.model.Model;
 import dev.hadal.nn.Layer;
@@ -16,8 +13,9 @@ import dev.hadal.run.Session;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
-import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -26,8 +24,6 @@ import org.jspecify.annotations.Nullable;
  * block, as do their gradients and each moment. For use by one thread.
  */
 public final class Trainer implements AutoCloseable {
-    private static final int EVALUATION_BATCH = 250;
-
     private final TrainingPlans plans;
     private final Optimizer optimizer;
     private final Clip clip;
@@ -39,7 +35,9 @@ public final class Trainer implements AutoCloseable {
     private final float[] hyper = new float[Hyper.TYPE.shape().size()];
     private long step;
     private long plannedSteps;
-    private float[] outputs = new float[0];
+    private final Map<Integer, Tensor> outputs = new HashMap<>();
+    private int lastSize;
+    private float evaluatedLoss;
     private float lastLoss;
     private float lastNorm;
     private double lastRate;
@@ -76,94 +74,61 @@ public final class Trainer implements AutoCloseable {
      * @throws NonFiniteException if the loss or a gradient becomes NaN or infinite
      */
     public List<Epoch> fit(Dataset data, Fit how) {
-        checkSamples(data);
-        List<Epoch> history = new ArrayList<>();
-        try (Batches batches = Batching.of(batch)
-                .seed(seed)
-                .shuffled(true)
-                .augmentation(how.augmentation())
-                .open(data)) {
-            plannedSteps = step + (long) how.epochs() * batches.batchesPerEpoch();
-            for (int e = 1; e <= how.epochs(); e++) {
-                Epoch trained = epoch(e, how, batches);
-                double validation = how.validation() == null ? Double.NaN : accuracy(how.validation());
-                Epoch epoch = trained.withValidation(validation);
-                how.listeners().forEach(l -> l.onEpoch(epoch));
-                history.add(epoch);
-            }
-        }
-        return history;
-    }
-
-    private Epoch epoch(int number, Fit how, Batches batches) {
-        double lossSum = 0;
-        double normSum = 0;
-        int seen = 0;
-        int right = 0;
-        int steps = 0;
-        long start = System.nanoTime();
-        batches.startEpoch(number - 1);
-        while (batches.hasNext()) {
-            Batch next = batches.next();
-            step(next.x(), next.target());
-            seen += next.size();
-            steps++;
-            lossSum += (double) lastLoss * next.size();
-            normSum += lastNorm;
-            right += right(plans.gradients(next.size()), next.target().ints());
-            for (Listener l : how.listeners()) {
-                l.onStep(number, how.epochs(), seen, batches.samplesPerEpoch(), lastLoss);
-            }
-        }
-        double seconds = (System.nanoTime() - start) * 1e-9;
-        return new Epoch(
-                number,
-                how.epochs(),
-                lossSum / seen,
-                (double) right / seen,
-                Double.NaN,
-                lastRate,
-                normSum / steps,
-                seen / seconds);
+        return Fitting.run(this, data, how);
     }
 
     /** The share of samples whose largest output, as the network predicts, is the right one. */
     public double accuracy(Dataset data) {
-        checkSamples(data);
-        int right = 0;
-        try (Batches batches = Batching.of(Math.min(EVALUATION_BATCH, Math.max(1, data.size())))
-                .open(data)) {
-            batches.startEpoch(0);
-            while (batches.hasNext()) {
-                Batch next = batches.next();
-                Session session = plans.forward(next.size());
-                session.write(Model.INPUT, next.x().floats());
-                session.run();
-                right += right(session, next.target().ints());
-            }
-        }
-        return (double) right / data.size();
+        return measure(data, Metrics.accuracy().start()).value();
     }
 
-    /** How many of the session's outputs are largest where the label says. */
-    private int right(Session session, int[] labels) {
-        int n = labels.length;
-        if (outputs.length < n * classes) {
-            outputs = new float[n * classes];
-        }
-        session.read(Model.OUTPUT, outputs);
-        int right = 0;
-        for (int i = 0; i < n; i++) {
-            int best = 0;
-            for (int c = 1; c < classes; c++) {
-                best = outputs[i * classes + c] > outputs[i * classes + best] ? c : best;
-            }
-            right += best == labels[i] ? 1 : 0;
-        }
-        return right;
+    /** The loss and these metrics on the data, by name, with the network as it predicts. */
+    public Map<String, Double> evaluate(Dataset data, Metric... metrics) {
+        Measured measured = new Measured(List.of(metrics));
+        measured.addAll(this, data, () -> false);
+        return measured.values("");
     }
 
-    private void checkSamples(Dataset data) {
+    /** Shows all of the data to an accumulator, with the network as it predicts, and gives it back. */
+    public <A extends Metric.Accumulator> A measure(Dataset data, A accumulator) {
+        new Measured(List.of(Metric.of("", true, () -> accumulator))).addAll(this, data, () -> false);
+        return accumulator;
+    }
+
+    /** What the network gives for a batch as it predicts; valid until the next call. Its loss is kept too. */
+    Tensor evaluate(Tensor x, Tensor labels) {
+        checkBatch(x, labels);
+        Session session = plans.forward(x.shape().get(0));
+        session.write(Model.INPUT, x.floats());
+        session.write(TrainingPlans.LABELS, labels.ints());
+        session.run();
+        session.read(TrainingPlans.LOSS, scalar);
+        evaluatedLoss = scalar[0];
+        return output(session, x.shape().get(0));
+    }
+
+    /** The loss of the last batch that was evaluated. */
+    float evaluatedLoss() {
+        return evaluatedLoss;
+    }
+
+    /** What the network gave in the last step, before its update; valid until the next call. */
+    Tensor output() {
+        return output(plans.gradients(lastSize), lastSize);
+    }
+
+    private Tensor output(Session session, int n) {
+        Tensor output = outputs.computeIfAbsent(n, plans::output);
+        session.read(Model.OUTPUT, output.floats());
+        return output;
+    }
+
+    /** Takes over the weights and the state of a model of this network; the optimizer's moments stay. */
+    void restore(Model model) {
+        plans.restore(model);
+    }
+
+    void check(Dataset data) {
         if (data.size() < 1 || !data.shape().equals(input)) {
             throw new IllegalArgumentException("this network takes samples of " + input + ", but the data are "
                     + data.size() + " samples of " + data.shape());
@@ -184,7 +149,8 @@ public final class Trainer implements AutoCloseable {
      */
     public void step(Tensor x, Tensor labels) {
         checkBatch(x, labels);
-        Session session = plans.gradients(x.shape().get(0));
+        lastSize = x.shape().get(0);
+        Session session = plans.gradients(lastSize);
         session.write(Model.INPUT, x.floats());
         session.write(TrainingPlans.LABELS, labels.ints());
         scalar[0] = 1;

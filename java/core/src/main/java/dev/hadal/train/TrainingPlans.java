@@ -15,6 +15,7 @@ import dev.hadal.optim.Optimizer;
 import dev.hadal.run.Plan;
 import dev.hadal.run.Session;
 import dev.hadal.run.Store;
+import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -87,14 +88,13 @@ final class TrainingPlans implements AutoCloseable {
         return session;
     }
 
-    /** The network as it predicts, on a batch of n. */
+    /** The network as it predicts, and the loss, on a batch of n. */
     Session forward(int n) {
         Session session = forward.get(n);
         if (session == null) {
-            session = compile(
-                            new Plan.Options(store),
-                            model.apply(new BatchSize(n)).graph())
-                    .session(store);
+            Graph graph = model.apply(new BatchSize(n)).graph();
+            loss(graph);
+            session = compile(new Plan.Options(store), graph).session(store);
             forward.put(n, session);
         }
         return session;
@@ -120,6 +120,16 @@ final class TrainingPlans implements AutoCloseable {
         return model.withValues(values);
     }
 
+    /** Takes over a snapshot's weights and state. */
+    void restore(Model snapshot) {
+        snapshot.values().forEach(store::write);
+    }
+
+    /** Room for what the network gives for a batch of n. */
+    Tensor output(int n) {
+        return Tensor.zeros(DType.F32, model.graph().output(Model.OUTPUT).shape().with(0, n));
+    }
+
     private Plan compile(Plan.Options options, Graph graph) {
         Plan plan = Plan.compile(graph, backends, options);
         plans.add(plan);
@@ -130,10 +140,7 @@ final class TrainingPlans implements AutoCloseable {
 
     private Graph gradientGraph(int n) {
         Graph graph = model.apply(new BatchSize(n)).apply(new Training()).graph();
-        Value y = graph.output(Model.OUTPUT);
-        Value labels = graph.leaf(Role.INPUT, LABELS, loss.target(y.type()));
-        Value l = graph.within(LOSS, () -> loss.apply(y, labels));
-        graph.output(LOSS, l);
+        Value l = loss(graph);
         Value dl = graph.leaf(Role.SCALAR, LOSS_GRADIENT, l.type());
         List<Value> weights = graph.leaves(Role.WEIGHT);
         Map<Value, Value> gradient = graph.differentiate(l, dl, weights);
@@ -146,6 +153,15 @@ final class TrainingPlans implements AutoCloseable {
             graph.output(GRADIENT + name, dw);
         }
         return graph.rewrite(Graph.Rule.SAME);
+    }
+
+    /** Appends the loss, and its labels as an input. */
+    private Value loss(Graph graph) {
+        Value y = graph.output(Model.OUTPUT);
+        Value labels = graph.leaf(Role.INPUT, LABELS, loss.target(y.type()));
+        Value l = graph.within(LOSS, () -> loss.apply(y, labels));
+        graph.output(LOSS, l);
+        return l;
     }
 
     /** Each gradient lies as its weight does. */

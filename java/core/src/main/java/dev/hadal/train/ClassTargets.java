@@ -1,0 +1,63 @@
+package dev.hadal.train;
+
+import dev.hadal.tensor.DType;
+import dev.hadal.tensor.Tensor;
+
+/**
+ * A batch of answers to "which class?". The outputs are logits or probabilities [N,…,C], with as many targets as there
+ * are rows of C; or one logit for each target, which says that class 1 is likelier than class 0.
+ */
+final class ClassTargets {
+    private final float[] outputs;
+    private final Tensor target;
+    private final int rows;
+    private final int columns;
+
+    ClassTargets(Tensor output, Tensor target) {
+        outputs = output.floats();
+        this.target = target;
+        rows = target.shape().size();
+        columns = rows == 0 ? 1 : outputs.length / rows;
+        if (rows == 0 ? outputs.length > 0 : outputs.length == 0 || outputs.length != (long) rows * columns) {
+            throw new IllegalArgumentException("this metric takes outputs F32[N,…,C] with a target of class indices for"
+                    + " each row, or one output for each target, not " + output + " with targets " + target);
+        }
+    }
+
+    int rows() {
+        return rows;
+    }
+
+    /** C, or 2 where there is one output for two classes. */
+    int classes() {
+        return columns == 1 ? 2 : columns;
+    }
+
+    /** The target of a row. */
+    int label(int row) {
+        float label = target.dtype() == DType.I32 ? target.ints()[row] : target.floats()[row];
+        if (label != (int) label || label < 0 || label >= classes()) {
+            throw new IllegalArgumentException(
+                    "target " + label + " of row " + row + " is no class index: 0 … " + (classes() - 1) + " are");
+        }
+        return (int) label;
+    }
+
+    /** The class with the largest output of a row, the first of several; NaN is never the largest. */
+    int predicted(int row) {
+        if (columns == 1) {
+            return outputs[row] > 0 ? 1 : 0;
+        }
+        int from = row * columns;
+        int best = 0;
+        for (int c = 1; c < columns; c++) {
+            best = outputs[from + c] > outputs[from + best] ? c : best;
+        }
+        return best;
+    }
+
+    /** How much speaks for a class: its output. With one output for two classes, that output or its negative. */
+    float score(int row, int label) {
+        return columns > 1 ? outputs[row * columns + label] : label == 1 ? outputs[row] : -outputs[row];
+    }
+}
