@@ -10,6 +10,7 @@ import dev.hadal.op.Activation;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Bias;
 import dev.hadal.op.Convolution;
+import dev.hadal.op.Expand;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.Reshape;
@@ -43,6 +44,7 @@ final class GraphFile {
         BATCH_NORM("batch_norm", 1, BatchNorm.class),
         BIAS("bias", 1, Bias.class),
         CONVOLUTION("convolution", 1, Convolution.class),
+        EXPAND("expand", 1, Expand.class),
         GLOBAL_AVERAGE_POOL("global_average_pool", 1, GlobalAveragePool.class),
         MATMUL("matmul", 1, MatMul.class),
         RESHAPE("reshape", 1, Reshape.class);

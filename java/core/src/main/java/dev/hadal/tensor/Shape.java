@@ -56,6 +56,11 @@ public record Shape(List<Integer> dims) {
         return size;
     }
 
+    /** The product of some dimensions, 1 for none. */
+    public static int product(List<Integer> dims) {
+        return new Shape(dims).size();
+    }
+
     /** Whether this is a batch, of at least one, of samples of that shape. */
     public boolean isBatchOf(Shape sample) {
         boolean alike = rank() == sample.rank() + 1 && get(0) >= 1;

@@ -100,12 +100,17 @@ final class NaiveLoops {
         int m = op.m(a);
         int k = op.k(a);
         int n = op.n(b);
+        int[] itemsOfA = MatMul.items(a, op.batch(a, b));
+        int[] itemsOfB = MatMul.items(b, op.batch(a, b));
         return (x, y) -> {
-            for (int i = 0; i < m; i++) {
+            for (int row = 0; row < itemsOfA.length * m; row++) {
+                int i = row % m;
+                int aAt = itemsOfA[row / m] * m * k;
+                int bAt = itemsOfB[row / m] * k * n;
                 for (int j = 0; j < n; j++) {
                     for (int l = 0; l < k; l++) {
-                        float left = x[0][op.transposeA() ? l * m + i : i * k + l];
-                        y[0][i * n + j] += left * x[1][op.transposeB() ? j * k + l : l * n + j];
+                        float left = x[0][aAt + (op.transposeA() ? l * m + i : i * k + l)];
+                        y[0][row * n + j] += left * x[1][bAt + (op.transposeB() ? j * k + l : l * n + j)];
                     }
                 }
             }

@@ -108,6 +108,14 @@ public abstract class OpSpecs {
     }
 
     @Nested
+    class Expansions extends ExpandSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
     class CrossEntropies extends CrossEntropySpec {
         @Override
         Bench bench() {

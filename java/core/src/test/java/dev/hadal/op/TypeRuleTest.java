@@ -111,7 +111,9 @@ class TypeRuleTest {
                         "m",
                         "norm",
                         "hyper"),
-                new Rule(new WeightedSum(List.of(1f, 2f)), List.of(IMAGE, IMAGE), "operand 0", "operand 1"));
+                new Rule(new WeightedSum(List.of(1f, 2f)), List.of(IMAGE, IMAGE), "operand 0", "operand 1"),
+                new Rule(new Expand(List.of(4, -1, 8, 9)), List.of(Type.f32(6, 1, 9)), "x"),
+                new Rule(new Expand.Backward(CHANNELS.shape()), List.of(Type.f32(2, 6)), "dy"));
     }
 
     private static String rejection(Op op, List<Type> operands) {

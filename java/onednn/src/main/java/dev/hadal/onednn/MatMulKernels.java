@@ -8,7 +8,9 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_matmul_primitive_desc_create;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.op.MatMul;
+import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
+import java.util.Arrays;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.jspecify.annotations.Nullable;
 
@@ -26,13 +28,58 @@ final class MatMulKernels {
     static Kernel matmul(MatMul op, Request r) {
         Shape a = r.shape(0);
         Shape b = r.shape(1);
-        Product product = new Product(r.descriptors(), op.m(a), op.k(a), op.n(b), op.transposeA(), op.transposeB());
+        if (!op.isOneProduct(a, b)) {
+            return batched(op, r);
+        }
+        int rows = a.size() / op.k(a);
+        Product product = new Product(r.descriptors(), rows, op.k(a), op.n(b), op.transposeA(), op.transposeB());
         PrimitiveDescriptor y = product.describe(r.layout(1));
         return new PrimitiveKernel.Builder(op, y)
                 .in(DNNL_ARG_SRC, Layout.plain(r.type(0)))
                 .in(DNNL_ARG_WEIGHTS, OneDnnLayout.of(product.stored(y.memory(DNNL_ARG_WEIGHTS)), r.type(1)))
                 .out(DNNL_ARG_DST, Layout.plain(r.result(0)))
                 .build();
+    }
+
+    /** A batch of products; oneDNN broadcasts axes of one element itself. */
+    private static Kernel batched(MatMul op, Request r) {
+        Shape a = r.shape(0);
+        Shape b = r.shape(1);
+        long[] batch = Descriptors.dims(new Shape(op.batch(a, b)));
+        dnnl_memory_desc left = matrices(r, batch(a, batch.length), op.m(a), op.k(a), op.transposeA());
+        dnnl_memory_desc right = matrices(r, batch(b, batch.length), op.k(a), op.n(b), op.transposeB());
+        dnnl_memory_desc products = matrices(r, batch, op.m(a), op.n(b), false);
+        PrimitiveDescriptor y = r.descriptors()
+                .primitive((desc, engine, attributes) -> dnnl_matmul_primitive_desc_create(
+                        desc, engine, left, right, NO_BIAS, products, attributes));
+        return new PrimitiveKernel.Builder(op, y)
+                .in(DNNL_ARG_SRC, Layout.plain(r.type(0)))
+                .in(DNNL_ARG_WEIGHTS, Layout.plain(r.type(1)))
+                .out(DNNL_ARG_DST, Layout.plain(r.result(0)))
+                .build();
+    }
+
+    /** The batch of an operand with as many axes as that of the result. */
+    private static long[] batch(Shape operand, int rank) {
+        long[] batch = new long[rank];
+        Arrays.fill(batch, 1);
+        int missing = rank - (operand.rank() - 2);
+        for (int axis = Math.max(0, missing); axis < rank; axis++) {
+            batch[axis] = operand.get(axis - missing);
+        }
+        return batch;
+    }
+
+    private static dnnl_memory_desc matrices(Request r, long[] batch, long rows, long columns, boolean transposed) {
+        long[] dims = Arrays.copyOf(batch, batch.length + 2);
+        dims[batch.length] = rows;
+        dims[batch.length + 1] = columns;
+        long[] strides = Descriptors.rowMajor(dims);
+        if (transposed) {
+            strides[batch.length] = 1;
+            strides[batch.length + 1] = rows;
+        }
+        return r.descriptors().strided(DType.F32, dims, strides);
     }
 
     /** [m,k]·[k,n], with either factor stored as it is or transposed. */

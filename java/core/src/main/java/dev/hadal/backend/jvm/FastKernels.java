@@ -20,6 +20,7 @@ final class FastKernels {
         PoolKernels.add(TABLE);
         LossKernels.add(TABLE);
         UpdateKernels.add(TABLE);
+        MoveKernels.add(TABLE);
         TABLE.put(MatMul.class, (op, j) -> MatMulKernel.prepare(op, j.in(), j.out(), j.machine()));
         TABLE.put(Convolution.class, (op, j) -> ConvolutionKernel.forward(op, j.in(), j.out(), j.machine()));
         TABLE.put(

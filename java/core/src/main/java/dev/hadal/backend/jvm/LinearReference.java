@@ -21,15 +21,21 @@ final class LinearReference {
         int m = op.m(a);
         int k = op.k(a);
         int n = op.n(b);
+        int[] itemsOfA = MatMul.items(a, op.batch(a, b));
+        int[] itemsOfB = MatMul.items(b, op.batch(a, b));
         return (in, out) -> {
-            for (int i = 0; i < m; i++) {
-                for (int j = 0; j < n; j++) {
-                    double sum = 0;
-                    for (int l = 0; l < k; l++) {
-                        sum += in[0][op.transposeA() ? l * m + i : i * k + l]
-                                * in[1][op.transposeB() ? j * k + l : l * n + j];
+            for (int item = 0; item < itemsOfA.length; item++) {
+                int aAt = itemsOfA[item] * m * k;
+                int bAt = itemsOfB[item] * k * n;
+                for (int i = 0; i < m; i++) {
+                    for (int j = 0; j < n; j++) {
+                        double sum = 0;
+                        for (int l = 0; l < k; l++) {
+                            sum += in[0][aAt + (op.transposeA() ? l * m + i : i * k + l)]
+                                    * in[1][bAt + (op.transposeB() ? j * k + l : l * n + j)];
+                        }
+                        out[0][(item * m + i) * n + j] = sum;
                     }
-                    out[0][i * n + j] = sum;
                 }
             }
         };

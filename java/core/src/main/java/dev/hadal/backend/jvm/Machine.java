@@ -10,7 +10,12 @@ record Machine(Simd simd, Workers workers, int threads) {
 
     /** The same with one thread, if there is not more work than so many multiplications or values moved. */
     Machine forWork(long operations) {
-        return operations < SMALL ? new Machine(simd, workers, 1) : this;
+        return operations < SMALL ? alone() : this;
+    }
+
+    /** The same with one thread. */
+    Machine alone() {
+        return new Machine(simd, workers, 1);
     }
 
     /** The number of lanes that a loop may run in. */

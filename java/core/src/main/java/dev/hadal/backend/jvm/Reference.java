@@ -38,6 +38,7 @@ public final class Reference {
         NormReference.define(TABLE);
         LossReference.define(TABLE);
         UpdateReference.define(TABLE);
+        MoveReference.define(TABLE);
     }
 
     /** The formula as an f32 kernel. */
