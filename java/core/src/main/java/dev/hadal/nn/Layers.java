@@ -45,7 +45,7 @@ public final class Layers {
         return new Conv2d(out, kernel, Window.UNIT, 1, false);
     }
 
-    /** y = x·Wᵀ + b, from [N,in] to [N,out]. */
+    /** y = x·Wᵀ + b, from [N,…,in] to [N,…,out]. */
     public static Layer linear(int out) {
         return new Linear(out, true);
     }

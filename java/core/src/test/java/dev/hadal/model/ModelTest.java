@@ -172,8 +172,8 @@ class ModelTest {
                 () -> unequal.model(Shape.of(1, 6, 6), 0));
         assertRefused(
                 TypeException.class,
-                "layer 0: linear takes [N,features], but got f32[1,1,6,6]",
-                () -> sequential(linear(3)).model(Shape.of(1, 6, 6), 0));
+                "layer 0: linear takes [N,…,features], but got f32[1]",
+                () -> sequential(linear(3)).model(Shape.SCALAR, 0));
         Graph graph = NET.model(IMAGE, 1).graph();
         assertRefused(IllegalArgumentException.class, "no value for weight 0.weight", () -> new Model(graph, Map.of()));
     }

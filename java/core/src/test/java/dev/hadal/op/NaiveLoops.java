@@ -82,6 +82,8 @@ final class NaiveLoops {
             return normTraining(bn, x);
         } else if (op instanceof BatchNorm.Backward bn) {
             return normBackward(bn, x);
+        } else if (op instanceof Expand.Backward b) {
+            return broadcastSum(b.x(), x);
         } else if (op instanceof CrossEntropy ce) {
             return crossEntropy(ce, x);
         } else if (op instanceof CrossEntropy.Backward ce) {
@@ -113,6 +115,15 @@ final class NaiveLoops {
                         y[0][row * n + j] += left * x[1][bAt + (op.transposeB() ? j * k + l : l * n + j)];
                     }
                 }
+            }
+        };
+    }
+
+    private static Loops broadcastSum(Shape x, Shape dy) {
+        int[] sources = Broadcast.sources(x.dims(), dy.dims());
+        return (in, out) -> {
+            for (int i = 0; i < sources.length; i++) {
+                out[0][sources[i]] += in[0][i];
             }
         };
     }

@@ -16,6 +16,7 @@ import dev.hadal.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -45,6 +46,13 @@ class TypeRuleTest {
     private static final Convolution CONVOLUTION = new Convolution(Window.of(2, 1, 1), 2);
     private static final Type KERNELS = Type.f32(4, 3, 3, 3);
     private static final Type CONVOLVED = Type.f32(2, 4, 4, 5);
+
+    /** They only move values. */
+    private static final Set<Class<?>> ANY_TYPE = Set.of(Reshape.class, Expand.class);
+
+    /** They take operands of almost any rank. */
+    private static final Set<Class<?>> ANY_RANK =
+            Set.of(Norm.class, Reshape.class, Activation.class, MatMul.class, Expand.class, Expand.Backward.class);
 
     static List<Rule> rules() {
         return List.of(
@@ -182,8 +190,8 @@ class TypeRuleTest {
     @ParameterizedTest
     @MethodSource("rules")
     void theOperandOfAnotherTypeIsTold(Rule rule) {
-        if (rule.op() instanceof Reshape) {
-            return; // it moves values of any type
+        if (ANY_TYPE.contains(rule.op().getClass())) {
+            return;
         }
         for (int k = 0; k < rule.fitting().size(); k++) {
             Type right = rule.fitting().get(k);
@@ -201,8 +209,8 @@ class TypeRuleTest {
     @ParameterizedTest
     @MethodSource("rules")
     void theOperandOfAnotherRankIsTold(Rule rule) {
-        if (rule.op() instanceof Norm || rule.op() instanceof Reshape || rule.op() instanceof Activation) {
-            return; // they take any rank
+        if (ANY_RANK.contains(rule.op().getClass())) {
+            return;
         }
         for (int k = 0; k < rule.fitting().size(); k++) {
             Type right = rule.fitting().get(k);
@@ -274,6 +282,26 @@ class TypeRuleTest {
     }
 
     @Test
+    void matmulTellsWhatDoesNotBroadcast() {
+        MatMul matmul = new MatMul(false, true);
+        assertSays(rejection(matmul, List.of(CHANNELS, PARAMETERS)), "matmul", "a must be […,M,K]", "[6]");
+        assertSays(rejection(matmul, List.of(PARAMETERS, CHANNELS)), "matmul", "b must be […,N,K]", "[6]");
+        Type two = Type.f32(2, 5, 3);
+        Type seven = Type.f32(7, 4, 3);
+        assertSays(rejection(matmul, List.of(two, seven)), "a [2,5,3]", "b [7,4,3]", "2 against 7");
+        assertEquals(List.of(Type.f32(7, 2, 5, 4)), matmul.infer(List.of(two, Type.f32(7, 1, 4, 3))));
+    }
+
+    @Test
+    void expandTellsWhatDoesNotFit() {
+        assertSays(rejection(new Expand(List.of(2)), List.of(IMAGE)), "expand", "[2,6,8,9]", "[2]");
+        assertSays(rejection(new Expand(List.of(-1, 6)), List.of(CHANNELS)), "[6]", "no axis", "[-1, 6]");
+        assertSays(rejection(new Expand(List.of(3, 5)), List.of(CHANNELS)), "[6]", "[3, 5]", "6 against 5");
+        Expand.Backward backward = new Expand.Backward(CHANNELS.shape());
+        assertSays(rejection(backward, List.of(Type.f32(6, 5))), "expand_backward", "dy [6,5]", "x [6]");
+    }
+
+    @Test
     void reshapeTellsWhatDoesNotFill() {
         assertSays(rejection(new Reshape(List.of(5, -1)), List.of(IMAGE)), "reshape", "[2,6,8,9]", "[5, -1]");
         assertSays(rejection(new Reshape(List.of(2, 431)), List.of(IMAGE)), "reshape", "[2,6,8,9]", "[2, 431]");
@@ -338,6 +366,7 @@ class TypeRuleTest {
         assertSays(badAttribute(() -> new Sgd(1, true)), "momentum", "1.0");
         assertSays(badAttribute(() -> new Reshape(List.of(-1, -1))), "-1");
         assertSays(badAttribute(() -> new Reshape(List.of(-2))), "-2");
+        assertSays(badAttribute(() -> new Expand(List.of(-2))), "-2");
         assertSays(badAttribute(() -> new WeightedSum(List.of())), "at least one");
     }
 
