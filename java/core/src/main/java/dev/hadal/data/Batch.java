@@ -33,6 +33,23 @@ public final class Batch {
                         .toArray(Tensor[]::new));
     }
 
+    /** A batch with other fields of the same names. Those that are as they were share their tensors with this one. */
+    Batch with(List<Field> before, List<Field> after) {
+        Tensor[] changed = tensors.clone();
+        for (int i = 0; i < changed.length; i++) {
+            Field field = after.get(i);
+            if (!field.name().equals(names[i])) {
+                throw new IllegalArgumentException(
+                        "a batch augmentation must keep the fields' names and order, but made " + after + " of "
+                                + before);
+            }
+            if (!field.equals(before.get(i))) {
+                changed[i] = Tensor.zeros(field.dtype(), field.shape().prepend(size));
+            }
+        }
+        return new Batch(size, names, changed);
+    }
+
     /**
      * These tensors, by their fields' names; not copied.
      *

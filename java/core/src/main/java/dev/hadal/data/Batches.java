@@ -26,6 +26,9 @@ public final class Batches implements AutoCloseable {
     private final Dataset data;
     private final Batching batching;
     private final int samples;
+    /** What is read, and what comes of it. */
+    private final List<Field> read;
+
     private final List<Field> fields;
     /** Those whose values must be class indices. */
     private final Field[] labels;
@@ -33,9 +36,10 @@ public final class Batches implements AutoCloseable {
     private final boolean augmented;
     private final int count;
     private final int[] order;
+    private final @Nullable ByClass classes;
     private final Slot[] slots;
     /** What an epoch ends with if its samples do not fill all batches. There is one at most, so slots can share it. */
-    private final @Nullable Batch shortBatch;
+    private final @Nullable Room shortRoom;
 
     private final Prefetch prefetch;
 
@@ -48,8 +52,9 @@ public final class Batches implements AutoCloseable {
         this.batching = batching;
         int size = batching.size();
         samples = data.size();
-        fields = List.copyOf(data.fields());
-        labels = fields.stream().filter(f -> f.classes() > 0).toArray(Field[]::new);
+        read = List.copyOf(data.fields());
+        fields = List.copyOf(batching.batchAugmentation().fields(read));
+        labels = read.stream().filter(f -> f.classes() > 0).toArray(Field[]::new);
         augmented = batching.augmentation() != Augmentation.none();
         Shape shape = augmented ? augmentable(data) : Shape.SCALAR;
         int left = batching.dropLast() ? 0 : samples % size;
@@ -59,14 +64,16 @@ public final class Batches implements AutoCloseable {
                     samples + " samples make no batch of " + size + " when a short last one is dropped");
         }
         order = new int[samples];
+        classes = batching.balanced() ? new ByClass(data) : null;
         // One in use by the caller, and for each thread one to fill and one that is ready.
         slots = new Slot[2 * batching.threads() + 1];
-        Arrays.setAll(slots, i -> new Slot(new Batch(fields, size)));
-        shortBatch = left > 0 ? new Batch(fields, left) : null;
+        Arrays.setAll(slots, i -> new Slot(new Room(size)));
+        shortRoom = left > 0 ? new Room(left) : null;
         prefetch = new Prefetch(batching.threads(), slots.length, "hadal-data", () -> {
             Sample sample = new Sample(shape, batching.seed());
-            Row row = new Row(slots[0].batch);
-            return index -> fill(index, row, sample);
+            Row row = new Row(slots[0].room.in);
+            Draws draws = new Draws(batching.seed(), "batch augmentation");
+            return index -> fill(index, row, sample, draws);
         });
     }
 
@@ -124,11 +131,24 @@ public final class Batches implements AutoCloseable {
     }
 
     private void drawOrder() {
+        if (classes != null) {
+            drawBalanced(classes);
+            return;
+        }
         for (int i = 0; i < samples; i++) {
             order[i] = i;
         }
         if (batching.shuffled()) {
             new Philox(batching.seed(), Philox.streamOf("shuffle " + epoch)).shuffle(order);
+        }
+    }
+
+    private void drawBalanced(ByClass classes) {
+        int[] present = classes.present();
+        Philox random = new Philox(batching.seed(), Philox.streamOf("balanced " + epoch));
+        for (int i = 0; i < samples; i++) {
+            int label = present[random.below(present.length, 2L * i)];
+            order[i] = classes.member(label, random.below(classes.count(label), 2L * i + 1));
         }
     }
 
@@ -142,7 +162,7 @@ public final class Batches implements AutoCloseable {
      * The epoch's next batch, waiting for it if need be. It is valid until the next call of this method or of
      * {@link #startEpoch(int)}.
      *
-     * @throws SampleException if reading or augmenting one of its samples failed; the following call gives the
+     * @throws SampleException if reading or augmenting it failed; the following call gives the
      *     following batch
      * @throws java.util.concurrent.CancellationException if this thread is interrupted while it waits
      */
@@ -155,9 +175,11 @@ public final class Batches implements AutoCloseable {
         int index = next++;
         Failure failure = slot(index).failure;
         if (failure != null) {
-            throw new SampleException(failure.sample, failure.cause);
+            throw failure.sample < 0
+                    ? new SampleException(failure.cause)
+                    : new SampleException(failure.sample, failure.cause);
         }
-        return target(index);
+        return room(index).out;
     }
 
     /** Ends and joins the threads; a sample that is being read is read to its end first. */
@@ -166,21 +188,36 @@ public final class Batches implements AutoCloseable {
         prefetch.close();
     }
 
-    private void fill(int index, Row row, Sample sample) {
-        Batch batch = target(index);
-        slot(index).failure = null;
-        for (int i = 0; i < batch.size() && !prefetch.isClosed(); i++) {
-            int from = order[index * batching.size() + i];
+    private void fill(int index, Row row, Sample sample, Draws draws) {
+        Room room = room(index);
+        Slot slot = slot(index);
+        slot.failure = null;
+        for (int i = 0; i < room.in.size() && !prefetch.isClosed(); i++) {
+            int place = index * batching.size() + i;
+            int from = order[place];
             try {
-                data.read(from, row.at(batch, i));
+                data.read(from, row.at(room.in, i));
                 checkLabels(row);
                 if (augmented) {
-                    batching.augmentation().apply(sample.at(epoch, from, row.floats(Dataset.X), row.offset(Dataset.X)));
+                    int number = classes == null ? from : place;
+                    batching.augmentation()
+                            .apply(sample.at(epoch, number, row.floats(Dataset.X), row.offset(Dataset.X)));
                 }
             } catch (Throwable e) {
-                slot(index).failure = new Failure(from, e);
+                slot.failure = new Failure(from, e);
                 return;
             }
+        }
+        if (!prefetch.isClosed()) {
+            augmentBatch(index, room, slot, draws);
+        }
+    }
+
+    private void augmentBatch(int index, Room room, Slot slot, Draws draws) {
+        try {
+            batching.batchAugmentation().apply(room.in, room.out, draws.at(epoch, index));
+        } catch (Throwable e) {
+            slot.failure = new Failure(-1, e);
         }
     }
 
@@ -197,8 +234,8 @@ public final class Batches implements AutoCloseable {
         }
     }
 
-    private Batch target(int index) {
-        return shortBatch != null && index == count - 1 ? shortBatch : slot(index).batch;
+    private Room room(int index) {
+        return shortRoom != null && index == count - 1 ? shortRoom : slot(index).room;
     }
 
     private Slot slot(int index) {
@@ -212,16 +249,28 @@ public final class Batches implements AutoCloseable {
         }
     }
 
+    /** The memory of a batch: as it is read, and as the caller gets it. Fields that stay as they are lie in both. */
+    private final class Room {
+        final Batch in;
+        final Batch out;
+
+        Room(int size) {
+            in = new Batch(read, size);
+            out = in.with(read, fields);
+        }
+    }
+
     private static final class Slot {
-        final Batch batch;
+        final Room room;
 
         @Nullable
         Failure failure;
 
-        Slot(Batch batch) {
-            this.batch = batch;
+        Slot(Room room) {
+            this.room = room;
         }
     }
 
+    /** @param sample −1 if it was the augmentation of the whole batch */
     private record Failure(int sample, Throwable cause) {}
 }

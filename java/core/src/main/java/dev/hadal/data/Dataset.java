@@ -158,6 +158,54 @@ public interface Dataset {
         return new Split(subset(Arrays.copyOf(order, count)), subset(Arrays.copyOfRange(order, count, order.length)));
     }
 
+    /**
+     * Draws {@code count} samples at random, without replacement, so that each class keeps its share as nearly as whole
+     * samples allow.
+     *
+     * @throws IllegalArgumentException if {@value #TARGET} is no single class index
+     */
+    default Split stratifiedSplit(int count, long seed) {
+        Subset.checkCount(count, this);
+        ByClass classes = new ByClass(this);
+        int[] left = classes.shares(count);
+        int[] order = IntStream.range(0, size()).toArray();
+        new Philox(seed, Philox.streamOf("stratified split")).shuffle(order);
+        int[] drawn = new int[count], rest = new int[order.length - count];
+        int d = 0, r = 0;
+        for (int index : order) {
+            if (left[classes.label(index)]-- > 0) {
+                drawn[d++] = index;
+            } else {
+                rest[r++] = index;
+            }
+        }
+        return new Split(subset(drawn), subset(rest));
+    }
+
+    /**
+     * A weight for each class with which all that have samples count alike: w_c = N / (K·N_c), of N samples, N_c of them in
+     * that class, and K classes that have samples; 0 for those that have none.
+     */
+    default float[] classWeights() {
+        ByClass classes = new ByClass(this);
+        int present = classes.present().length;
+        float[] weights = new float[classes.classes()];
+        for (int c = 0; c < weights.length; c++) {
+            weights[c] = classes.count(c) == 0 ? 0 : (float) ((double) size() / present / classes.count(c));
+        }
+        return weights;
+    }
+
+    /** The same samples, each with a {@value #WEIGHT} of its own. */
+    default Dataset weighted(float... weights) {
+        return new Weighted(this, weights, false);
+    }
+
+    /** The same samples, with the {@value #WEIGHT} of their class: {@code data.weightedByClass(data.classWeights())}. */
+    default Dataset weightedByClass(float... weights) {
+        return new Weighted(this, weights, true);
+    }
+
     /** The same samples, {@value #X} normalised. Learn the normalisation from the training data, and test with it. */
     default Dataset normalized(Normalization normalization) {
         return normalized(X, normalization);

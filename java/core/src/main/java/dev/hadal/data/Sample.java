@@ -1,41 +1,31 @@
 package dev.hadal.data;
 
-import dev.hadal.tensor.Philox;
 import dev.hadal.tensor.Shape;
-import org.jspecify.annotations.Nullable;
 
 /**
- * One sample of a batch, as an {@link Augmentation} sees it: its values, to be changed in place, and random numbers of
- * its own. What is drawn depends on the seed, the epoch and the sample's index alone, never on threads or order. One
- * object serves a thread for all its samples.
+ * One sample of a batch, as an {@link Augmentation} sees it: the values of its field {@value Dataset#X}, to be changed
+ * in place, and random numbers of its own. What is drawn depends on the seed, the epoch and the sample's index alone,
+ * never on threads or order. (Of {@linkplain Batching#balanced balanced} batches, which may hold a sample twice, on its
+ * place in the epoch.) One object serves a thread for all its samples.
  */
 public final class Sample {
-    /** Room for 2³⁰ draws between one sample's and the next's in an epoch's stream. */
-    private static final int DRAW_BITS = 30;
-
     private final Shape shape;
-    private final long seed;
+    private final Draws draws;
 
     private float[] values = {};
     private int offset;
-    private int epoch = -1;
-    private @Nullable Philox random;
-    private long next;
+    private float[] scratch = {};
 
     Sample(Shape shape, long seed) {
         this.shape = shape;
-        this.seed = seed;
+        this.draws = new Draws(seed, "augmentation");
     }
 
     /** From now on the sample of that index, which lies at {@code values[offset …]}. */
     Sample at(int epoch, int index, float[] values, int offset) {
-        if (this.epoch != epoch || random == null) {
-            this.epoch = epoch;
-            random = new Philox(seed, Philox.streamOf("augmentation " + epoch));
-        }
+        draws.at(epoch, index);
         this.values = values;
         this.offset = offset;
-        this.next = (long) index << DRAW_BITS;
         return this;
     }
 
@@ -54,27 +44,43 @@ public final class Sample {
         return shape;
     }
 
+    /**
+     * The sample's shape, for an augmentation of images.
+     *
+     * @throws IllegalArgumentException if it is not [C,H,W]
+     */
+    public Shape image() {
+        if (shape.rank() != 3) {
+            throw new IllegalArgumentException("this augmentation takes samples [C,H,W], got " + shape);
+        }
+        return shape;
+    }
+
+    /** Room for a copy of the sample, to be used within one augmentation. */
+    public float[] scratch() {
+        if (scratch.length < shape.size()) {
+            scratch = new float[shape.size()];
+        }
+        return scratch;
+    }
+
+    /** Random numbers for this sample. */
+    public Draws draws() {
+        return draws;
+    }
+
     /** Draws an integer from 0 … bound − 1, all equally likely. */
     public int below(int bound) {
-        return random().below(bound, next++);
+        return draws.below(bound);
     }
 
     /** Draws from a uniform distribution over [0, 1). */
     public float uniform() {
-        return random().uniform(next++);
+        return draws.uniform();
     }
 
     /** Draws from a standard normal distribution. */
     public float normal() {
-        long pair = (next + 1) >>> 1;
-        next = 2 * pair + 2;
-        return random().normal(pair);
-    }
-
-    private Philox random() {
-        if (random == null) {
-            throw new IllegalStateException("this sample stands for none yet");
-        }
-        return random;
+        return draws.normal();
     }
 }

@@ -21,8 +21,8 @@ public final class Inputs {
             Type sample = e.getValue();
             Tensor value = batch.get(name);
             if (value == null) {
-                throw new IllegalArgumentException("'" + name + "' is missing: a batch takes " + text(wanted)
-                        + ", but has " + batch.keySet());
+                throw new IllegalArgumentException(
+                        "'" + name + "' is missing: a batch takes " + text(wanted) + ", but has " + batch.keySet());
             }
             if (value.dtype() != sample.dtype() || !value.shape().isBatchOf(sample.shape())) {
                 throw new IllegalArgumentException(
@@ -30,8 +30,8 @@ public final class Inputs {
             }
             int n = value.shape().get(0);
             if (samples != 0 && n != samples) {
-                throw new IllegalArgumentException("'" + name + "' has " + n + " samples, but what comes before it has "
-                        + samples);
+                throw new IllegalArgumentException(
+                        "'" + name + "' has " + n + " samples, but what comes before it has " + samples);
             }
             samples = n;
         }
@@ -45,8 +45,10 @@ public final class Inputs {
 
     private static String text(Map<String, Type> wanted) {
         StringBuilder text = new StringBuilder();
-        wanted.forEach((name, type) ->
-                text.append(text.length() == 0 ? "" : ", ").append(name).append(' ').append(text(type)));
+        wanted.forEach((name, type) -> text.append(text.length() == 0 ? "" : ", ")
+                .append(name)
+                .append(' ')
+                .append(text(type)));
         return text.toString();
     }
 

@@ -226,9 +226,8 @@ public final class Session implements AutoCloseable {
                 runAlone(step);
                 for (Slot slot : step.outputs()) {
                     Node node = step.node();
-                    Optional<NonFinite> bad = node == null
-                            ? Optional.empty()
-                            : nonFinite(node.toString(), node.path(), region(slot));
+                    Optional<NonFinite> bad =
+                            node == null ? Optional.empty() : nonFinite(node.toString(), node.path(), region(slot));
                     if (bad.isPresent()) {
                         return bad;
                     }

@@ -106,7 +106,11 @@ class BatchesTest {
             Batching batching = Batching.of(1 + random.below(40, 1))
                     .seed(seed)
                     .shuffled(random.below(2, 2) == 1)
-                    .augmentation(Augmentation.shift(2, -1).then(Augmentation.flip()));
+                    .augmentation(Augmentation.shift(2, -1)
+                            .then(Augmentation.flip())
+                            .then(Augmentation.affine().rotate(20).scale(0.8, 1.2))
+                            .then(Augmentation.erase(0.5, 0))
+                            .then(Augmentation.noise(0.1)));
             try (Batches plain = batching.threads(0).open(data);
                     Batches ahead = batching.threads(threads).open(data)) {
                 for (int epoch = 0; epoch < 3; epoch++) {
@@ -322,10 +326,17 @@ class BatchesTest {
     @ValueSource(ints = {0, 1, 2})
     void aSteadyStateMakesNoGarbage(int threads) {
         Dataset data = images(640).normalized(Normalization.learn(images(640))).take(630);
+        Augmentation augmentation = Augmentation.shift(2)
+                .then(Augmentation.flip())
+                .then(Augmentation.rotate(10))
+                .then(Augmentation.erase(0.5, 0))
+                .then(Augmentation.contrast(0.1))
+                .then(Augmentation.noise(0.1));
         Batching batching = Batching.of(32)
                 .shuffled(true)
                 .threads(threads)
-                .augmentation(Augmentation.shift(2).then(Augmentation.flip()));
+                .augmentation(augmentation)
+                .batchAugmentation(BatchAugmentation.either(BatchAugmentation.mixup(0.2), BatchAugmentation.cutmix(1)));
         try (Batches batches = batching.open(data)) {
             for (int epoch = 0; epoch < 30; epoch++) {
                 values(batches, epoch);

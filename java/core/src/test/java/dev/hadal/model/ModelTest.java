@@ -15,8 +15,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.hadal.graph.Type;
 import dev.hadal.graph.Graph;
+import dev.hadal.graph.Type;
 import dev.hadal.graph.TypeException;
 import dev.hadal.nn.Layer;
 import dev.hadal.op.Window;
