@@ -42,7 +42,7 @@ final class BestEpoch {
         } else if (epoch.number() - best.number() >= rule.patience()) {
             progress.stop(String.format(
                     Locale.ROOT,
-                    "%s has not improved since epoch %d, where it was %.6g",
+                    "%s has not improved since epoch %d, where it was %.4g",
                     rule.monitor(),
                     best.number(),
                     before));

@@ -51,7 +51,8 @@ final class ClassTargets {
         int from = row * columns;
         int best = 0;
         for (int c = 1; c < columns; c++) {
-            best = outputs[from + c] > outputs[from + best] ? c : best;
+            float largest = outputs[from + best];
+            best = outputs[from + c] > largest || Float.isNaN(largest) ? c : best;
         }
         return best;
     }
@@ -59,5 +60,35 @@ final class ClassTargets {
     /** How much speaks for a class: its output. With one output for two classes, that output or its negative. */
     float score(int row, int label) {
         return columns > 1 ? outputs[row * columns + label] : label == 1 ? outputs[row] : -outputs[row];
+    }
+
+    /** How many classes come before that one: with larger outputs, or equal ones and a smaller index. NaN comes last. */
+    int rank(int row, int label) {
+        if (columns == 1) {
+            return predicted(row) == label ? 0 : 1;
+        }
+        float own = score(row, label);
+        int before = 0;
+        for (int c = 0; c < columns; c++) {
+            float other = score(row, c);
+            before += other > own || (c < label && other == own) || (Float.isNaN(own) && c != label) ? 1 : 0;
+        }
+        return before;
+    }
+
+    /** The logarithms of the classes' probabilities, from the row's logits. */
+    void logSoftmax(int row, double[] into) {
+        double max = Double.NEGATIVE_INFINITY;
+        for (int c = 0; c < into.length; c++) {
+            into[c] = columns > 1 ? outputs[row * columns + c] : c * (double) outputs[row];
+            max = Math.max(max, into[c]);
+        }
+        double sum = 0;
+        for (double logit : into) {
+            sum += Math.exp(logit - max);
+        }
+        for (int c = 0; c < into.length; c++) {
+            into[c] = into[c] - max - Math.log(sum);
+        }
     }
 }
