@@ -12,8 +12,13 @@ import dev.hadal.op.Bias;
 import dev.hadal.op.Convolution;
 import dev.hadal.op.Expand;
 import dev.hadal.op.GlobalAveragePool;
+import dev.hadal.op.GroupNorm;
+import dev.hadal.op.LayerNorm;
+import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.Reshape;
+import dev.hadal.op.RmsNorm;
+import dev.hadal.op.Softmax;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.ParameterizedType;
@@ -46,8 +51,13 @@ final class GraphFile {
         CONVOLUTION("convolution", 1, Convolution.class),
         EXPAND("expand", 1, Expand.class),
         GLOBAL_AVERAGE_POOL("global_average_pool", 1, GlobalAveragePool.class),
+        GROUP_NORM("group_norm", 1, GroupNorm.class),
+        LAYER_NORM("layer_norm", 1, LayerNorm.class),
+        LOG_SOFTMAX("log_softmax", 1, LogSoftmax.class),
         MATMUL("matmul", 1, MatMul.class),
-        RESHAPE("reshape", 1, Reshape.class);
+        RESHAPE("reshape", 1, Reshape.class),
+        RMS_NORM("rms_norm", 1, RmsNorm.class),
+        SOFTMAX("softmax", 1, Softmax.class);
 
         private final String name;
         private final long version;

@@ -4,7 +4,9 @@ import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
 import dev.hadal.op.GlobalAveragePool;
+import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.Reshape;
+import dev.hadal.op.Softmax;
 import dev.hadal.op.Window;
 import java.util.ArrayList;
 import java.util.List;
@@ -53,6 +55,51 @@ public final class Layers {
     /** Batch normalization along the channels, ε = 10⁻⁵, with running statistics of momentum 0.1. */
     public static Layer batchNorm() {
         return new BatchNormalization(1e-5f, 0.1f);
+    }
+
+    /** Layer normalization over the last axis of [N,…,C], ε = 10⁻⁵, with learned scale and bias: [C]. */
+    public static Layer layerNorm() {
+        return layerNorm(1);
+    }
+
+    /** The same over the last few axes, with scale and bias of their shape. */
+    public static Layer layerNorm(int axes) {
+        return new Normalization(Normalization.Kind.LAYER, axes, 1e-5f);
+    }
+
+    /** Root-mean-square normalization over the last axis of [N,…,C], ε = 10⁻⁵, with a learned scale: [C]. */
+    public static Layer rmsNorm() {
+        return new Normalization(Normalization.Kind.RMS, 1, 1e-5f);
+    }
+
+    /** Normalization of [N,C,…] over groups of channels, ε = 10⁻⁵, with learned scale and bias: [C]. */
+    public static Layer groupNorm(int groups) {
+        return new Normalization(Normalization.Kind.GROUP, groups, 1e-5f);
+    }
+
+    /** Normalization of [N,C,…] over each plane by itself, ε = 10⁻⁵, with learned scale and bias: [C]. */
+    public static Layer instanceNorm() {
+        return new Normalization(Normalization.Kind.INSTANCE, 1, 1e-5f);
+    }
+
+    /** y = eˣ / Σ eˣ along the last axis. */
+    public static Layer softmax() {
+        return softmax(-1);
+    }
+
+    /** The same along another axis; −1 is the last. */
+    public static Layer softmax(int axis) {
+        return (scope, x) -> new Softmax(axis).of(x);
+    }
+
+    /** y = x − log Σ eˣ along the last axis. */
+    public static Layer logSoftmax() {
+        return logSoftmax(-1);
+    }
+
+    /** The same along another axis; −1 is the last. */
+    public static Layer logSoftmax(int axis) {
+        return (scope, x) -> new LogSoftmax(axis).of(x);
     }
 
     public static Layer relu() {

@@ -44,6 +44,18 @@ final class Require {
         that(f32(op, operand, type).equals(wanted), "%s: %s must be %s, but is %s", op, operand, wanted, type.shape());
     }
 
+    /** The axis counted from the first, where −1 is the last. */
+    static int axis(String op, int axis, String operand, Shape shape) {
+        that(
+                axis >= -shape.rank() && axis < shape.rank(),
+                "%s: %s must have the axis %d, but is %s",
+                op,
+                operand,
+                axis,
+                shape);
+        return axis < 0 ? axis + shape.rank() : axis;
+    }
+
     /**
      * The gradient of an op's first result, where the others cannot be differentiated.
      *

@@ -68,6 +68,22 @@ public abstract class OpSpecs {
     }
 
     @Nested
+    class GroupNorms extends GroupNormSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
+    class Softmaxes extends SoftmaxSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
     class Activations extends ActivationSpec {
         @Override
         Bench bench() {

@@ -41,6 +41,7 @@ class TypeRuleTest {
 
     private static final Type IMAGE = Type.f32(2, 6, 8, 9);
     private static final Type CHANNELS = Type.f32(6);
+    private static final Type PLANE = Type.f32(8, 9);
     private static final Type PARAMETERS = Type.f32(5, 3);
     private static final Type SCALAR = Type.f32();
     private static final Convolution CONVOLUTION = new Convolution(Window.of(2, 1, 1), 2);
@@ -52,7 +53,15 @@ class TypeRuleTest {
 
     /** They take operands of almost any rank. */
     private static final Set<Class<?>> ANY_RANK =
-            Set.of(Norm.class, Reshape.class, Activation.class, MatMul.class, Expand.class, Expand.Backward.class);
+            Set.of(
+            Norm.class,
+            Reshape.class,
+            Activation.class,
+            MatMul.class,
+            Expand.class,
+            Expand.Backward.class,
+            Softmax.class,
+            LogSoftmax.class);
 
     static List<Rule> rules() {
         return List.of(
@@ -121,7 +130,37 @@ class TypeRuleTest {
                         "hyper"),
                 new Rule(new WeightedSum(List.of(1f, 2f)), List.of(IMAGE, IMAGE), "operand 0", "operand 1"),
                 new Rule(new Expand(List.of(4, -1, 8, 9)), List.of(Type.f32(6, 1, 9)), "x"),
-                new Rule(new Expand.Backward(CHANNELS.shape()), List.of(Type.f32(2, 6)), "dy"));
+                new Rule(new Expand.Backward(CHANNELS.shape()), List.of(Type.f32(2, 6)), "dy"),
+                new Rule(new LayerNorm(2, 1e-5f), List.of(IMAGE, PLANE, PLANE), "x", "scale", "bias"),
+                new Rule(
+                        new LayerNorm.Backward(2, 1e-5f),
+                        List.of(IMAGE, IMAGE, PLANE, Type.f32(2, 6), Type.f32(2, 6)),
+                        "x",
+                        "dy",
+                        "scale",
+                        "mean",
+                        "variance"),
+                new Rule(new RmsNorm(2, 1e-5f), List.of(IMAGE, PLANE), "x", "scale"),
+                new Rule(
+                        new RmsNorm.Backward(2, 1e-5f),
+                        List.of(IMAGE, IMAGE, PLANE, Type.f32(2, 6)),
+                        "x",
+                        "dy",
+                        "scale",
+                        "square"),
+                new Rule(new GroupNorm(3, 1e-5f), List.of(IMAGE, CHANNELS, CHANNELS), "x", "scale", "bias"),
+                new Rule(
+                        new GroupNorm.Backward(3, 1e-5f),
+                        List.of(IMAGE, IMAGE, CHANNELS, Type.f32(2, 3), Type.f32(2, 3)),
+                        "x",
+                        "dy",
+                        "scale",
+                        "mean",
+                        "variance"),
+                new Rule(new Softmax(-1), List.of(IMAGE), "x"),
+                new Rule(new Softmax.Backward(1), List.of(IMAGE, IMAGE), "y", "dy"),
+                new Rule(new LogSoftmax(-1), List.of(IMAGE), "x"),
+                new Rule(new LogSoftmax.Backward(1), List.of(IMAGE, IMAGE), "y", "dy"));
     }
 
     private static String rejection(Op op, List<Type> operands) {
@@ -216,6 +255,9 @@ class TypeRuleTest {
             Type right = rule.fitting().get(k);
             boolean free = k == 0
                     && (rule.op() instanceof Bias
+                            || rule.op() instanceof LayerNorm
+                            || rule.op() instanceof RmsNorm
+                            || rule.op() instanceof GroupNorm
                             || rule.op() instanceof Bias.Backward
                             || rule.op() instanceof BatchNorm
                             || rule.op() instanceof BatchNorm.Training
@@ -309,6 +351,15 @@ class TypeRuleTest {
     }
 
     @Test
+    void axesAndGroupsThatDoNotFitAreTold() {
+        assertSays(rejection(new Softmax(4), List.of(IMAGE)), "softmax", "axis 4", "[2,6,8,9]");
+        assertSays(rejection(new LogSoftmax(-5), List.of(IMAGE)), "log_softmax", "axis -5", "[2,6,8,9]");
+        assertSays(
+                rejection(new GroupNorm(4, 1e-5f), List.of(IMAGE, CHANNELS, CHANNELS)), "4 groups", "[2,6,8,9]");
+        assertSays(rejection(new LayerNorm(5, 1e-5f), List.of(IMAGE, IMAGE, IMAGE)), "5 axes", "[2,6,8,9]");
+    }
+
+    @Test
     void reshapeKeepsDimensionsEvenOfNothing() {
         assertEquals(List.of(Type.f32(0, 432)), new Reshape(List.of(0, -1)).infer(List.of(Type.f32(0, 6, 8, 9))));
         assertEquals(List.of(Type.i32(2, 3)), new Reshape(List.of(0, 3)).infer(List.of(Type.i32(2, 3, 1))));
@@ -361,6 +412,11 @@ class TypeRuleTest {
         assertSays(badAttribute(() -> new BatchNorm(1e-5f, 1.5f)), "momentum", "1.5");
         assertSays(badAttribute(() -> new BatchNorm(1e-5f, Float.NaN)), "momentum", "NaN");
         assertSays(badAttribute(() -> new CrossEntropy(1)), "smoothing", "1.0");
+        assertSays(badAttribute(() -> new LayerNorm(0, 1e-5f)), "axes", "0");
+        assertSays(badAttribute(() -> new LayerNorm(1, 0)), "epsilon", "0.0");
+        assertSays(badAttribute(() -> new RmsNorm(1, Float.NaN)), "epsilon", "NaN");
+        assertSays(badAttribute(() -> new GroupNorm(0, 1e-5f)), "groups", "0");
+        assertSays(badAttribute(() -> new GroupNorm(1, -1)), "epsilon", "-1.0");
         assertSays(badAttribute(() -> new AdamW(1, 0.9f, 1e-8f)), "AdamW", "1.0");
         assertSays(badAttribute(() -> new AdamW(0.9f, 0.9f, 0)), "epsilon", "0.0");
         assertSays(badAttribute(() -> new Sgd(1, true)), "momentum", "1.0");

@@ -17,6 +17,8 @@ final class FastKernels {
     static {
         ElementwiseKernels.add(TABLE);
         NormKernels.add(TABLE);
+        GroupKernels.add(TABLE);
+        SoftmaxKernels.add(TABLE);
         PoolKernels.add(TABLE);
         LossKernels.add(TABLE);
         UpdateKernels.add(TABLE);

@@ -36,6 +36,7 @@ public final class Reference {
         ElementwiseReference.define(TABLE);
         LinearReference.define(TABLE);
         NormReference.define(TABLE);
+        GroupReference.define(TABLE);
         LossReference.define(TABLE);
         UpdateReference.define(TABLE);
         MoveReference.define(TABLE);

@@ -1,0 +1,60 @@
+package dev.hadal.op;
+
+import dev.hadal.graph.Node;
+import dev.hadal.graph.Op;
+import dev.hadal.graph.Type;
+import dev.hadal.graph.Value;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * y = x − log Σ eˣ along one axis. Where x is −∞, so is y; what is −∞ alone becomes NaN.
+ *
+ * @param axis counted from the first, or if negative from behind: −1 is the last
+ */
+public record LogSoftmax(int axis) implements Op {
+
+    @Override
+    public String name() {
+        return "log_softmax";
+    }
+
+    @Override
+    public List<Type> infer(List<Type> in) {
+        Require.operands(name(), in, "x");
+        Require.axis(name(), axis, "x", Require.f32(name(), "x", in.get(0)));
+        return in;
+    }
+
+    @Override
+    public List<@Nullable Value> gradient(Node y, List<@Nullable Value> dy) {
+        return List.of(new Backward(axis).of(y.output(0), Objects.requireNonNull(dy.get(0))));
+    }
+
+    @Override
+    public String toString() {
+        return name() + "[axis " + axis + "]";
+    }
+
+    /** dx = dy − eʸ·Σ dy, the sum along the axis, from y and dy. */
+    public record Backward(int axis) implements Op {
+        @Override
+        public String name() {
+            return "log_softmax_backward";
+        }
+
+        @Override
+        public List<Type> infer(List<Type> in) {
+            Require.operands(name(), in, "y", "dy");
+            Require.axis(name(), axis, "y", Require.f32(name(), "y", in.get(0)));
+            Require.f32(name(), "dy", in.get(1), in.get(0).shape());
+            return List.of(in.get(0));
+        }
+
+        @Override
+        public String toString() {
+            return name() + "[axis " + axis + "]";
+        }
+    }
+}
