@@ -4,10 +4,16 @@ import static dev.hadal.nn.Layers.batchNorm;
 import static dev.hadal.nn.Layers.conv2d;
 import static dev.hadal.nn.Layers.flatten;
 import static dev.hadal.nn.Layers.globalAveragePool;
+import static dev.hadal.nn.Layers.groupNorm;
+import static dev.hadal.nn.Layers.instanceNorm;
+import static dev.hadal.nn.Layers.layerNorm;
 import static dev.hadal.nn.Layers.linear;
+import static dev.hadal.nn.Layers.logSoftmax;
 import static dev.hadal.nn.Layers.relu;
 import static dev.hadal.nn.Layers.residual;
+import static dev.hadal.nn.Layers.rmsNorm;
 import static dev.hadal.nn.Layers.sequential;
+import static dev.hadal.nn.Layers.softmax;
 import static dev.hadal.nn.Layers.sigmoid;
 import static dev.hadal.nn.Layers.tanh;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -41,6 +47,7 @@ class ModelTest {
             batchNorm(),
             relu(),
             residual(conv2d(8, 1).groups(2), sigmoid()).shortcut(conv2d(8, 1), tanh()),
+            sequential(groupNorm(2), instanceNorm(), layerNorm(3), rmsNorm(), softmax(1), logSoftmax()),
             globalAveragePool(),
             flatten(),
             linear(4));
