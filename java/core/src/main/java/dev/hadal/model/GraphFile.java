@@ -45,7 +45,7 @@ final class GraphFile {
     private enum Saved {
         LEAF("leaf", 1, Leaf.class),
         WEIGHTED_SUM("weighted_sum", 1, WeightedSum.class),
-        ACTIVATION("activation", 1, Activation.class),
+        ACTIVATION("activation", 2, Activation.class),
         BATCH_NORM("batch_norm", 1, BatchNorm.class),
         BIAS("bias", 1, Bias.class),
         CONVOLUTION("convolution", 1, Convolution.class),

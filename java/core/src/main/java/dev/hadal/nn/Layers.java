@@ -3,6 +3,7 @@ package dev.hadal.nn;
 import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
+import dev.hadal.op.Activation.Function;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.Reshape;
@@ -102,16 +103,83 @@ public final class Layers {
         return (scope, x) -> new LogSoftmax(axis).of(x);
     }
 
+    /** y = max(x, 0), of any shape. */
     public static Layer relu() {
-        return (scope, x) -> new Activation(Activation.Function.RELU).of(x);
+        return activation(new Activation(Function.RELU));
     }
 
+    /** y = 1 / (1 + e⁻ˣ), of any shape. */
     public static Layer sigmoid() {
-        return (scope, x) -> new Activation(Activation.Function.SIGMOID).of(x);
+        return activation(new Activation(Function.SIGMOID));
     }
 
+    /** y = tanh x, of any shape. */
     public static Layer tanh() {
-        return (scope, x) -> new Activation(Activation.Function.TANH).of(x);
+        return activation(new Activation(Function.TANH));
+    }
+
+    /** y = x if x > 0, else x/100, of any shape. */
+    public static Layer leakyRelu() {
+        return activation(new Activation(Function.LEAKY_RELU));
+    }
+
+    /** y = x if x > 0, else slope·x, of any shape; the slope is not negative. */
+    public static Layer leakyRelu(float slope) {
+        return activation(new Activation(Function.LEAKY_RELU, slope));
+    }
+
+    /** y = x if x > 0, else eˣ − 1, of any shape. */
+    public static Layer elu() {
+        return activation(new Activation(Function.ELU));
+    }
+
+    /** y = λ·x if x > 0, else λ·α·(eˣ − 1), of any shape. */
+    public static Layer selu() {
+        return activation(new Activation(Function.SELU));
+    }
+
+    /** y = min(max(x, 0), 6), of any shape. */
+    public static Layer relu6() {
+        return activation(new Activation(Function.RELU6));
+    }
+
+    /** y = x·Φ(x) with the normal distribution's Φ, of any shape. */
+    public static Layer gelu() {
+        return activation(new Activation(Function.GELU));
+    }
+
+    /** What tanh makes of {@link #gelu}, of any shape: {@link Function#GELU_TANH}. */
+    public static Layer geluTanh() {
+        return activation(new Activation(Function.GELU_TANH));
+    }
+
+    /** y = x / (1 + e⁻ˣ), of any shape. */
+    public static Layer silu() {
+        return activation(new Activation(Function.SILU));
+    }
+
+    /** y = x·min(max(x/6 + 1/2, 0), 1), of any shape. */
+    public static Layer hardSwish() {
+        return activation(new Activation(Function.HARD_SWISH));
+    }
+
+    /** y = min(max(x/6 + 1/2, 0), 1), of any shape. */
+    public static Layer hardSigmoid() {
+        return activation(new Activation(Function.HARD_SIGMOID));
+    }
+
+    /** y = ln(1 + eˣ), of any shape. */
+    public static Layer softplus() {
+        return activation(new Activation(Function.SOFTPLUS));
+    }
+
+    /** y = x·tanh ln(1 + eˣ), of any shape. */
+    public static Layer mish() {
+        return activation(new Activation(Function.MISH));
+    }
+
+    private static Layer activation(Activation op) {
+        return (scope, x) -> op.of(x);
     }
 
     /** The mean of each plane, from [N,C,H,W] to [N,C]. */

@@ -167,31 +167,32 @@ final class NaiveLoops {
         };
     }
 
-    private static Loops activation(Activation op) {
-        return (x, y) -> {
-            for (int i = 0; i < y[0].length; i++) {
-                float xi = x[0][i];
-                y[0][i] = switch (op.function()) {
-                    case RELU -> Math.max(xi, 0);
-                    case SIGMOID -> 1 / (1 + (float) Math.exp(-xi));
-                    case TANH -> (float) Math.tanh(xi);
-                };
-            }
+    /** Sigmoid and tanh; of the others, the reference is as good as the best f32 loop. */
+    private static @Nullable Loops activation(Activation op) {
+        return switch (op.function()) {
+            case SIGMOID -> (x, y) -> each(y[0], i -> 1 / (1 + (float) Math.exp(-x[0][i])));
+            case TANH -> (x, y) -> each(y[0], i -> (float) Math.tanh(x[0][i]));
+            case SILU -> (x, y) -> each(y[0], i -> x[0][i] / (1 + (float) Math.exp(-x[0][i])));
+            default -> null;
         };
     }
 
-    private static Loops activationBackward(Activation.Backward op) {
-        return (x, dx) -> {
-            for (int i = 0; i < dx[0].length; i++) {
-                float y = x[0][i];
-                float dy = x[1][i];
-                dx[0][i] = switch (op.function()) {
-                    case RELU -> y > 0 ? dy : 0;
-                    case SIGMOID -> dy * y * (1 - y);
-                    case TANH -> dy * (1 - y * y);
-                };
-            }
+    private static @Nullable Loops activationBackward(Activation.Backward op) {
+        return switch (op.function()) {
+            case SIGMOID -> (x, dx) -> each(dx[0], i -> x[1][i] * x[0][i] * (1 - x[0][i]));
+            case TANH -> (x, dx) -> each(dx[0], i -> x[1][i] * (1 - x[0][i] * x[0][i]));
+            default -> null;
         };
+    }
+
+    private interface Place {
+        float value(int i);
+    }
+
+    private static void each(float[] y, Place place) {
+        for (int i = 0; i < y.length; i++) {
+            y[i] = place.value(i);
+        }
     }
 
     // ---- sums and norms ----

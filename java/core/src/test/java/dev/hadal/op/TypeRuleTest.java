@@ -323,6 +323,13 @@ class TypeRuleTest {
         assertSays(e, parts.toArray());
     }
 
+    /** What the gradient is told from is named as what it is. */
+    @Test
+    void anActivationsGradientNamesItsOperand() {
+        assertSays(rejection(new Activation.Backward(Function.SILU), List.of(Type.i32(6), CHANNELS)), "x must be f32");
+        assertSays(rejection(new Activation.Backward(Function.ELU), List.of(Type.i32(6), CHANNELS)), "y must be f32");
+    }
+
     @Test
     void matmulTellsWhatDoesNotBroadcast() {
         MatMul matmul = new MatMul(false, true);
@@ -417,6 +424,9 @@ class TypeRuleTest {
         assertSays(badAttribute(() -> new RmsNorm(1, Float.NaN)), "epsilon", "NaN");
         assertSays(badAttribute(() -> new GroupNorm(0, 1e-5f)), "groups", "0");
         assertSays(badAttribute(() -> new GroupNorm(1, -1)), "epsilon", "-1.0");
+        assertSays(badAttribute(() -> new Activation(Function.LEAKY_RELU, -0.1f)), "leaky_relu", ">= 0", "-0.1");
+        assertSays(badAttribute(() -> new Activation(Function.ELU, Float.NaN)), "elu", ">= 0", "NaN");
+        assertSays(badAttribute(() -> new Activation(Function.GELU, 1)), "gelu", "no alpha", "1.0");
         assertSays(badAttribute(() -> new AdamW(1, 0.9f, 1e-8f)), "AdamW", "1.0");
         assertSays(badAttribute(() -> new AdamW(0.9f, 0.9f, 0)), "epsilon", "0.0");
         assertSays(badAttribute(() -> new Sgd(1, true)), "momentum", "1.0");

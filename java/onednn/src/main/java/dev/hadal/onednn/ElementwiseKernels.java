@@ -23,8 +23,10 @@ import dev.hadal.backend.Layout;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
 import java.util.List;
+import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What treats every element alike: to these kernels a value is one row of floats, in whatever layout. Padding they treat
@@ -33,13 +35,17 @@ import org.bytedeco.dnnl.dnnl_primitive_attr;
 final class ElementwiseKernels {
     private static final float UNUSED = 0;
 
-    static Kernel activation(Activation op, Request r) {
-        return op.function() == Activation.Function.RELU ? relu(op, r) : smooth(op, r);
+    static @Nullable Kernel activation(Activation op, Request r) {
+        return switch (op.function()) {
+            case RELU -> relu(op, r);
+            case ELU, SELU, RELU6, GELU_TANH, HARD_SIGMOID, SOFTPLUS, MISH -> null;
+            default -> smooth(op, r);
+        };
     }
 
     private static Kernel smooth(Activation op, Request r) {
         Layout x = layout(op.function(), r);
-        return new PrimitiveKernel.Builder(op, forward(op.function(), row(x, r), r))
+        return new PrimitiveKernel.Builder(op, forward(op, row(x, r), r))
                 .in(DNNL_ARG_SRC, x)
                 .out(DNNL_ARG_DST, x)
                 .inPlace(0)
@@ -66,10 +72,14 @@ final class ElementwiseKernels {
                 .build();
     }
 
-    static Kernel activationBackward(Activation.Backward op, Request r) {
+    static @Nullable Kernel activationBackward(Activation.Backward op, Request r) {
+        if (op.function() == Activation.Function.SELU) {
+            return null;
+        }
+        Activation forward = new Activation(op.function(), op.alpha());
         Layout y = layout(op.function(), r);
         dnnl_memory_desc row = row(y, r);
-        PrimitiveDescriptor hint = forward(op.function(), row, r);
+        PrimitiveDescriptor hint = forward(forward, row, r);
         PrimitiveDescriptor dx = r.descriptors()
                 .primitive((desc, engine, attributes) -> dnnl_eltwise_backward_primitive_desc_create(
                         desc,
@@ -78,45 +88,77 @@ final class ElementwiseKernels {
                         row,
                         row,
                         row,
-                        UNUSED,
-                        UNUSED,
+                        alpha(forward),
+                        beta(forward),
                         hint.desc(),
                         attributes));
         return new PrimitiveKernel.Builder(op, dx)
-                .in(DNNL_ARG_DST, y)
+                .in(op.function().slopeFromResult() ? DNNL_ARG_DST : DNNL_ARG_SRC, y)
                 .in(DNNL_ARG_DIFF_DST, y)
                 .out(DNNL_ARG_DIFF_SRC, y)
                 .inPlace(1)
                 .build();
     }
 
-    private static PrimitiveDescriptor forward(Activation.Function function, dnnl_memory_desc row, Request r) {
+    private static PrimitiveDescriptor forward(Activation op, dnnl_memory_desc row, Request r) {
         return r.descriptors()
                 .primitive((desc, engine, attributes) -> dnnl_eltwise_forward_primitive_desc_create(
                         desc,
                         engine,
                         dnnl_forward_training,
-                        algorithm(function),
+                        algorithm(op.function()),
                         row,
                         row,
-                        UNUSED,
-                        UNUSED,
+                        alpha(op),
+                        beta(op),
                         attributes));
     }
 
     private static int algorithm(Activation.Function function) {
         return switch (function) {
-            case RELU -> dnnl_eltwise_relu_use_dst_for_bwd;
+            case RELU, LEAKY_RELU -> dnnl_eltwise_relu_use_dst_for_bwd;
             case SIGMOID -> dnnl_eltwise_logistic_use_dst_for_bwd;
             case TANH -> dnnl_eltwise_tanh_use_dst_for_bwd;
+            case ELU, SELU -> dnnl.dnnl_eltwise_elu_use_dst_for_bwd;
+            case RELU6 -> dnnl.dnnl_eltwise_clip_v2_use_dst_for_bwd;
+            case GELU -> dnnl.dnnl_eltwise_gelu_erf;
+            case GELU_TANH -> dnnl.dnnl_eltwise_gelu_tanh;
+            case SILU -> dnnl.dnnl_eltwise_swish;
+            case HARD_SWISH -> dnnl.dnnl_eltwise_hardswish;
+            case HARD_SIGMOID -> dnnl.dnnl_eltwise_hardsigmoid;
+            case SOFTPLUS -> dnnl.dnnl_eltwise_soft_relu;
+            case MISH -> dnnl.dnnl_eltwise_mish;
+        };
+    }
+
+    private static float alpha(Activation op) {
+        return switch (op.function()) {
+            case LEAKY_RELU, ELU -> op.alpha();
+            case SELU, SILU, SOFTPLUS -> 1;
+            case HARD_SWISH, HARD_SIGMOID -> 1 / 6f;
+            default -> UNUSED;
+        };
+    }
+
+    private static float beta(Activation op) {
+        return switch (op.function()) {
+            case RELU6 -> 6;
+            case HARD_SWISH, HARD_SIGMOID -> 0.5f;
+            default -> UNUSED;
         };
     }
 
     private static Layout layout(Activation.Function function, Request r) {
         Layout x = r.common();
         boolean padded = x.bytes() > r.type(0).bytes();
-        boolean keepsZero = function != Activation.Function.SIGMOID;
-        return padded && !keepsZero ? Layout.plain(r.type(0)) : x;
+        return padded && !keepsZero(function) ? Layout.plain(r.type(0)) : x;
+    }
+
+    private static boolean keepsZero(Activation.Function function) {
+        return switch (function) {
+            case SIGMOID, HARD_SIGMOID, SOFTPLUS -> false;
+            default -> true;
+        };
     }
 
     static Kernel weightedSum(WeightedSum op, Request r) {

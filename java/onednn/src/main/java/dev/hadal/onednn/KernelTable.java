@@ -16,15 +16,19 @@ import dev.hadal.op.Reshape;
 import dev.hadal.op.Sgd;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** Which ops there are kernels for, and who prepares them. */
 final class KernelTable {
 
+    /** Null declines. */
     private interface Preparation<O extends Op> {
+        @Nullable
         Kernel prepare(O op, Request request);
     }
 
     private record Row<O extends Op>(Class<O> op, boolean needsHadal, Preparation<O> preparation) {
+        @Nullable
         Kernel prepare(Op any, Request request) {
             return preparation.prepare(op.cast(any), request);
         }
@@ -68,7 +72,7 @@ final class KernelTable {
                 .filter(row -> row.op.isInstance(op))
                 .filter(row -> !row.needsHadal || Library.get().hasHadal())
                 .findFirst()
-                .map(row -> row.prepare(op, request));
+                .flatMap(row -> Optional.ofNullable(row.prepare(op, request)));
     }
 
     private KernelTable() {}

@@ -2,7 +2,6 @@ package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.jvm.Reference.Formula;
 import dev.hadal.graph.WeightedSum;
-import dev.hadal.op.Activation;
 import dev.hadal.op.Bias;
 import dev.hadal.op.Reshape;
 import dev.hadal.tensor.Shape;
@@ -13,8 +12,6 @@ final class ElementwiseReference {
 
     static void define(OpTable<OpTable.Types, Formula> table) {
         table.put(WeightedSum.class, (op, t) -> weightedSum(op));
-        table.put(Activation.class, (op, t) -> activation(op));
-        table.put(Activation.Backward.class, (op, t) -> activationBackward(op));
         table.put(Reshape.class, (op, t) -> copy());
         table.put(Bias.class, (op, t) -> bias(t.x(0)));
         table.put(Bias.Backward.class, (op, t) -> biasBackward(t.x(0)));
@@ -27,33 +24,6 @@ final class ElementwiseReference {
                 for (int i = 0; i < out[0].length; i++) {
                     out[0][i] += op.scales().get(t) * in[t][i];
                 }
-            }
-        };
-    }
-
-    static Formula activation(Activation op) {
-        return (in, out) -> {
-            for (int i = 0; i < out[0].length; i++) {
-                double x = in[0][i];
-                out[0][i] = switch (op.function()) {
-                    case RELU -> Math.max(x, 0);
-                    case SIGMOID -> 1 / (1 + Math.exp(-x));
-                    case TANH -> Math.tanh(x);
-                };
-            }
-        };
-    }
-
-    static Formula activationBackward(Activation.Backward op) {
-        return (in, out) -> {
-            for (int i = 0; i < out[0].length; i++) {
-                double y = in[0][i];
-                double dy = in[1][i];
-                out[0][i] = switch (op.function()) {
-                    case RELU -> y > 0 ? dy : 0;
-                    case SIGMOID -> dy * y * (1 - y);
-                    case TANH -> dy * (1 - y * y);
-                };
             }
         };
     }

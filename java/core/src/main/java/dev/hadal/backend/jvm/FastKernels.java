@@ -16,6 +16,7 @@ final class FastKernels {
 
     static {
         ElementwiseKernels.add(TABLE);
+        ActivationKernels.add(TABLE);
         NormKernels.add(TABLE);
         GroupKernels.add(TABLE);
         SoftmaxKernels.add(TABLE);

@@ -34,6 +34,7 @@ public final class Reference {
 
     static {
         ElementwiseReference.define(TABLE);
+        ActivationReference.define(TABLE);
         LinearReference.define(TABLE);
         NormReference.define(TABLE);
         GroupReference.define(TABLE);
