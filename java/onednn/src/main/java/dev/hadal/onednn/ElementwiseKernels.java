@@ -38,7 +38,7 @@ final class ElementwiseKernels {
     static @Nullable Kernel activation(Activation op, Request r) {
         return switch (op.function()) {
             case RELU -> relu(op, r);
-            case ELU, SELU, RELU6, GELU_TANH, HARD_SIGMOID, SOFTPLUS, MISH -> null;
+            case ELU, SELU, RELU6, HARD_SIGMOID, SOFTPLUS, MISH -> null;
             default -> smooth(op, r);
         };
     }
@@ -73,7 +73,7 @@ final class ElementwiseKernels {
     }
 
     static @Nullable Kernel activationBackward(Activation.Backward op, Request r) {
-        if (op.function() == Activation.Function.SELU) {
+        if (op.function() == Activation.Function.SELU || op.function() == Activation.Function.GELU_TANH) {
             return null;
         }
         Activation forward = new Activation(op.function(), op.alpha());
