@@ -47,8 +47,8 @@ final class TrainingProgress implements Listener, AutoCloseable {
         String speed = seconds == 0
                 ? ""
                 : String.format(Locale.ROOT, "%.0f samples/s  ", (samples - samplesAtStart) / seconds);
-        bar.setExtraMessage(
-                speed + String.format(Locale.ROOT, "loss %.4f", progress.trainer().loss()));
+        bar.setExtraMessage(speed
+                + String.format(Locale.ROOT, "loss %.4f", progress.trainer().loss()));
     }
 
     private ProgressBar bar(String name, int total) {

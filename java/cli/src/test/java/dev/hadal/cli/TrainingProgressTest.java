@@ -78,7 +78,9 @@ class TrainingProgressTest {
         };
         assertThrows(
                 IllegalStateException.class,
-                () -> train(WIDE, Fit.epochs(1).listener(new TrainingProgress(out, WIDE)).listener(failing)));
+                () -> train(
+                        WIDE,
+                        Fit.epochs(1).listener(new TrainingProgress(out, WIDE)).listener(failing)));
         assertTrue(printed().endsWith("\r"), printed());
     }
 

@@ -71,20 +71,21 @@ public final class Model {
     /** The type of one sample of each input, by name. */
     public Map<String, Type> inputs() {
         Map<String, Type> inputs = new LinkedHashMap<>();
-        graph.leaves(Role.INPUT).forEach(v -> inputs.put(Graph.leafOf(v).name(), sample(v)));
+        graph.leaves(Role.INPUT).forEach(v -> inputs.put(Graph.leafOf(v).name(), sample(v.type())));
         return inputs;
     }
 
     /** The type of what the network gives for one sample, by name. */
     public Map<String, Type> outputs() {
         Map<String, Type> outputs = new LinkedHashMap<>();
-        graph.outputs().forEach((name, v) -> outputs.put(name, sample(v)));
+        graph.outputs().forEach((name, v) -> outputs.put(name, sample(v.type())));
         return outputs;
     }
 
-    private static Type sample(Value batch) {
+    /** The type of one sample, given that of a batch. */
+    public static Type sample(Type batch) {
         Shape shape = batch.shape();
-        return new Type(batch.type().dtype(), new Shape(shape.dims().subList(1, shape.rank())));
+        return new Type(batch.dtype(), new Shape(shape.dims().subList(1, shape.rank())));
     }
 
     /** The number of trained values. */

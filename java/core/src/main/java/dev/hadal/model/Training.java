@@ -12,6 +12,8 @@ import java.util.List;
  * statistics, and commits the running ones at the end of the run.
  */
 public record Training() implements Pass {
+    /** The scalar that random ops read: i32 [4], the seed's low and high half, the number of the run, and 0. */
+    public static final String RANDOM = "random";
 
     @Override
     public Model apply(Model model) {

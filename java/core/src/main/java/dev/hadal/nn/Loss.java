@@ -3,6 +3,7 @@ package dev.hadal.nn;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
 import dev.hadal.op.CrossEntropy;
+import dev.hadal.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /** What training makes small: a scalar of a network's output and the truth. */
@@ -10,6 +11,14 @@ public interface Loss {
 
     /** The type of the truth for a batch of outputs. */
     Type target(Type output);
+
+    /**
+     * Checks the truth of a batch before any kernel sees it.
+     *
+     * @param target of the type that {@link #target} gives, but for the batch's size
+     * @throws IllegalArgumentException if a value is none that the loss is defined for
+     */
+    default void check(Type output, Tensor target) {}
 
     /** Appends the loss, a mean over the batch: []. */
     Value apply(Value output, Value target);
@@ -39,6 +48,18 @@ public interface Loss {
             @Override
             public Type target(Type output) {
                 return Type.i32(output.shape().get(0));
+            }
+
+            @Override
+            public void check(Type output, Tensor target) {
+                int classes = output.shape().get(1);
+                int[] labels = target.ints();
+                for (int i = 0; i < labels.length; i++) {
+                    if (labels[i] < 0 || labels[i] >= classes) {
+                        throw new IllegalArgumentException(
+                                "label " + labels[i] + " of sample " + i + " is outside 0 … " + (classes - 1));
+                    }
+                }
             }
 
             @Override

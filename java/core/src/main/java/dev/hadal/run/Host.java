@@ -8,27 +8,31 @@ import dev.hadal.tensor.Tensor;
 final class Host {
 
     static void write(Region to, Tensor value) {
-        switch (value.dtype()) {
-            case F32 ->
-                to.memory().write(to.offset(), value.floats(), 0, value.shape().size());
-            case I32 ->
-                to.memory().write(to.offset(), value.ints(), 0, value.shape().size());
+        write(to, value, 0);
+    }
+
+    /** Fills a region with a tensor's values from an index on. */
+    static void write(Region to, Tensor values, int from) {
+        int count = to.layout().type().shape().size();
+        switch (values.dtype()) {
+            case F32 -> to.memory().write(to.offset(), values.floats(), from, count);
+            case I32 -> to.memory().write(to.offset(), values.ints(), from, count);
         }
     }
 
     static Tensor read(Region from) {
         Type type = from.layout().type();
         Tensor value = Tensor.zeros(type.dtype(), type.shape());
-        read(from, value);
+        read(from, value, 0);
         return value;
     }
 
-    static void read(Region from, Tensor into) {
+    /** Copies a whole region to a tensor's values from an index on. */
+    static void read(Region from, Tensor into, int at) {
+        int count = from.layout().type().shape().size();
         switch (into.dtype()) {
-            case F32 ->
-                from.memory().read(from.offset(), into.floats(), 0, into.shape().size());
-            case I32 ->
-                from.memory().read(from.offset(), into.ints(), 0, into.shape().size());
+            case F32 -> from.memory().read(from.offset(), into.floats(), at, count);
+            case I32 -> from.memory().read(from.offset(), into.ints(), at, count);
         }
     }
 

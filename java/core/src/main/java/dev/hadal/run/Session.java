@@ -99,7 +99,7 @@ public final class Session implements AutoCloseable {
         Type type = from.layout().type();
         Tensor host = Tensor.zeros(type.dtype(), type.shape());
         return () -> {
-            Host.read(from, host);
+            Host.read(from, host, 0);
             Host.write(to, host);
         };
     }
@@ -145,9 +145,53 @@ public final class Session implements AutoCloseable {
 
     /** Sets an input or a run-time scalar, of the leaf's own type. */
     public void write(String leaf, Tensor value) {
-        switch (value.dtype()) {
-            case F32 -> write(leaf, value.floats());
-            case I32 -> write(leaf, value.ints());
+        write(leaf, value, 0);
+    }
+
+    /**
+     * Sets an input to some of a tensor's rows.
+     *
+     * @param from the first row; as many follow as the leaf has
+     */
+    public void write(String leaf, Tensor rows, int from) {
+        Region to = known(leaves, leaf);
+        Type type = to.layout().type();
+        int row = rows.shape().sizeFrom(1);
+        int size = type.shape().size();
+        if (type.dtype() != rows.dtype()
+                || (long) from * row + size > rows.shape().size()) {
+            throw new IllegalArgumentException(
+                    "'" + leaf + "' is " + type + ", which cannot be taken from row " + from + " of " + rows);
+        }
+        enter();
+        try {
+            Host.write(to, rows, from * row);
+        } finally {
+            exit();
+        }
+    }
+
+    /** Whether the plan has a leaf of that name. */
+    public boolean has(String leaf) {
+        return leaves.containsKey(leaf);
+    }
+
+    /** Copies an output of the last run to some of a tensor's rows. */
+    public void read(String output, Tensor rows, int to) {
+        Region from = known(outputs, output);
+        Type type = from.layout().type();
+        int row = rows.shape().sizeFrom(1);
+        int size = type.shape().size();
+        if (type.dtype() != rows.dtype()
+                || (long) to * row + size > rows.shape().size()) {
+            throw new IllegalArgumentException(
+                    "'" + output + "' is " + type + ", which does not fit at row " + to + " of " + rows);
+        }
+        enter();
+        try {
+            Host.read(from, rows, to * row);
+        } finally {
+            exit();
         }
     }
 

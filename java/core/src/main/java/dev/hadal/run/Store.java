@@ -120,6 +120,12 @@ public final class Store implements AutoCloseable {
         }
     }
 
+    /** Sets every value of a group to zero. */
+    public void clear(String group) {
+        Memory block = region(group).memory();
+        block.clear();
+    }
+
     private static Memory staging(Backend backend, Layout layout) {
         return backend.allocate(backend.pool(layout.type().dtype()), SlabLayout.aligned(layout.bytes()));
     }

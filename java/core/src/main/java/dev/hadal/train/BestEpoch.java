@@ -25,7 +25,8 @@ final class BestEpoch {
                 .filter(m -> m.name().equals(name) && (!validation || how.validation() != null))
                 .findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("early stopping monitors '" + rule.monitor()
-                        + "', but what is measured is " + known + (how.validation() == null
+                        + "', but what is measured is " + known
+                        + (how.validation() == null
                                 ? ", and nothing on validation data: name some by validateOn"
                                 : ", and the same behind '" + Epoch.VALIDATION + "'")))
                 .higherIsBetter();

@@ -66,8 +66,8 @@ final class Fitting {
         long start = System.nanoTime();
         while (batches.hasNext() && !stopped()) {
             Batch batch = batches.next();
-            trainer.step(batch.x(), batch.target());
-            measured.add(trainer.loss(), batch.size(), trainer.output(), batch.target());
+            trainer.step(batch);
+            measured.add(trainer.loss(), trainer, batch);
             norms += trainer.gradientNorm();
             steps++;
             progress.sawSamples(batch.size());

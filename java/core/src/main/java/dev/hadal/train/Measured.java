@@ -4,8 +4,8 @@ import dev.hadal.data.Batch;
 import dev.hadal.data.Batches;
 import dev.hadal.data.Batching;
 import dev.hadal.data.Dataset;
+import dev.hadal.model.Model;
 import dev.hadal.tensor.DType;
-import dev.hadal.tensor.Tensor;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,7 +16,7 @@ final class Measured {
     private static final int EVALUATION_BATCH = 250;
 
     private final List<Metric> metrics;
-    private final Map<String, Metric.Accumulator> accumulators = new LinkedHashMap<>();
+    private final Map<Metric, Metric.Accumulator> accumulators = new LinkedHashMap<>();
     private double losses;
     private long samples;
 
@@ -25,28 +25,41 @@ final class Measured {
         this.metrics = metrics;
     }
 
-    void add(double loss, int size, Tensor output, Tensor target) {
+    /** Takes in the trainer's last batch. */
+    void add(double loss, Trainer trainer, Batch batch) {
         if (samples == 0) {
-            List<Metric> usual = target.dtype() == DType.I32 ? List.of(Metrics.accuracy()) : List.of();
-            (metrics.isEmpty() ? usual : metrics).forEach(m -> accumulators.put(m.name(), m.start()));
+            (metrics.isEmpty() ? usual(trainer, batch) : metrics).forEach(m -> accumulators.put(m, m.start()));
         }
-        losses += loss * size;
-        samples += size;
-        accumulators.values().forEach(a -> a.add(output, target));
+        losses += loss * batch.size();
+        samples += batch.size();
+        accumulators.forEach((m, a) -> {
+            String target = trainer.target(m.output());
+            if (target == null) {
+                throw new IllegalArgumentException("metric " + m.name() + " looks at output '" + m.output()
+                        + "', which no loss compares with anything");
+            }
+            a.add(trainer.output(m.output()), batch.get(target));
+        });
+    }
+
+    private static List<Metric> usual(Trainer trainer, Batch batch) {
+        String target = trainer.target(Model.OUTPUT);
+        return target != null && batch.get(target).dtype() == DType.I32 ? List.of(Metrics.accuracy()) : List.of();
     }
 
     /** Takes in all of the data, with the network as it predicts; false if it was stopped before the end. */
     boolean addAll(Trainer trainer, Dataset data, BooleanSupplier stopped) {
         trainer.check(data);
-        try (Batches batches = Batching.of(Math.min(EVALUATION_BATCH, data.size())).open(data)) {
+        try (Batches batches =
+                Batching.of(Math.min(EVALUATION_BATCH, data.size())).open(data)) {
             batches.startEpoch(0);
             while (batches.hasNext()) {
                 if (stopped.getAsBoolean()) {
                     return false;
                 }
                 Batch batch = batches.next();
-                Tensor output = trainer.evaluate(batch.x(), batch.target());
-                add(trainer.evaluatedLoss(), batch.size(), output, batch.target());
+                trainer.evaluate(batch);
+                add(trainer.evaluatedLoss(), trainer, batch);
             }
         }
         return true;
@@ -56,7 +69,7 @@ final class Measured {
     Map<String, Double> values(String prefix) {
         Map<String, Double> values = new LinkedHashMap<>();
         values.put(prefix + Epoch.LOSS, losses / samples);
-        accumulators.forEach((name, a) -> values.put(prefix + name, a.value()));
+        accumulators.forEach((m, a) -> values.put(prefix + m.name(), a.value()));
         return values;
     }
 }

@@ -1,5 +1,6 @@
 package dev.hadal.train;
 
+import dev.hadal.model.Model;
 import dev.hadal.tensor.Tensor;
 import java.util.function.Supplier;
 
@@ -11,6 +12,37 @@ public interface Metric {
 
     /** What the number is called in an {@link Epoch}; of validation data, behind {@value Epoch#VALIDATION}. */
     String name();
+
+    /** The network's output that it looks at; its target is what the loss compares that output with. */
+    default String output() {
+        return Model.OUTPUT;
+    }
+
+    /** The same of another output, named {@code output/name}. */
+    default Metric on(String output) {
+        Metric metric = this;
+        return new Metric() {
+            @Override
+            public String name() {
+                return output + "/" + metric.name();
+            }
+
+            @Override
+            public String output() {
+                return output;
+            }
+
+            @Override
+            public boolean higherIsBetter() {
+                return metric.higherIsBetter();
+            }
+
+            @Override
+            public Accumulator start() {
+                return metric.start();
+            }
+        };
+    }
 
     /** Whether more is better, for those who wait for it to improve. */
     default boolean higherIsBetter() {

@@ -1,21 +1,32 @@
 package dev.hadal.train;
 
 import dev.hadal.backend.Backends;
+import dev.hadal.data.Batch;
 import dev.hadal.data.Dataset;
+import dev.hadal.data.Field;
+import dev.hadal.graph.Type;
 import dev.hadal.model.Model;
+import dev.hadal.model.Training;
 import dev.hadal.nn.Layer;
 import dev.hadal.nn.Loss;
+import dev.hadal.nn.Network;
 import dev.hadal.op.Hyper;
 import dev.hadal.optim.Clip;
 import dev.hadal.optim.Optimizer;
+import dev.hadal.run.Inputs;
 import dev.hadal.run.Plan;
 import dev.hadal.run.Session;
-import dev.hadal.tensor.DType;
+import dev.hadal.run.Session.NonFinite;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -25,39 +36,87 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Trainer implements AutoCloseable {
     private final TrainingPlans plans;
+    private final StepGraphs graphs;
     private final Optimizer optimizer;
     private final Clip clip;
     private final int batch;
+    private final int microBatch;
+    private final boolean checked;
     private final long seed;
-    private final Shape input;
-    private final int classes;
+    private final List<Fed> fed;
+    private final Map<String, Type> outputTypes;
+    private final Map<String, Tensor> outputs = new HashMap<>();
     private final float[] scalar = new float[1];
+    private final int[] random = new int[4];
     private final float[] hyper = new float[Hyper.TYPE.shape().size()];
     private long step;
+    private long runs;
     private long plannedSteps;
-    private final Map<Integer, Tensor> outputs = new HashMap<>();
-    private int lastSize;
-    private float evaluatedLoss;
     private float lastLoss;
     private float lastNorm;
     private double lastRate;
+    private float evaluatedLoss;
+
+    /**
+     * A field of the data that a step takes.
+     *
+     * @param sample the type of one sample
+     * @param check what to check of a batch's values, which have that type
+     */
+    private record Fed(String name, Type sample, Consumer<Tensor> check) {}
 
     private Trainer(Builder builder) {
         Model model = builder.model.apply(builder.seed);
         optimizer = builder.optimizer;
         clip = builder.clip;
         batch = builder.batch;
+        microBatch = builder.microBatch;
+        checked = builder.checked;
         seed = builder.seed;
-        input = model.inputs().get(Model.INPUT).shape();
-        Shape output = model.graph().output(Model.OUTPUT).shape();
-        classes = output.get(output.rank() - 1);
+        graphs = new StepGraphs(model, objectives(builder, model), builder.weighted);
+        outputTypes = model.outputs();
+        fed = fed();
         Backends backends = builder.backends == null ? Backends.automatic() : builder.backends;
-        plans = new TrainingPlans(model, builder.loss, optimizer, backends, batch);
+        plans = new TrainingPlans(graphs, optimizer, backends, Math.min(batch, microBatch));
     }
 
-    /** Trains an untrained network on samples of that shape. */
+    private static List<Objective> objectives(Builder builder, Model model) {
+        List<Objective> objectives = builder.objectives.isEmpty()
+                ? List.of(new Objective(Model.OUTPUT, Dataset.TARGET, Loss.crossEntropy(), 1))
+                : List.copyOf(builder.objectives);
+        for (Objective o : objectives) {
+            model.graph().output(o.output()); // or say which outputs there are
+        }
+        return objectives;
+    }
+
+    private List<Fed> fed() {
+        List<Fed> all = new ArrayList<>();
+        graphs.model().inputs().forEach((name, type) -> all.add(new Fed(name, type, value -> {})));
+        for (Objective o : graphs.objectives()) {
+            Type output = graphs.model().graph().output(o.output()).type();
+            Type target = Model.sample(o.loss().target(output));
+            all.add(new Fed(o.target(), target, value -> o.loss().check(output, value)));
+        }
+        if (graphs.weighted()) {
+            all.add(new Fed(StepGraphs.SAMPLE_WEIGHTS, Type.f32(Shape.SCALAR), value -> {}));
+        }
+        return List.copyOf(all);
+    }
+
+    /** Trains an untrained network on f32 samples of that shape. */
     public static Builder of(Layer network, Shape input) {
         return new Builder(seed -> network.model(input, seed));
+    }
+
+    /** Trains an untrained network on samples of that type. */
+    public static Builder of(Layer network, Type input) {
+        return new Builder(seed -> network.model(input, seed));
+    }
+
+    /** Trains an untrained network on samples whose inputs have these types. */
+    public static Builder of(Network network, Map<String, Type> inputs) {
+        return new Builder(seed -> network.model(inputs, seed));
     }
 
     /** Goes on training a model. */
@@ -95,16 +154,15 @@ public final class Trainer implements AutoCloseable {
         return accumulator;
     }
 
-    /** What the network gives for a batch as it predicts; valid until the next call. Its loss is kept too. */
-    Tensor evaluate(Tensor x, Tensor labels) {
-        checkBatch(x, labels);
-        Session session = plans.forward(x.shape().get(0));
-        session.write(Model.INPUT, x.floats());
-        session.write(TrainingPlans.LABELS, labels.ints());
+    /** Runs the network on a batch as it predicts; the outputs are valid until the next call. */
+    void evaluate(Batch samples) {
+        check(samples);
+        Session session = plans.evaluation(samples.size());
+        feed(session, samples, 0);
         session.run();
-        session.read(TrainingPlans.LOSS, scalar);
+        session.read(StepGraphs.LOSS, scalar);
         evaluatedLoss = scalar[0];
-        return output(session, x.shape().get(0));
+        outputTypes.keySet().forEach(name -> session.read(name, room(name, samples.size()), 0));
     }
 
     /** The loss of the last batch that was evaluated. */
@@ -112,56 +170,133 @@ public final class Trainer implements AutoCloseable {
         return evaluatedLoss;
     }
 
-    /** What the network gave in the last step, before its update; valid until the next call. */
-    Tensor output() {
-        return output(plans.gradients(lastSize), lastSize);
+    /** What the network gave for the last batch, [N,…]: in a step, before its update. Valid until the next call. */
+    public Tensor output(String name) {
+        Tensor output = outputs.get(name);
+        if (output == null) {
+            throw new IllegalArgumentException("no output '" + name + "' has been computed, only " + outputs.keySet());
+        }
+        return output;
     }
 
-    private Tensor output(Session session, int n) {
-        Tensor output = outputs.computeIfAbsent(n, plans::output);
-        session.read(Model.OUTPUT, output.floats());
-        return output;
+    private Tensor room(String output, int n) {
+        Tensor room = outputs.get(output);
+        if (room == null || room.shape().get(0) != n) {
+            Type type = Objects.requireNonNull(outputTypes.get(output));
+            room = Tensor.zeros(type.dtype(), type.shape().prepend(n));
+            outputs.put(output, room);
+        }
+        return room;
+    }
+
+    /** The data's field that this output is compared with; null if no loss looks at it. */
+    @Nullable
+    String target(String output) {
+        Objective objective = graphs.objective(output);
+        return objective == null ? null : objective.target();
     }
 
     /** Takes over the weights and the state of a model of this network; the optimizer's moments stay. */
     void restore(Model model) {
-        plans.restore(model);
+        plans.restore(model.values());
     }
 
     void check(Dataset data) {
-        if (data.size() < 1 || !data.shape().equals(input)) {
-            throw new IllegalArgumentException("this network takes samples of " + input + ", but the data are "
-                    + data.size() + " samples of " + data.shape());
+        if (data.size() < 1) {
+            throw new IllegalArgumentException("the data hold no sample");
         }
-        if (data.classes() > classes) {
-            throw new IllegalArgumentException(
-                    "the data have " + data.classes() + " classes, but the network's output has " + classes);
+        for (Fed f : fed) {
+            Field field = data.field(f.name);
+            if (field.dtype() != f.sample.dtype() || !field.shape().equals(f.sample.shape())) {
+                throw new IllegalArgumentException("this network takes " + f.name + " " + f.sample.dtype()
+                        + f.sample.shape() + ", but the data are " + data.size() + " samples of " + field);
+            }
         }
     }
 
     /**
      * One step: forward, backward and update.
      *
-     * @param x f32 [N, one sample's shape]
-     * @param labels i32 [N], class indices
-     * @throws IllegalArgumentException if the shapes do not fit, or a label is out of range
+     * @param x the only input, [N, one sample's shape]
+     * @param target what the only output is compared with, such as i32 [N] of class indices
+     * @throws IllegalArgumentException if the types do not fit, or the loss is not defined for a target
      * @throws NonFiniteException if the loss or a gradient is NaN or infinite; weights, moments and state are as before
      */
-    public void step(Tensor x, Tensor labels) {
-        checkBatch(x, labels);
-        lastSize = x.shape().get(0);
-        Session session = plans.gradients(lastSize);
-        session.write(Model.INPUT, x.floats());
-        session.write(TrainingPlans.LABELS, labels.ints());
-        scalar[0] = 1;
-        session.write(TrainingPlans.LOSS_GRADIENT, scalar);
+    public void step(Tensor x, Tensor target) {
+        step(Batch.of(x, target));
+    }
+
+    /**
+     * One step: forward, backward and update. A batch larger than {@link Builder#microBatch} is taken in parts, whose
+     * gradients are added up.
+     *
+     * @param samples a field for each input and each loss, by name
+     * @throws IllegalArgumentException if a field is missing or of another type, or a loss is not defined for a target
+     * @throws NonFiniteException if the loss or a gradient is NaN or infinite; weights, moments and state are as before
+     */
+    public void step(Batch samples) {
+        check(samples);
         lastRate = optimizer.rate().rate(step, plannedSteps);
-        session.run();
-        session.read(TrainingPlans.LOSS, scalar);
+        int parts = (samples.size() - 1) / microBatch + 1;
+        if (parts == 1) {
+            Session session = gradients(samples, 0, samples.size());
+            update(session);
+            session.commit();
+        } else {
+            inParts(samples, parts);
+        }
+        runs += parts;
+        step++;
+    }
+
+    /** Running statistics advance with every part, so what they were is kept until all went well. */
+    private void inParts(Batch samples, int parts) {
+        Map<String, Tensor> before = plans.state();
+        try {
+            double loss = 0;
+            Session session = plans.update();
+            for (int p = 0; p < parts; p++) {
+                int from = p * microBatch;
+                int count = Math.min(microBatch, samples.size() - from);
+                session = gradients(samples, from, count);
+                loss += (double) lastLoss * count / samples.size();
+                plans.accumulate(p == 0);
+                session.commit();
+            }
+            lastLoss = (float) loss;
+            update(session);
+        } catch (RuntimeException e) {
+            plans.restore(before);
+            throw e;
+        }
+    }
+
+    /** Forward and backward on some of the samples, with their share of the whole batch's loss. */
+    private Session gradients(Batch samples, int from, int count) {
+        Session session = plans.gradients(count);
+        feed(session, samples, from);
+        scalar[0] = (float) count / samples.size();
+        session.write(StepGraphs.LOSS_GRADIENT, scalar);
+        if (checked) {
+            Optional<NonFinite> bad = session.runChecked();
+            if (bad.isPresent()) {
+                throw new NonFiniteException("a value is " + bad.get().value(), bad, step, lastRate);
+            }
+        } else {
+            session.run();
+        }
+        session.read(StepGraphs.LOSS, scalar);
         lastLoss = scalar[0];
         if (!Float.isFinite(lastLoss)) {
-            throw new NonFiniteException("the loss is " + lastLoss, step, lastRate);
+            throw new NonFiniteException("the loss is " + lastLoss, session.runChecked(), step, lastRate);
         }
+        for (String name : outputTypes.keySet()) {
+            session.read(name, room(name, samples.size()), from);
+        }
+        return session;
+    }
+
+    private void update(Session gradients) {
         Session update = plans.update();
         for (TrainingPlans.Group group : plans.groups()) {
             optimizer.fill(hyper, step + 1, lastRate, group.decays(), clip);
@@ -171,29 +306,50 @@ public final class Trainer implements AutoCloseable {
         update.read(TrainingPlans.NORM, scalar);
         lastNorm = scalar[0];
         if (!Float.isFinite(lastNorm)) {
-            throw new NonFiniteException("the gradient's norm is " + lastNorm, step, lastRate);
+            throw new NonFiniteException("the gradient's norm is " + lastNorm, gradients.runChecked(), step, lastRate);
         }
         update.commit();
-        session.commit();
-        step++;
     }
 
-    private void checkBatch(Tensor x, Tensor labels) {
-        if (x.dtype() != DType.F32 || !x.shape().isBatchOf(input)) {
-            throw new IllegalArgumentException("a step takes x F32" + input + " after a batch of at least 1, not " + x);
+    /**
+     * Values of a training step that is not taken: nothing changes.
+     *
+     * @param names paths of layers, such as {@code 3.body.0}, for what they give; names of inputs and weights; each, behind
+     *     {@code gradient/}, for the gradient of the loss with respect to it
+     * @return the values by these names
+     * @throws IllegalArgumentException if there is no such layer, or the loss does not depend on it
+     */
+    public Map<String, Tensor> inspect(Batch samples, String... names) {
+        check(samples);
+        Session session = plans.inspection(samples.size(), List.of(names));
+        feed(session, samples, 0);
+        scalar[0] = 1;
+        session.write(StepGraphs.LOSS_GRADIENT, scalar);
+        session.run();
+        Map<String, Tensor> values = new LinkedHashMap<>();
+        for (String name : names) {
+            values.put(name, session.read(StepGraphs.SHOWN + name));
         }
-        int n = x.shape().get(0);
-        if (labels.dtype() != DType.I32
-                || labels.shape().rank() != 1
-                || labels.shape().get(0) != n) {
-            throw new IllegalArgumentException("a step on x " + x + " takes labels I32[" + n + "], not " + labels);
+        return values;
+    }
+
+    private void feed(Session session, Batch samples, int from) {
+        for (Fed f : fed) {
+            session.write(f.name, samples.get(f.name), from);
         }
-        int[] values = labels.ints();
-        for (int i = 0; i < n; i++) {
-            if (values[i] < 0 || values[i] >= classes) {
-                throw new IllegalArgumentException(
-                        "label " + values[i] + " of sample " + i + " is outside 0 … " + (classes - 1));
-            }
+        if (session.has(Training.RANDOM)) {
+            random[0] = (int) seed;
+            random[1] = (int) (seed >>> 32);
+            random[2] = (int) runs + from / microBatch;
+            session.write(Training.RANDOM, random);
+        }
+    }
+
+    private void check(Batch samples) {
+        for (Fed f : fed) {
+            Tensor value = samples.has(f.name) ? samples.get(f.name) : null;
+            Inputs.check(f.name, f.sample, value, samples.size());
+            f.check.accept(Objects.requireNonNull(value));
         }
     }
 
@@ -222,21 +378,12 @@ public final class Trainer implements AutoCloseable {
         return lastRate;
     }
 
-    public int classes() {
-        return classes;
-    }
-
     public int batch() {
         return batch;
     }
 
     public long seed() {
         return seed;
-    }
-
-    /** The shape of one sample. */
-    public Shape input() {
-        return input;
     }
 
     /** A snapshot: later steps do not change it. */
@@ -258,20 +405,63 @@ public final class Trainer implements AutoCloseable {
     /** How to train. */
     public static final class Builder {
         private final LongFunction<Model> model;
-        private Loss loss = Loss.crossEntropy();
+        private final List<Objective> objectives = new ArrayList<>();
         private Optimizer optimizer = Optimizer.adamw();
         private Clip clip = Clip.NONE;
         private @Nullable Backends backends;
         private int batch = 64;
+        private int microBatch = Integer.MAX_VALUE;
+        private boolean weighted;
+        private boolean checked;
         private long seed;
 
         private Builder(LongFunction<Model> model) {
             this.model = model;
         }
 
-        /** What to make small; cross-entropy unless said. */
+        /**
+         * What to make small, of the output {@value Model#OUTPUT} and the data's field {@value Dataset#TARGET};
+         * cross-entropy unless said.
+         */
         public Builder loss(Loss function) {
-            loss = function;
+            objectives.add(new Objective(Model.OUTPUT, Dataset.TARGET, function, 1));
+            return this;
+        }
+
+        /**
+         * One of several losses, whose weighted sum is made small.
+         *
+         * @param output the network's output; the data's field of the same name is the truth
+         */
+        public Builder loss(String output, Loss function, double weight) {
+            objectives.add(new Objective(output, output, function, weight));
+            return this;
+        }
+
+        /** Multiplies each sample's loss with the data's field {@value Dataset#WEIGHT}: f32 []. */
+        public Builder sampleWeights() {
+            weighted = true;
+            return this;
+        }
+
+        /**
+         * Takes a batch in parts of so many samples and adds up their gradients: a large batch in little memory. Batch
+         * norm then sees the parts.
+         */
+        public Builder microBatch(int size) {
+            if (size < 1) {
+                throw new IllegalArgumentException("a part of a batch holds at least one sample, not " + size);
+            }
+            microBatch = size;
+            return this;
+        }
+
+        /**
+         * Looks at every value of every step, forward and backward, for NaN and infinities: many times slower. Without
+         * this, a step whose loss or gradient is not finite is looked at in this way.
+         */
+        public Builder checkEveryNode() {
+            checked = true;
             return this;
         }
 

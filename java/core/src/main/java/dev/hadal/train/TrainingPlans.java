@@ -5,47 +5,47 @@ import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
-import dev.hadal.model.BatchSize;
+import dev.hadal.graph.WeightedSum;
 import dev.hadal.model.Model;
-import dev.hadal.model.Training;
-import dev.hadal.nn.Loss;
 import dev.hadal.op.Hyper;
 import dev.hadal.op.Norm;
 import dev.hadal.optim.Optimizer;
 import dev.hadal.run.Plan;
 import dev.hadal.run.Session;
 import dev.hadal.run.Store;
-import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The plans of a training run, and the store that they share. The plan for the main batch size decides how weights lie;
  * gradients and moments lie alike, and all other plans take them so.
  */
 final class TrainingPlans implements AutoCloseable {
-    static final String LABELS = "labels";
-    static final String LOSS = "loss";
-    static final String LOSS_GRADIENT = "loss_gradient";
     static final String NORM = "norm";
-    private static final String GRADIENT = "gradient/";
+    private static final String GRADIENT = StepGraphs.GRADIENT;
+    private static final String ACCUMULATED = "accumulated";
+    /** Plans for so many batch sizes are kept, of each kind. */
+    private static final int SIZES = 8;
 
     private final Model model;
-    private final Loss loss;
+    private final StepGraphs graphs;
     private final Optimizer optimizer;
     private final Backends backends;
     private final Store store = new Store();
     private final List<Group> groups = new ArrayList<>();
-    private final List<Plan> plans = new ArrayList<>();
-    private final Map<Integer, Session> gradients = new HashMap<>();
-    private final Map<Integer, Session> forward = new HashMap<>();
-    private final Plan main;
-    private final Session update;
+    private final Map<Object, Ready> steps = recent();
+    private final Map<Object, Ready> others = recent();
+    private final Ready main;
+    private final Ready update;
+    private @Nullable Ready accumulate;
+
+    /** A plan and its only session. */
+    private record Ready(Plan plan, Session session) {}
 
     /**
      * Weights that train alike: of one backend, and all with or all without decay.
@@ -60,17 +60,23 @@ final class TrainingPlans implements AutoCloseable {
         }
     }
 
-    TrainingPlans(Model model, Loss loss, Optimizer optimizer, Backends backends, int batch) {
-        this.model = model;
-        this.loss = loss;
+    /** @param samples the usual size of a batch, or of a part of one */
+    TrainingPlans(StepGraphs graphs, Optimizer optimizer, Backends backends, int samples) {
+        this.model = graphs.model();
+        this.graphs = graphs;
         this.optimizer = optimizer;
         this.backends = backends;
         try {
-            main = compile(new Plan.Options(null, like(), false), gradientGraph(batch));
-            fillStore(main);
-            gradients.put(batch, main.session(store));
-            update = compile(new Plan.Options(store, Map.of(), true), updateGraph())
-                    .session(store);
+            Plan plan = Plan.compile(gradientGraph(samples), backends, new Plan.Options(null, like(), false));
+            try {
+                fillStore(plan);
+                main = new Ready(plan, plan.session(store));
+            } catch (RuntimeException | Error e) {
+                plan.close();
+                throw e;
+            }
+            steps.put(samples, main);
+            update = compile(new Plan.Options(store, Map.of(), true), updateGraph());
         } catch (RuntimeException | Error e) {
             close();
             throw e;
@@ -79,30 +85,51 @@ final class TrainingPlans implements AutoCloseable {
 
     /** Forward, loss and backward on a batch of n; leaves the gradients in the store. */
     Session gradients(int n) {
-        Session session = gradients.get(n);
-        if (session == null) {
-            session = compile(new Plan.Options(store, like(), false), gradientGraph(n))
-                    .session(store);
-            gradients.put(n, session);
-        }
-        return session;
+        return steps.computeIfAbsent(n, k -> compile(new Plan.Options(store, like(), false), gradientGraph(n)))
+                .session();
     }
 
     /** The network as it predicts, and the loss, on a batch of n. */
-    Session forward(int n) {
-        Session session = forward.get(n);
-        if (session == null) {
-            Graph graph = model.apply(new BatchSize(n)).graph();
-            loss(graph);
-            session = compile(new Plan.Options(store), graph).session(store);
-            forward.put(n, session);
+    Session evaluation(int n) {
+        return others.computeIfAbsent(n, k -> compile(new Plan.Options(store), graphs.evaluation(n)))
+                .session();
+    }
+
+    /** A training step that shows what the names ask for, and leaves everything as it is. */
+    Session inspection(int n, List<String> names) {
+        return others.computeIfAbsent(
+                        List.of(n, names), k -> compile(new Plan.Options(store), graphs.inspection(n, names)))
+                .session();
+    }
+
+    /** Adds the gradients of one part of a batch to those of the parts before it; all are then in their place. */
+    void accumulate(boolean first) {
+        if (accumulate == null) {
+            groups.forEach(g -> store.add(g.block(ACCUMULATED), prefixed(ACCUMULATED + "/", g.weights())));
+            accumulate = compile(new Plan.Options(store, Map.of(), true), accumulationGraph());
         }
-        return session;
+        if (first) {
+            groups.forEach(g -> store.clear(g.block(ACCUMULATED)));
+        }
+        accumulate.session().run();
+        accumulate.session().commit();
+    }
+
+    private Graph accumulationGraph() {
+        Graph graph = new Graph();
+        for (Group g : groups) {
+            Value sum = graph.leaf(Role.STATE, g.block(ACCUMULATED), flat(g));
+            Value part = graph.leaf(Role.STATE, g.block("gradients"), flat(g));
+            Value both = WeightedSum.sum(List.of(sum, part));
+            graph.commit(sum, both);
+            graph.commit(part, both);
+        }
+        return graph;
     }
 
     /** The optimizer's step, from the gradients in the store. */
     Session update() {
-        return update;
+        return update.session();
     }
 
     List<Group> groups() {
@@ -110,7 +137,7 @@ final class TrainingPlans implements AutoCloseable {
     }
 
     Plan main() {
-        return main;
+        return main.plan();
     }
 
     /** The weights and the state as they are now. */
@@ -125,43 +152,48 @@ final class TrainingPlans implements AutoCloseable {
         snapshot.values().forEach(store::write);
     }
 
-    /** Room for what the network gives for a batch of n. */
-    Tensor output(int n) {
-        return Tensor.zeros(DType.F32, model.graph().output(Model.OUTPUT).shape().with(0, n));
+    /** The model's state alone, such as running statistics. */
+    Map<String, Tensor> state() {
+        Map<String, Tensor> state = new LinkedHashMap<>();
+        for (Value v : model.graph().leaves(Role.STATE)) {
+            String name = Graph.leafOf(v).name();
+            state.put(name, store.read(name));
+        }
+        return state;
     }
 
-    private Plan compile(Plan.Options options, Graph graph) {
+    void restore(Map<String, Tensor> values) {
+        values.forEach(store::write);
+    }
+
+    private Ready compile(Plan.Options options, Graph graph) {
         Plan plan = Plan.compile(graph, backends, options);
-        plans.add(plan);
-        return plan;
+        try {
+            return new Ready(plan, plan.session(store));
+        } catch (RuntimeException | Error e) {
+            plan.close();
+            throw e;
+        }
+    }
+
+    /** The plans used last; what is pushed out is closed. */
+    private static Map<Object, Ready> recent() {
+        return new LinkedHashMap<>(16, 0.75f, true) {
+            @Override
+            protected boolean removeEldestEntry(Map.Entry<Object, Ready> eldest) {
+                if (size() > SIZES) {
+                    eldest.getValue().plan().close();
+                    return true;
+                }
+                return false;
+            }
+        };
     }
 
     // ---- the graphs ----
 
     private Graph gradientGraph(int n) {
-        Graph graph = model.apply(new BatchSize(n)).apply(new Training()).graph();
-        Value l = loss(graph);
-        Value dl = graph.leaf(Role.SCALAR, LOSS_GRADIENT, l.type());
-        List<Value> weights = graph.leaves(Role.WEIGHT);
-        Map<Value, Value> gradient = graph.differentiate(l, dl, weights);
-        for (Value w : weights) {
-            String name = Graph.leafOf(w).name();
-            Value dw = gradient.get(w);
-            if (dw == null) {
-                throw new IllegalArgumentException("the loss does not depend on weight '" + name + "'");
-            }
-            graph.output(GRADIENT + name, dw);
-        }
-        return graph.rewrite(Graph.Rule.SAME);
-    }
-
-    /** Appends the loss, and its labels as an input. */
-    private Value loss(Graph graph) {
-        Value y = graph.output(Model.OUTPUT);
-        Value labels = graph.leaf(Role.INPUT, LABELS, loss.target(y.type()));
-        Value l = graph.within(LOSS, () -> loss.apply(y, labels));
-        graph.output(LOSS, l);
-        return l;
+        return graphs.gradients(n, name -> true);
     }
 
     /** Each gradient lies as its weight does. */
@@ -247,7 +279,13 @@ final class TrainingPlans implements AutoCloseable {
     /** Waits for nothing: the trainer's own thread is the only one that runs these plans. */
     @Override
     public void close() {
-        plans.forEach(Plan::close);
+        List.of(steps, others)
+                .forEach(ready -> ready.values().forEach(r -> r.plan().close()));
+        for (Ready r : new Ready[] {main, update, accumulate}) {
+            if (r != null) {
+                r.plan().close();
+            }
+        }
         store.close();
     }
 }

@@ -19,10 +19,16 @@ import dev.hadal.backend.jvm.JvmBackend;
 import dev.hadal.data.Augmentation;
 import dev.hadal.data.Batch;
 import dev.hadal.data.Dataset;
+import dev.hadal.graph.Type;
 import dev.hadal.graph.TypeException;
+import dev.hadal.graph.Value;
+import dev.hadal.graph.WeightedSum;
 import dev.hadal.model.Model;
+import dev.hadal.nn.Init;
 import dev.hadal.nn.Layer;
 import dev.hadal.nn.Loss;
+import dev.hadal.nn.Network;
+import dev.hadal.op.Bias;
 import dev.hadal.optim.Clip;
 import dev.hadal.optim.Optimizer;
 import dev.hadal.optim.Schedule;
@@ -34,8 +40,11 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -161,8 +170,8 @@ public abstract class TrainingSpec {
                 Map<String, Tensor> there = threeSteps(network, rule, Backends.of(JvmBackend.reference()));
                 for (Map.Entry<String, Tensor> e : there.entrySet()) {
                     float[] expected = e.getValue().floats();
-                    float[] actual = java.util.Objects.requireNonNull(here.get(e.getKey()))
-                            .floats();
+                    float[] actual =
+                            Objects.requireNonNull(here.get(e.getKey())).floats();
                     for (int i = 0; i < expected.length; i++) {
                         // AdamW's first steps have the size of the rate, 10⁻³, whatever the gradient: a gradient near
                         // zero may take either sign.
@@ -214,8 +223,7 @@ public abstract class TrainingSpec {
             for (Map.Entry<String, Tensor> e : trainer.model().values().entrySet()) {
                 moved += Math.pow(
                         distance(
-                                java.util.Objects.requireNonNull(before.get(e.getKey()))
-                                        .floats(),
+                                Objects.requireNonNull(before.get(e.getKey())).floats(),
                                 e.getValue().floats()),
                         2);
             }
@@ -242,6 +250,167 @@ public abstract class TrainingSpec {
         }
     }
 
+    /** The first node that is not finite, whatever became of it later. */
+    @Test
+    void theNodeAtWhichItAroseIsNamed() {
+        Dataset data = stripes(16, 5);
+        try (Trainer trainer =
+                builder(sequential(flatten(), linear(5), relu(), linear(3))).build()) {
+            Map<String, Tensor> values = new LinkedHashMap<>(trainer.model().values());
+            float[] w = Objects.requireNonNull(values.get("3.weight")).floats().clone();
+            Arrays.fill(w, 3e38f);
+            values.put("3.weight", Tensor.of(Shape.of(3, 5), w));
+            trainer.restore(trainer.model().withValues(values));
+            NonFiniteException e =
+                    assertThrows(NonFiniteException.class, () -> trainer.step(images(data), labels(data)));
+            assertEquals("3", e.path(), e.getMessage());
+        }
+    }
+
+    @Test
+    void checkedEveryNodeFindsWhatTheLossDoesNotShow() {
+        Dataset data = stripes(16, 5);
+        // 0·x is lost on the way forward, 0·∞ is not
+        Layer hidden = (scope, x) -> {
+            Value big = scope.weight("big", Shape.of(3), Init.constant(3e38f));
+            return new Bias().of(x, new WeightedSum(List.of(1e-38f)).of(new WeightedSum(List.of(10f)).of(big)));
+        };
+        for (boolean checked : new boolean[] {false, true}) {
+            Trainer.Builder builder =
+                    builder(sequential(flatten(), linear(3), hidden)).optimizer(Optimizer.sgd(0));
+            try (Trainer trainer = (checked ? builder.checkEveryNode() : builder).build()) {
+                NonFiniteException e =
+                        assertThrows(NonFiniteException.class, () -> trainer.step(images(data), labels(data)));
+                assertEquals("2", e.path(), e.getMessage());
+                assertTrue(String.valueOf(e.getMessage()).contains(checked ? "a value is Inf" : "the loss is"));
+            }
+        }
+    }
+
+    /** The gradients of parts, added up, are the whole batch's; where nothing sees the batch, such as batch norm. */
+    @Test
+    void aBatchInPartsTrainsAsAWhole() {
+        Dataset data = stripes(14, 4);
+        List<Map<String, Tensor>> ends = new ArrayList<>();
+        for (int part : new int[] {14, 4}) {
+            try (Trainer trainer = builder(MLP)
+                    .optimizer(Optimizer.sgd(0.9).rate(0.1))
+                    .microBatch(part)
+                    .build()) {
+                for (int i = 0; i < 5; i++) {
+                    trainer.step(images(data), labels(data));
+                }
+                ends.add(trainer.model().values());
+                assertEquals(Shape.of(14, 3), trainer.output(Model.OUTPUT).shape());
+            }
+        }
+        ends.get(0).forEach((name, whole) -> {
+            float[] inParts = Objects.requireNonNull(ends.get(1).get(name)).floats();
+            assertTrue(distance(whole.floats(), inParts) < 1e-5 * (1 + length(inParts)), name);
+        });
+    }
+
+    /** A part that fails leaves nothing of the parts before it. */
+    @Test
+    void aBatchInPartsFailsAsAWhole() {
+        Dataset data = stripes(16, 5);
+        try (Trainer trainer = builder(CONVOLUTIONAL).microBatch(8).build()) {
+            trainer.step(images(data), labels(data));
+            Map<String, Tensor> before = trainer.model().values();
+            float[] bad = images(data).floats();
+            bad[15 * 36] = Float.NaN;
+            assertThrows(NonFiniteException.class, () -> trainer.step(Tensor.of(IMAGE.prepend(16), bad), labels(data)));
+            assertEquals(before, trainer.model().values());
+        }
+    }
+
+    /** Two inputs, two outputs, two losses, of which one counts half. */
+    @Test
+    void severalInputsOutputsAndLosses() {
+        Network network = (scope, in) -> {
+            Value image = scope.call("image", sequential(flatten(), linear(12), relu()), in(in, "image"));
+            Value hint = scope.call("hint", linear(12), in(in, "hint"));
+            Value both = WeightedSum.sum(List.of(image, hint));
+            return Map.of(
+                    "stripe", scope.call("stripe", linear(3), both), "first", scope.call("first", linear(3), image));
+        };
+        Dataset data = stripes(48, 11);
+        float[] hints = new float[48];
+        for (int i = 0; i < 48; i++) {
+            hints[i] = data.label(i) == 2 ? 1 : 0;
+        }
+        Map<String, Tensor> fields = new LinkedHashMap<>();
+        fields.put("image", images(data));
+        fields.put("hint", Tensor.of(Shape.of(48, 1), hints));
+        fields.put("stripe", labels(data));
+        fields.put("first", labels(data));
+        fields.put("weight", Tensor.of(Shape.of(48), hints));
+        try (Trainer trainer = Trainer.of(network, Map.of("image", Type.f32(IMAGE), "hint", Type.f32(1)))
+                .loss("stripe", Loss.crossEntropy(), 1)
+                .loss("first", Loss.crossEntropy(), 0.5)
+                .optimizer(Optimizer.adamw().rate(1e-2))
+                .backends(backends())
+                .batch(48)
+                .build()) {
+            trainer.step(Batch.of(fields));
+            float first = trainer.loss();
+            for (int i = 0; i < 30; i++) {
+                trainer.step(Batch.of(fields));
+            }
+            assertTrue(trainer.loss() < first / 2, first + " to " + trainer.loss());
+            Map<String, Double> measured =
+                    trainer.evaluate(Dataset.of(fields), Metrics.accuracy().on("stripe"));
+            assertTrue(Objects.requireNonNull(measured.get("stripe/accuracy")) > 0.9, measured.toString());
+            try (Predictor predictor = Predictor.of(trainer.model(), backends())) {
+                assertEquals(
+                        Set.of("stripe", "first"),
+                        predictor
+                                .predict(Map.of("image", images(data), "hint", Tensor.of(Shape.of(48, 1), hints)))
+                                .keySet());
+            }
+            fields.remove("hint");
+            assertRefused(
+                    IllegalArgumentException.class,
+                    "'hint' is missing: F32[N,1] is needed",
+                    () -> trainer.step(Batch.of(fields)));
+        }
+    }
+
+    private static Value in(Map<String, Value> inputs, String name) {
+        return Objects.requireNonNull(inputs.get(name));
+    }
+
+    /** Any activation, weight or gradient can be looked at, and looking changes nothing. */
+    @Test
+    void inspectionShowsWhatAStepComputes() {
+        Dataset data = stripes(16, 12);
+        Batch batch = Batch.of(images(data), labels(data));
+        try (Trainer trainer = builder(CONVOLUTIONAL)
+                .optimizer(Optimizer.sgd(0).rate(1))
+                .clip(Clip.NONE)
+                .build()) {
+            Map<String, Tensor> before = trainer.model().values();
+            Map<String, Tensor> seen =
+                    trainer.inspect(batch, "3.body.1", "gradient/3.body.1", "gradient/7.weight", "gradient/x");
+            assertEquals(before, trainer.model().values());
+            assertEquals(Shape.of(16, 8, 6, 6), seen.get("3.body.1").shape());
+            assertEquals(Shape.of(16, 8, 6, 6), seen.get("gradient/3.body.1").shape());
+            assertEquals(Shape.of(16, 1, 6, 6), seen.get("gradient/x").shape());
+            trainer.step(batch);
+            float[] w = Objects.requireNonNull(before.get("7.weight")).floats();
+            float[] after = Objects.requireNonNull(trainer.model().values().get("7.weight"))
+                    .floats();
+            float[] g = Objects.requireNonNull(seen.get("gradient/7.weight")).floats();
+            for (int i = 0; i < w.length; i++) {
+                assertEquals(w[i] - g[i], after[i], 1e-6 * (1 + Math.abs(w[i])));
+            }
+            assertRefused(
+                    IllegalArgumentException.class,
+                    "no layer, weight or input '3.bodi'",
+                    () -> trainer.inspect(batch, "3.bodi"));
+        }
+    }
+
     @Test
     void nonsenseIsRefusedBeforeAnyKernelRuns() {
         Dataset data = stripes(16, 6);
@@ -257,15 +426,15 @@ public abstract class TrainingSpec {
                 () -> trainer.step(Tensor.of(IMAGE.prepend(2), new float[72]), Tensor.of(Shape.of(2), 0, -1)));
         assertRefused(
                 IllegalArgumentException.class,
-                "takes labels I32[16], not F32[16]",
+                "'target' takes I32[N] with N >= 1, not F32[16]",
                 () -> trainer.step(x, Tensor.of(Shape.of(16), new float[16])));
         assertRefused(
                 IllegalArgumentException.class,
-                "a step takes x F32[1,6,6]",
+                "'x' takes F32[N,1,6,6] with N >= 1, not F32[16,36]",
                 () -> trainer.step(Tensor.of(Shape.of(16, 36), x.floats()), labels(data)));
         assertRefused(
                 IllegalArgumentException.class,
-                "samples of [1,6,6], but the data are 2 samples of [3]",
+                "this network takes x F32[1,6,6], but the data are 2 samples of x F32[3]",
                 () -> trainer.fit(Dataset.of(Tensor.of(Shape.of(2, 3), new float[6]), 3, 0, 1), Fit.epochs(1)));
         trainer.close();
         trainer.close();
