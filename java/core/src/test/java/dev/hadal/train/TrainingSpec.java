@@ -446,8 +446,8 @@ public abstract class TrainingSpec {
     void shapesThatDoNotFitAreNamedWhereTheyAreDeclared() {
         assertRefused(
                 TypeException.class,
-                "layer 1: linear takes [N,features]",
-                () -> builder(sequential(conv2d(4, 3), linear(3))).build());
+                "layer 1: conv2d with groups=1 takes [N,C,H,W]",
+                () -> builder(sequential(flatten(), conv2d(4, 3))).build());
         assertRefused(
                 TypeException.class,
                 "layer loss: cross_entropy: x must be [N,C], but is [16,3,6,6]",
