@@ -6,14 +6,20 @@ import dev.hadal.graph.Type;
 public final class Hyper {
     /** The learning rate η. */
     public static final int RATE = 0;
-    /** The weight decay λ. */
+    /** The decoupled weight decay λ. */
     public static final int DECAY = 1;
-    /** 1 / (1 − β₁ᵗ), the bias correction of a first moment. */
+    /** What an {@link UpdateRule} corrects its first moment with. */
     public static final int CORRECTION1 = 2;
-    /** 1 / (1 − β₂ᵗ), the bias correction of a second moment. */
+    /** What it corrects its second moment with. */
     public static final int CORRECTION2 = 3;
     /** The largest global gradient norm; +∞ where nothing is clipped. */
     public static final int CLIP = 4;
+    /** What it corrects the gradient with. */
+    public static final int CORRECTION3 = 5;
+    /** The largest size of a gradient's element; +∞ where nothing is clipped. */
+    public static final int CLIP_VALUE = 6;
+    /** The L2 decay λ₂, which is added to the gradient. */
+    public static final int L2 = 7;
 
     /** The block. */
     public static final Type TYPE = Type.f32(8);

@@ -1,45 +1,97 @@
 package dev.hadal.optim;
 
-import dev.hadal.graph.Op;
-import dev.hadal.op.AdamW;
+import dev.hadal.op.Adam;
 import dev.hadal.op.Hyper;
+import dev.hadal.op.Lion;
+import dev.hadal.op.NAdam;
+import dev.hadal.op.RmsProp;
 import dev.hadal.op.Sgd;
+import dev.hadal.op.UpdateRule;
+import dev.hadal.tensor.Shape;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
- * An update rule with its settings.
+ * An update rule with its settings, and the groups of weights that depart from them.
  *
- * @param update the op that applies the rule: from w, g, the moments, the gradient's norm and the {@link Hyper} block
- *     come the new w and the new moments
- * @param moments what the rule remembers of each weight, zero at first
- * @param beta1 the decay of the first moment that is bias-corrected; 0 for none
- * @param beta2 the same of the second moment
- * @param weightDecay λ, which spares weights of fewer than two dimensions: biases, and the scales of norms
+ * @param weightDecay the decoupled decay λ: weights shrink by η·λ·w beside the rule's step. It spares weights of fewer
+ *     than two dimensions, biases and the scales of norms, unless a group says otherwise
+ * @param l2 the decay λ₂ that is added to the gradient, likewise
+ * @param groups the exceptions, in order: for each setting the last group counts that matches a weight and names it
+ * @param others what updates the weights that the rule is not for
  */
 public record Optimizer(
-        Op update, List<String> moments, double beta1, double beta2, Schedule rate, double weightDecay) {
+        UpdateRule rule,
+        Schedule rate,
+        double weightDecay,
+        double l2,
+        List<Group> groups,
+        @Nullable Optimizer others) {
 
     public Optimizer {
-        moments = List.copyOf(moments);
-        if (!(weightDecay >= 0)) {
-            throw new IllegalArgumentException("weight decay must not be negative, got " + weightDecay);
+        groups = List.copyOf(groups);
+        requireDecay(weightDecay);
+        requireDecay(l2);
+    }
+
+    static void requireDecay(double lambda) {
+        if (!(lambda >= 0)) {
+            throw new IllegalArgumentException("weight decay must not be negative, got " + lambda);
         }
     }
 
-    /** AdamW with PyTorch's defaults: rate 10⁻³, β 0.9 and 0.999, ε 10⁻⁸, decay 0.01. */
+    /** Any rule, at a rate, without decay. */
+    public static Optimizer of(UpdateRule rule, double rate) {
+        return new Optimizer(rule, Schedule.constant(rate), 0, 0, List.of(), null);
+    }
+
+    // ---- rules ----
+
+    /** AdamW with PyTorch's defaults: rate 10⁻³, β 0.9 and 0.999, ε 10⁻⁸, decoupled decay 0.01. */
     public static Optimizer adamw() {
         return adamw(0.9, 0.999, 1e-8);
     }
 
     /** AdamW with other moments. */
     public static Optimizer adamw(double beta1, double beta2, double epsilon) {
-        return new Optimizer(
-                new AdamW((float) beta1, (float) beta2, (float) epsilon),
-                List.of("m", "v"),
-                beta1,
-                beta2,
-                Schedule.constant(1e-3),
-                0.01);
+        return adam(beta1, beta2, epsilon).weightDecay(0.01);
+    }
+
+    /** Adam with PyTorch's defaults: rate 10⁻³, β 0.9 and 0.999, ε 10⁻⁸, no decay. */
+    public static Optimizer adam() {
+        return adam(0.9, 0.999, 1e-8);
+    }
+
+    /** Adam with other moments. */
+    public static Optimizer adam(double beta1, double beta2, double epsilon) {
+        return of(new Adam((float) beta1, (float) beta2, (float) epsilon, false), 1e-3);
+    }
+
+    /** AMSGrad: Adam whose second moment never falls. */
+    public static Optimizer amsgrad(double beta1, double beta2, double epsilon) {
+        return of(new Adam((float) beta1, (float) beta2, (float) epsilon, true), 1e-3);
+    }
+
+    /** NAdam with PyTorch's defaults: rate 2·10⁻³, β 0.9 and 0.999, ε 10⁻⁸, momentum decay 0.004. */
+    public static Optimizer nadam() {
+        return of(new NAdam(0.9f, 0.999f, 1e-8f, 0.004f), 2e-3);
+    }
+
+    /** RMSprop with PyTorch's defaults: rate 0.01, α 0.99, ε 10⁻⁸. */
+    public static Optimizer rmsprop() {
+        return rmsprop(0.99, 1e-8, 0, false);
+    }
+
+    /** RMSprop with other settings. */
+    public static Optimizer rmsprop(double alpha, double epsilon, double momentum, boolean centred) {
+        return of(new RmsProp((float) alpha, (float) epsilon, (float) momentum, centred), 0.01);
+    }
+
+    /** Lion as its paper has it: rate 10⁻⁴, β 0.9 and 0.99. */
+    public static Optimizer lion() {
+        return of(new Lion(0.9f, 0.99f), 1e-4);
     }
 
     /** Stochastic gradient descent: rate 0.01, no decay. */
@@ -49,33 +101,91 @@ public record Optimizer(
 
     /** Stochastic gradient descent, with Nesterov's momentum if so wanted. */
     public static Optimizer sgd(double momentum, boolean nesterov) {
-        return new Optimizer(new Sgd((float) momentum, nesterov), List.of("m"), 0, 0, Schedule.constant(0.01), 0);
+        return of(new Sgd((float) momentum, nesterov), 0.01);
     }
 
+    // ---- settings ----
+
     public Optimizer rate(Schedule schedule) {
-        return new Optimizer(update, moments, beta1, beta2, schedule, weightDecay);
+        return new Optimizer(rule, schedule, weightDecay, l2, groups, others);
     }
 
     public Optimizer rate(double constant) {
         return rate(Schedule.constant(constant));
     }
 
+    /** Decoupled decay. */
     public Optimizer weightDecay(double lambda) {
-        return new Optimizer(update, moments, beta1, beta2, rate, lambda);
+        return new Optimizer(rule, rate, lambda, l2, groups, others);
+    }
+
+    /** Decay that is added to the gradient. */
+    public Optimizer l2(double lambda) {
+        return new Optimizer(rule, rate, weightDecay, lambda, groups, others);
+    }
+
+    /** How to update the weights that the rule is not for. */
+    public Optimizer others(Optimizer rest) {
+        return new Optimizer(rule, rate, weightDecay, l2, groups, rest);
     }
 
     /**
-     * Fills the block of run-time scalars for one update.
+     * Other settings for the weights whose path matches a {@link Glob}.
      *
-     * @param t the update's number, from 1 on
-     * @param eta the learning rate
-     * @param decays whether weight decay applies to these weights
+     * <pre>{@code adamw().group("stem.**", g -> g.rateFactor(0.1)).group("*.bias", g -> g.weightDecay(0.01))}</pre>
      */
-    public void fill(float[] hyper, long t, double eta, boolean decays, Clip clip) {
-        hyper[Hyper.RATE] = (float) eta;
-        hyper[Hyper.DECAY] = decays ? (float) weightDecay : 0;
-        hyper[Hyper.CORRECTION1] = (float) (1 / (1 - Math.pow(beta1, (double) t)));
-        hyper[Hyper.CORRECTION2] = (float) (1 / (1 - Math.pow(beta2, (double) t)));
-        hyper[Hyper.CLIP] = (float) clip.globalNorm();
+    public Optimizer group(String pattern, UnaryOperator<Group> settings) {
+        List<Group> more = new ArrayList<>(groups);
+        more.add(settings.apply(Group.of(pattern)));
+        return new Optimizer(rule, rate, weightDecay, l2, more, others);
+    }
+
+    /** What applies to one weight. */
+    public record Settings(UpdateRule rule, Schedule rate, double rateFactor, double weightDecay, double l2) {
+
+        /**
+         * Fills the block of run-time scalars for one update.
+         *
+         * @param t the update's number, from 1 on
+         * @param eta the learning rate, before the group's factor
+         */
+        public void fill(float[] hyper, long t, double eta, Clip clip) {
+            hyper[Hyper.RATE] = (float) (eta * rateFactor);
+            hyper[Hyper.DECAY] = (float) weightDecay;
+            hyper[Hyper.L2] = (float) l2;
+            hyper[Hyper.CLIP] = (float) clip.globalNorm();
+            hyper[Hyper.CLIP_VALUE] = (float) clip.value();
+            rule.correct(t, hyper);
+        }
+    }
+
+    /** What applies to the weight of that path and shape. */
+    public Settings settings(String path, Shape shape) {
+        Optimizer chosen = this;
+        double factor = 1;
+        Double decay = null;
+        Double addedDecay = null;
+        for (Group group : groups) {
+            if (group.glob().matches(path)) {
+                chosen = group.optimizer() == null ? chosen : group.optimizer();
+                factor = group.rateFactorOr(factor);
+                decay = group.decay() == null ? decay : group.decay();
+                addedDecay = group.addedDecay() == null ? addedDecay : group.addedDecay();
+            }
+        }
+        if (!chosen.rule.trains(shape)) {
+            if (chosen.others == null) {
+                throw new IllegalArgumentException(chosen.rule + " is not for weight '" + path + "' " + shape
+                        + "; say with others(…) or a group what is");
+            }
+            chosen = chosen.others;
+        }
+        boolean decays = shape.rank() >= 2;
+        return new Settings(
+                chosen.rule,
+                chosen.rate,
+                factor,
+                decay != null ? decay : decays ? chosen.weightDecay : 0,
+                addedDecay != null ? addedDecay : decays ? chosen.l2 : 0);
     }
 }

@@ -4,10 +4,14 @@ import dev.hadal.backend.Kernel;
 import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.graph.Type;
-import dev.hadal.op.AdamW;
-import dev.hadal.op.Hyper;
+import dev.hadal.op.Adam;
+import dev.hadal.op.Lion;
+import dev.hadal.op.NAdam;
 import dev.hadal.op.Norm;
+import dev.hadal.op.RmsProp;
 import dev.hadal.op.Sgd;
+import dev.hadal.op.UpdateOp;
+import java.util.Arrays;
 import java.util.List;
 
 /** Optimizers' updates, each a single pass over the weights and their moments, and the norm that they need first. */
@@ -15,9 +19,11 @@ final class UpdateKernels {
 
     static void add(OpTable<OpTable.Job, Kernel> table) {
         table.put(Norm.class, (op, j) -> norm(j.in(), j.out(), j.machine()));
-        table.put(AdamW.class, (op, j) -> adamw(op, j.in(), j.out(), j.machine()));
-        table.put(Sgd.class, (op, j) -> sgd(op, j.in(), j.out(), j.machine()));
+        for (Class<? extends UpdateOp> rule : List.of(Sgd.class, RmsProp.class, Adam.class, NAdam.class, Lion.class)) {
+            table.put(rule, (op, j) -> update(op, j.in(), j.out(), j.machine()));
+        }
     }
+
     /** Between these, no square of a chunk that counts was rounded to zero, and none to infinity. */
     private static final double TINY = 1e-25;
 
@@ -86,86 +92,32 @@ final class UpdateKernels {
         return (s0 + s1) + (s2 + s3);
     }
 
-    static Kernel adamw(AdamW op, List<Type> in, List<Type> out, Machine machine) {
-        return update("adamw", in, out, machine, (x, y) -> {
-                    Slice g = x[1];
-                    Slice hyper = x[5];
-                    Slice w = y[0];
-                    Slice m = y[1];
-                    Slice v = y[2];
-                    return (loops, clip, n, at) -> loops.adamw(
-                            op,
-                            hyper.floats(),
-                            hyper.offset(),
-                            clip,
-                            n,
-                            w.floats(),
-                            w.offset() + at,
-                            g.floats(),
-                            g.offset() + at,
-                            m.floats(),
-                            m.offset() + at,
-                            v.floats(),
-                            v.offset() + at);
-                })
-                .withInPlace(0, 2, 3);
-    }
-
-    static Kernel sgd(Sgd op, List<Type> in, List<Type> out, Machine machine) {
-        return update("sgd", in, out, machine, (x, y) -> {
-                    Slice g = x[1];
-                    Slice hyper = x[4];
-                    Slice w = y[0];
-                    Slice m = y[1];
-                    return (loops, clip, n, at) -> loops.sgd(
-                            op,
-                            hyper.floats(),
-                            hyper.offset(),
-                            clip,
-                            n,
-                            w.floats(),
-                            w.offset() + at,
-                            g.floats(),
-                            g.offset() + at,
-                            m.floats(),
-                            m.offset() + at);
-                })
-                .withInPlace(0, 2);
-    }
-
-    /** What happens to a chunk of weights, once operands and results are bound. */
-    private interface Update {
-        void run(Loops loops, float clip, int n, int at);
-    }
-
-    private interface Binding {
-        Update bind(Slice[] in, Slice[] out);
-    }
-
-    /**
-     * Updates results where they lie, after copying the operands that they replace, if they lie elsewhere. The operands
-     * are w, g, the moments, the norm and the hyper block; the results w and the moments.
-     */
-    private static HeapKernel update(String name, List<Type> in, List<Type> out, Machine machine, Binding binding) {
+    /** The operands are w, g, the moments, the norm and the hyper block; the results w and the moments. */
+    private static Kernel update(UpdateOp op, List<Type> in, List<Type> out, Machine machine) {
         Chunks chunks = new Chunks(in.get(0).shape().size());
         Machine sized = machine.forWork(4L * in.get(0).shape().size());
-        return new HeapKernel("java " + name + " (" + machine.simd().name() + ")", in, out, (x, y, scratch) -> {
-            Loops[] loops = sized.perLane(new Loops[0], sized.simd()::loops);
-            Slice norm = x[in.size() - 2];
-            Slice hyper = x[in.size() - 1];
-            Update update = binding.bind(x, y);
-            Workers.Body body = (task, lane) -> {
-                int at = chunks.start(task);
-                int n = chunks.length(task);
-                for (int i = 0; i < y.length; i++) {
-                    copy(x[i == 0 ? 0 : i + 1], y[i], at, n);
-                }
-                if (Float.isFinite(norm.get(0))) {
-                    update.run(loops[lane], Hyper.clipFactor(norm.get(0), hyper.get(Hyper.CLIP)), n, at);
-                }
-            };
-            return () -> sized.forEach(chunks.count(), body);
-        });
+        int moments = out.size() - 1;
+        UpdateRows.Step step = UpdateRows.step(op);
+        Integer[] inPlace = new Integer[out.size()];
+        Arrays.setAll(inPlace, o -> o == 0 ? 0 : o + 1);
+        return new HeapKernel("java " + op.name() + " (rows)", in, out, (x, y, scratch) -> {
+                    UpdateRows[] rows = sized.perLane(new UpdateRows[0], () -> new UpdateRows(moments));
+                    Slice norm = x[in.size() - 2];
+                    Slice hyper = x[in.size() - 1];
+                    Workers.Body body = (task, lane) -> {
+                        int at = chunks.start(task);
+                        int n = chunks.length(task);
+                        if (Float.isFinite(norm.get(0))) {
+                            rows[lane].update(step, x, y, hyper, norm.get(0), at, n);
+                        } else {
+                            for (int o = 0; o < y.length; o++) {
+                                copy(x[inPlace[o]], y[o], at, n);
+                            }
+                        }
+                    };
+                    return () -> sized.forEach(chunks.count(), body);
+                })
+                .withInPlace(inPlace);
     }
 
     private static void copy(Slice x, Slice y, int at, int n) {

@@ -1,8 +1,5 @@
 package dev.hadal.backend.jvm.simd;
 
-import dev.hadal.op.AdamW;
-import dev.hadal.op.Sgd;
-
 /**
  * Loops over values that lie next to each other. Where a result may be written over an operand, it must begin where the
  * operand does. Loops may keep scratch, so each thread has its own.
@@ -30,34 +27,4 @@ public interface Loops {
 
     /** c[j] = Σₖ a[k]·b[k][j] for j < n: a {@link Tile} of one row, as wide as it likes. */
     void blend(int n, int depth, float[] a, int aAt, float[] b, int[] bRows, int bAt, float[] c, int cAt);
-
-    /** Updates n weights and their moments where they lie, with g scaled by {@code clip}. */
-    void adamw(
-            AdamW op,
-            float[] hyper,
-            int hyperAt,
-            float clip,
-            int n,
-            float[] w,
-            int wAt,
-            float[] g,
-            int gAt,
-            float[] m,
-            int mAt,
-            float[] v,
-            int vAt);
-
-    /** Updates n weights and their momentum where they lie, with g scaled by {@code clip}. */
-    void sgd(
-            Sgd op,
-            float[] hyper,
-            int hyperAt,
-            float clip,
-            int n,
-            float[] w,
-            int wAt,
-            float[] g,
-            int gAt,
-            float[] m,
-            int mAt);
 }

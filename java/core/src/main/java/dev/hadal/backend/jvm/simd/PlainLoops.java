@@ -1,8 +1,5 @@
 package dev.hadal.backend.jvm.simd;
 
-import dev.hadal.op.AdamW;
-import dev.hadal.op.Hyper;
-import dev.hadal.op.Sgd;
 import java.util.Arrays;
 
 /** Each loop copies up to a row's length of every operand, works on the rows, and copies the result out. */
@@ -11,8 +8,6 @@ final class PlainLoops implements Loops {
 
     private final float[] p = new float[ROW];
     private final float[] q = new float[ROW];
-    private final float[] r = new float[ROW];
-    private final float[] s = new float[ROW];
 
     @Override
     public void scale(Runs runs, float a, float[] x, int xAt, float shift, float c, float[] z, int zAt) {
@@ -135,100 +130,6 @@ final class PlainLoops implements Loops {
     private static void addScaled(int n, float a, float[] b, float[] c) {
         for (int j = 0; j < n; j++) {
             c[j] += a * b[j];
-        }
-    }
-
-    @Override
-    public void adamw(
-            AdamW op,
-            float[] hyper,
-            int hyperAt,
-            float clip,
-            int n,
-            float[] w,
-            int wAt,
-            float[] g,
-            int gAt,
-            float[] m,
-            int mAt,
-            float[] v,
-            int vAt) {
-        float rate = hyper[hyperAt + Hyper.RATE];
-        float decay = hyper[hyperAt + Hyper.DECAY];
-        float correction1 = hyper[hyperAt + Hyper.CORRECTION1];
-        float correction2 = hyper[hyperAt + Hyper.CORRECTION2];
-        for (int i = 0; i < n; i += ROW) {
-            int count = Math.min(ROW, n - i);
-            System.arraycopy(w, wAt + i, p, 0, count);
-            System.arraycopy(g, gAt + i, q, 0, count);
-            System.arraycopy(m, mAt + i, r, 0, count);
-            System.arraycopy(v, vAt + i, s, 0, count);
-            adamw(count, p, q, r, s, clip, op.beta1(), op.beta2(), correction1, correction2, rate, op.epsilon(), decay);
-            System.arraycopy(p, 0, w, wAt + i, count);
-            System.arraycopy(r, 0, m, mAt + i, count);
-            System.arraycopy(s, 0, v, vAt + i, count);
-        }
-    }
-
-    private static void adamw(
-            int n,
-            float[] w,
-            float[] g,
-            float[] m,
-            float[] v,
-            float clip,
-            float beta1,
-            float beta2,
-            float correction1,
-            float correction2,
-            float rate,
-            float epsilon,
-            float decay) {
-        for (int i = 0; i < n; i++) {
-            float gi = clip * g[i];
-            m[i] = beta1 * m[i] + (1 - beta1) * gi;
-            v[i] = beta2 * v[i] + (1 - beta2) * (gi * gi);
-            float mHat = correction1 * m[i];
-            float vHat = correction2 * v[i];
-            w[i] = w[i] - rate * (mHat / ((float) Math.sqrt(vHat) + epsilon) + decay * w[i]);
-        }
-    }
-
-    @Override
-    public void sgd(
-            Sgd op,
-            float[] hyper,
-            int hyperAt,
-            float clip,
-            int n,
-            float[] w,
-            int wAt,
-            float[] g,
-            int gAt,
-            float[] m,
-            int mAt) {
-        float rate = hyper[hyperAt + Hyper.RATE];
-        float decay = hyper[hyperAt + Hyper.DECAY];
-        for (int i = 0; i < n; i += ROW) {
-            int count = Math.min(ROW, n - i);
-            System.arraycopy(w, wAt + i, p, 0, count);
-            System.arraycopy(g, gAt + i, q, 0, count);
-            System.arraycopy(m, mAt + i, r, 0, count);
-            sgd(count, p, q, r, clip, decay, op.momentum(), rate, op.nesterov());
-            System.arraycopy(p, 0, w, wAt + i, count);
-            System.arraycopy(r, 0, m, mAt + i, count);
-        }
-    }
-
-    private static void sgd(
-            int n, float[] w, float[] g, float[] m, float clip, float decay, float mu, float rate, boolean nesterov) {
-        // m counts fully in the plain rule; in Nesterov's it is damped once more, and d counts, too
-        float dShare = nesterov ? 1 : 0;
-        float mShare = nesterov ? mu : 1;
-        for (int i = 0; i < n; i++) {
-            float d = clip * g[i] + decay * w[i];
-            m[i] = mu * m[i] + d;
-            w[i] = w[i] - rate * (dShare * d + mShare * m[i]);
         }
     }
 }

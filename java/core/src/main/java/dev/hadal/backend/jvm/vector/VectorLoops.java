@@ -2,9 +2,6 @@ package dev.hadal.backend.jvm.vector;
 
 import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.backend.jvm.simd.Runs;
-import dev.hadal.op.AdamW;
-import dev.hadal.op.Hyper;
-import dev.hadal.op.Sgd;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
@@ -215,87 +212,6 @@ final class VectorLoops implements Loops {
                 sum = Math.fma(a[aAt + k], b[bAt + bRows[k] + j], sum);
             }
             c[cAt + j] = sum;
-        }
-    }
-
-    @Override
-    public void adamw(
-            AdamW op,
-            float[] hyper,
-            int hyperAt,
-            float clip,
-            int n,
-            float[] w,
-            int wAt,
-            float[] g,
-            int gAt,
-            float[] m,
-            int mAt,
-            float[] v,
-            int vAt) {
-        float rate = hyper[hyperAt + Hyper.RATE];
-        float decay = hyper[hyperAt + Hyper.DECAY];
-        float correction1 = hyper[hyperAt + Hyper.CORRECTION1];
-        float correction2 = hyper[hyperAt + Hyper.CORRECTION2];
-        float beta1 = op.beta1();
-        float beta2 = op.beta2();
-        float epsilon = op.epsilon();
-        int i = 0;
-        for (; i < S.loopBound(n); i += L) {
-            FloatVector wi = FloatVector.fromArray(S, w, wAt + i);
-            FloatVector gi = FloatVector.fromArray(S, g, gAt + i).mul(clip);
-            FloatVector mi = FloatVector.fromArray(S, m, mAt + i).mul(beta1).add(gi.mul(1 - beta1));
-            FloatVector vi = FloatVector.fromArray(S, v, vAt + i)
-                    .mul(beta2)
-                    .add(gi.mul(gi).mul(1 - beta2));
-            FloatVector mHat = mi.mul(correction1);
-            FloatVector vHat = vi.mul(correction2);
-            FloatVector step = mHat.div(vHat.sqrt().add(epsilon)).add(wi.mul(decay));
-            wi.sub(step.mul(rate)).intoArray(w, wAt + i);
-            mi.intoArray(m, mAt + i);
-            vi.intoArray(v, vAt + i);
-        }
-        for (; i < n; i++) {
-            float gi = clip * g[gAt + i];
-            float mi = beta1 * m[mAt + i] + (1 - beta1) * gi;
-            float vi = beta2 * v[vAt + i] + (1 - beta2) * (gi * gi);
-            float step = correction1 * mi / ((float) Math.sqrt(correction2 * vi) + epsilon) + decay * w[wAt + i];
-            w[wAt + i] -= rate * step;
-            m[mAt + i] = mi;
-            v[vAt + i] = vi;
-        }
-    }
-
-    @Override
-    public void sgd(
-            Sgd op,
-            float[] hyper,
-            int hyperAt,
-            float clip,
-            int n,
-            float[] w,
-            int wAt,
-            float[] g,
-            int gAt,
-            float[] m,
-            int mAt) {
-        float rate = hyper[hyperAt + Hyper.RATE];
-        float decay = hyper[hyperAt + Hyper.DECAY];
-        float mu = op.momentum();
-        int i = 0;
-        for (; i < S.loopBound(n); i += L) {
-            FloatVector wi = FloatVector.fromArray(S, w, wAt + i);
-            FloatVector d = FloatVector.fromArray(S, g, gAt + i).mul(clip).add(wi.mul(decay));
-            FloatVector mi = FloatVector.fromArray(S, m, mAt + i).mul(mu).add(d);
-            FloatVector step = op.nesterov() ? mi.mul(mu).add(d) : mi;
-            wi.sub(step.mul(rate)).intoArray(w, wAt + i);
-            mi.intoArray(m, mAt + i);
-        }
-        for (; i < n; i++) {
-            float d = clip * g[gAt + i] + decay * w[wAt + i];
-            float mi = mu * m[mAt + i] + d;
-            w[wAt + i] -= rate * (op.nesterov() ? d + mu * mi : mi);
-            m[mAt + i] = mi;
         }
     }
 }
