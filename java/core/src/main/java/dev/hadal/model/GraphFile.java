@@ -16,6 +16,7 @@ import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
 import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.MatMul;
+import dev.hadal.op.Recurrent;
 import dev.hadal.op.Reshape;
 import dev.hadal.op.RmsNorm;
 import dev.hadal.op.Softmax;
@@ -55,6 +56,7 @@ final class GraphFile {
         LAYER_NORM("layer_norm", 1, LayerNorm.class),
         LOG_SOFTMAX("log_softmax", 1, LogSoftmax.class),
         MATMUL("matmul", 1, MatMul.class),
+        RECURRENT("recurrent", 1, Recurrent.class),
         RESHAPE("reshape", 1, Reshape.class),
         RMS_NORM("rms_norm", 1, RmsNorm.class),
         SOFTMAX("softmax", 1, Softmax.class);

@@ -6,6 +6,7 @@ import dev.hadal.op.Activation;
 import dev.hadal.op.Activation.Function;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.LogSoftmax;
+import dev.hadal.op.Recurrent.Cell;
 import dev.hadal.op.Reshape;
 import dev.hadal.op.Softmax;
 import dev.hadal.op.Window;
@@ -101,6 +102,21 @@ public final class Layers {
     /** The same along another axis; −1 is the last. */
     public static Layer logSoftmax(int axis) {
         return (scope, x) -> new LogSoftmax(axis).of(x);
+    }
+
+    /** A simple recurrent network, h ← tanh(W·x + b + U·h + b′), from [N,T,features] to [N,T,hidden]. */
+    public static Recurrence rnn(int hidden) {
+        return new Recurrence(Cell.RNN_TANH, hidden, 1, false, false);
+    }
+
+    /** Long short-term memory, from [N,T,features] to [N,T,hidden]. */
+    public static Recurrence lstm(int hidden) {
+        return new Recurrence(Cell.LSTM, hidden, 1, false, false);
+    }
+
+    /** A network of gated recurrent units, from [N,T,features] to [N,T,hidden]. */
+    public static Recurrence gru(int hidden) {
+        return new Recurrence(Cell.GRU, hidden, 1, false, false);
     }
 
     /** y = max(x, 0), of any shape. */

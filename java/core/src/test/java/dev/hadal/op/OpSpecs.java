@@ -140,6 +140,14 @@ public abstract class OpSpecs {
     }
 
     @Nested
+    class Recurrents extends RecurrentSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
     class Updates extends UpdateSpec {
         @Override
         Bench bench() {

@@ -63,6 +63,30 @@ class TypeRuleTest {
             Softmax.class,
             LogSoftmax.class);
 
+    private static final Recurrent LSTM = new Recurrent(Recurrent.Cell.LSTM, false, true, true);
+    private static final Recurrent.Backward LSTM_BACKWARD = new Recurrent.Backward(LSTM, List.of("dy", "dc"));
+    private static final Type STATE = Type.f32(2, 3);
+    private static final List<Type> SEQUENCES = List.of(
+            Type.f32(2, 4, 5),
+            Type.f32(12, 5),
+            Type.f32(12, 3),
+            Type.f32(12),
+            Type.f32(12),
+            STATE,
+            STATE,
+            Type.i32(2));
+    private static final List<Type> BACKWARD = List.of(
+            Type.f32(2, 4, 5),
+            Type.f32(12, 5),
+            Type.f32(12, 3),
+            STATE,
+            STATE,
+            Type.i32(2),
+            Type.f32(2, 4, 3),
+            Type.f32(2, 4, 15),
+            Type.f32(2, 4, 3),
+            STATE);
+
     static List<Rule> rules() {
         return List.of(
                 new Rule(CONVOLUTION, List.of(IMAGE, KERNELS), "x", "w"),
@@ -160,7 +184,9 @@ class TypeRuleTest {
                 new Rule(new Softmax(-1), List.of(IMAGE), "x"),
                 new Rule(new Softmax.Backward(1), List.of(IMAGE, IMAGE), "y", "dy"),
                 new Rule(new LogSoftmax(-1), List.of(IMAGE), "x"),
-                new Rule(new LogSoftmax.Backward(1), List.of(IMAGE, IMAGE), "y", "dy"));
+                new Rule(new LogSoftmax.Backward(1), List.of(IMAGE, IMAGE), "y", "dy"),
+                new Rule(LSTM, SEQUENCES, LSTM.operands().toArray(String[]::new)),
+                new Rule(LSTM_BACKWARD, BACKWARD, LSTM_BACKWARD.operands().toArray(String[]::new)));
     }
 
     private static String rejection(Op op, List<Type> operands) {
@@ -373,6 +399,19 @@ class TypeRuleTest {
         assertEquals(List.of(Type.f32(0)), new Reshape(List.of(-1)).infer(List.of(Type.f32(2, 0))));
     }
 
+    @Test
+    void recurrentTellsBothShapes() {
+        assertSays(rejection(LSTM, with(SEQUENCES, 1, Type.f32(12, 4))), "weight_ih", "[12,4]", "[12,5]");
+        assertSays(rejection(LSTM, with(SEQUENCES, 2, Type.f32(9, 3))), "weight_hh", "[9,3]", "[12,3]");
+        assertSays(rejection(LSTM, with(SEQUENCES, 4, Type.f32(3))), "bias_hh", "[3]", "[12]");
+        assertSays(rejection(LSTM, with(SEQUENCES, 6, Type.f32(2, 4))), "c0", "[2,4]", "[2,3]");
+        assertSays(rejection(LSTM, with(SEQUENCES, 7, Type.i32(4))), "lengths", "i32[4]", "i32[2]");
+        assertSays(rejection(LSTM, with(SEQUENCES, 0, Type.f32(2, 0, 5))), "x ", "[2,0,5]", "at least one step");
+        assertSays(rejection(LSTM, with(SEQUENCES, 2, Type.f32(0, 0))), "weight_hh", "[0,0]", "at least one unit");
+        assertSays(rejection(LSTM_BACKWARD, with(BACKWARD, 7, Type.f32(2, 4, 12))), "kept", "[2,4,12]", "[2,4,15]");
+        assertSays(rejection(LSTM_BACKWARD, with(BACKWARD, 9, Type.f32(3, 3))), "dc", "[3,3]", "[2,3]");
+    }
+
     /** The result would not be a shape: that is the operands' fault, too. */
     @Test
     void tooManyElementsAreAnError() {
@@ -434,6 +473,11 @@ class TypeRuleTest {
         assertSays(badAttribute(() -> new Reshape(List.of(-2))), "-2");
         assertSays(badAttribute(() -> new Expand(List.of(-2))), "-2");
         assertSays(badAttribute(() -> new WeightedSum(List.of())), "at least one");
+        assertSays(badAttribute(() -> new Recurrent.Backward(LSTM, List.of("dh", "dy"))), "[dh, dy]");
+        assertSays(
+                badAttribute(() -> new Recurrent.Backward(
+                        new Recurrent(Recurrent.Cell.GRU, false, true, true), List.of("dy", "dc"))),
+                "[dy, dc]");
     }
 
     private static String badAttribute(Executable construction) {

@@ -41,6 +41,7 @@ public final class Reference {
         LossReference.define(TABLE);
         UpdateReference.define(TABLE);
         MoveReference.define(TABLE);
+        RecurrentReference.define(TABLE);
     }
 
     /** The formula as an f32 kernel. */
