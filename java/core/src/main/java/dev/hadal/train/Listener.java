@@ -1,6 +1,7 @@
 package dev.hadal.train;
 
 import java.io.PrintStream;
+import java.nio.file.Path;
 
 /** Told how training goes, on the thread that trains. It may end training by {@link Progress#stop}. */
 public interface Listener {
@@ -32,5 +33,24 @@ public interface Listener {
                 }
             }
         };
+    }
+
+    /**
+     * Event files for TensorBoard in that directory: {@code step/loss}, {@code step/rate} and {@code step/gradient_norm}
+     * of each step, and each number of an epoch as {@code epoch/…}, by the trainer's count of steps. Each training run
+     * writes a file of its own.
+     */
+    static Listener tensorBoard(Path directory) {
+        return new TensorBoardLog(directory);
+    }
+
+    /** Curves of all numbers over the epochs, in one HTML page that needs no network; replaced after each epoch. */
+    static Listener curves(Path html) {
+        return new HistoryFile(html, CurvesPage::html);
+    }
+
+    /** A table of all numbers, a line per epoch; replaced after each epoch. */
+    static Listener csv(Path file) {
+        return new HistoryFile(file, HistoryFile::csv);
     }
 }
