@@ -110,6 +110,56 @@ HADAL_API void hadal_cross_entropy_backward(const float* probabilities, const in
                                             const float* dloss, int64_t rows, int64_t classes, float smoothing,
                                             float* dlogits);
 
+/* ---- normalization ------------------------------------------------------------------------------------- */
+
+/**
+ * Normalization within each sample: of groups of channels (Wu and He 2018), or with one group and a plane of
+ * one value, of rows (Ba, Kiros and Hinton 2016).
+ *
+ *   μ = mean(x)      σ² = mean((x − μ)²)      over a group's channels · plane values
+ *   y = γ·(x − μ)/√(σ² + ε) + β
+ *
+ * x, y: [samples, groups, channels, plane]; scale γ and bias β: [groups, channels]; mean μ and variance σ²:
+ * [samples, groups], computed in double. Where mean is null, so is bias, and μ and β are 0: root-mean-square
+ * norm (Zhang and Sennrich 2019). y may be x (in place).
+ */
+HADAL_API void hadal_group_norm(const float* x, const float* scale, const float* bias, int64_t samples,
+                                int64_t groups, int64_t channels, int64_t plane, float epsilon, float* y,
+                                float* mean, float* variance);
+
+/** How many floats of scratch the function below needs. */
+HADAL_API int64_t hadal_group_norm_scratch(int64_t samples, int64_t groups, int64_t channels);
+
+/**
+ * Its gradient, from the statistics that it left.
+ *
+ *   ρ = 1/√(σ² + ε)      x̂ = ρ·(x − μ)      g = γ·dy      means over each group
+ *   dx = ρ·(g − mean(g) − x̂·mean(g·x̂))      dγ = Σ dy·x̂      dβ = Σ dy
+ *
+ * Where mean is null, so is dbias, and mean(g) counts as 0. dx may be dy (in place).
+ */
+HADAL_API void hadal_group_norm_backward(const float* x, const float* dy, const float* scale,
+                                         const float* mean, const float* variance, int64_t samples,
+                                         int64_t groups, int64_t channels, int64_t plane, float epsilon,
+                                         float* dx, float* dscale, float* dbias, float* scratch);
+
+/**
+ * Softmax along the second axis of x, y: [outer, length, inner], or its logarithm where log ≠ 0.
+ *
+ *   z = x − max(x)      S = Σ exp(z)      y = exp(z) / S      or y = z − log S
+ *
+ * Where z < −87, exp(z) counts as 0: what −Inf masks is exactly 0. What holds NaN or +Inf or nothing but −Inf
+ * becomes NaN. y may be x (in place).
+ */
+HADAL_API void hadal_softmax(const float* x, int64_t outer, int64_t length, int64_t inner, int log, float* y);
+
+/**
+ * Its gradient from y: dx = y·(dy − Σ dy·y), or of the logarithm dx = dy − exp(y)·Σ dy. dx may be dy (in
+ * place).
+ */
+HADAL_API void hadal_softmax_backward(const float* y, const float* dy, int64_t outer, int64_t length,
+                                      int64_t inner, int log, float* dx);
+
 #ifdef __cplusplus
 }
 #endif

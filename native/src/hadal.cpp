@@ -190,3 +190,82 @@ void hadal_cross_entropy_backward(const float* probabilities, const int32_t* lab
                                        smoothing, scale, dlogits + begin * classes);
     });
 }
+
+// A block of samples sums up dγ and dβ in float before the blocks are added in double.
+constexpr int64_t kNormBlocks = 16;
+constexpr int64_t kSamplesInFloat = 64;
+
+static int64_t samples_of_block(int64_t samples) {
+    int64_t share = (samples + kNormBlocks - 1) / kNormBlocks;
+    return share < kSamplesInFloat ? share : kSamplesInFloat;
+}
+
+int64_t hadal_group_norm_scratch(int64_t samples, int64_t groups, int64_t channels) {
+    if (samples == 0) return 0;
+    int64_t per_block = samples_of_block(samples);
+    return (samples + per_block - 1) / per_block * groups * channels * 2;
+}
+
+void hadal_group_norm(const float* x, const float* scale, const float* bias, int64_t samples, int64_t groups,
+                      int64_t channels, int64_t plane, float epsilon, float* y, float* mean,
+                      float* variance) {
+    Groups geometry = {groups, channels, plane, epsilon};
+    share(samples * groups, 1, samples * groups * channels * plane, [&](int64_t begin, int64_t end) {
+        active->group_norm(x, scale, bias, begin, end, geometry, y, mean, variance);
+    });
+}
+
+void hadal_group_norm_backward(const float* x, const float* dy, const float* scale, const float* mean,
+                               const float* variance, int64_t samples, int64_t groups, int64_t channels,
+                               int64_t plane, float epsilon, float* dx, float* dscale, float* dbias,
+                               float* scratch) {
+    Groups geometry = {groups, channels, plane, epsilon};
+    int64_t elements = samples * groups * channels * plane;
+    int64_t per_block = samples == 0 ? 1 : samples_of_block(samples);
+    int64_t blocks = (samples + per_block - 1) / per_block;
+    int64_t all = groups * channels;
+#pragma omp parallel for schedule(static) if (elements >= kParallelElements)
+    for (int64_t task = 0; task < blocks * groups; task++) {
+        int64_t block = task / groups, group = task % groups;
+        int64_t begin = block * per_block;
+        int64_t end = samples - begin < per_block ? samples : begin + per_block;
+        float* sums[2] = {scratch + 2 * block * all + group * channels, nullptr};
+        if (dbias != nullptr) sums[1] = sums[0] + all;
+        active->group_norm_backward(x, dy, scale, mean, variance, begin, end, group, geometry, dx, sums);
+    }
+    for (int64_t c = 0; c < all; c++) {
+        double sum = 0.0, sum_bias = 0.0;
+        for (int64_t block = 0; block < blocks; block++) {
+            sum += (double)scratch[2 * block * all + c];
+            if (dbias != nullptr) sum_bias += (double)scratch[(2 * block + 1) * all + c];
+        }
+        dscale[c] = (float)sum;
+        if (dbias != nullptr) dbias[c] = (float)sum_bias;
+    }
+}
+
+/** Calls f(offset, lines) for the lines of [outer, length, inner] along its second axis, side by side. */
+template <class Lines>
+static void share_lines(int64_t outer, int64_t length, int64_t inner, Lines f) {
+    int64_t pieces = (inner + kLinesAtOnce - 1) / kLinesAtOnce;
+    share(outer * pieces, 1, outer * length * inner, [&](int64_t begin, int64_t end) {
+        for (int64_t task = begin; task < end; task++) {
+            int64_t first = task % pieces * kLinesAtOnce;
+            int64_t lines = inner - first < kLinesAtOnce ? inner - first : kLinesAtOnce;
+            f(task / pieces * length * inner + first, lines);
+        }
+    });
+}
+
+void hadal_softmax(const float* x, int64_t outer, int64_t length, int64_t inner, int log, float* y) {
+    share_lines(outer, length, inner, [&](int64_t at, int64_t lines) {
+        active->softmax(x + at, lines, length, inner, log != 0, y + at);
+    });
+}
+
+void hadal_softmax_backward(const float* y, const float* dy, int64_t outer, int64_t length, int64_t inner,
+                            int log, float* dx) {
+    share_lines(outer, length, inner, [&](int64_t at, int64_t lines) {
+        active->softmax_backward(y + at, dy + at, lines, length, inner, log != 0, dx + at);
+    });
+}

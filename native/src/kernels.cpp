@@ -189,12 +189,230 @@ void cross_entropy_backward(const float* probabilities, const int32_t* labels, i
     }
 }
 
+// ---- normalization ----------------------------------------------------------------------------------------
+
+void group_norm(const float* x, const float* scale, const float* bias, int64_t begin, int64_t end,
+                const Groups& geometry, float* y, float* mean, float* variance) {
+    const Groups g = geometry;
+    const int64_t width = g.channels * g.plane;
+    for (int64_t group = begin; group < end; group++) {
+        const float* xs = x + group * width;
+        float* ys = y + group * width;
+        const float* gamma = scale + group % g.groups * g.channels;
+        const float* beta = mean == nullptr ? nullptr : bias + group % g.groups * g.channels;
+
+        double m = 0.0;
+        if (mean != nullptr) {
+            m = sum(xs, width, [](double element) { return element; }) / (double)width;
+            mean[group] = (float)m;
+        }
+        double v = sum(xs, width, [m](double element) { return (element - m) * (element - m); });
+        v /= (double)width;
+        variance[group] = (float)v;
+        const float mu = (float)m;
+        const float rho = (float)(1.0 / __builtin_sqrt(v + (double)g.epsilon));
+
+        if (g.plane == 1 && mean != nullptr) {
+#pragma omp simd
+            for (int64_t j = 0; j < width; j++) ys[j] = (xs[j] - mu) * rho * gamma[j] + beta[j];
+        } else if (g.plane == 1) {
+#pragma omp simd
+            for (int64_t j = 0; j < width; j++) ys[j] = xs[j] * rho * gamma[j];
+        } else {
+            for (int64_t c = 0; c < g.channels; c++) {
+                const float a = gamma[c] * rho, b = beta == nullptr ? 0.0f : beta[c];
+                const float* from = xs + c * g.plane;
+                float* to = ys + c * g.plane;
+#pragma omp simd
+                for (int64_t j = 0; j < g.plane; j++) to[j] = (from[j] - mu) * a + b;
+            }
+        }
+    }
+}
+
+/** *sum_g = Σ γ·dy and *sum_gx = Σ γ·dy·(x − μ). `step` is 1 where every value has a γ of its own, else 0. */
+template <int64_t step>
+inline void products(const float* x, const float* dy, const float* gamma, double mu, int64_t n, double* sum_g,
+                     double* sum_gx) {
+    double lanes[kLanes] = {}, lanes_x[kLanes] = {};
+    int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes)
+        for (int64_t lane = 0; lane < kLanes; lane++) {
+            double product = (double)dy[i + lane] * (double)gamma[(i + lane) * step];
+            lanes[lane] += product;
+            lanes_x[lane] += product * ((double)x[i + lane] - mu);
+        }
+    for (int64_t lane = 0; i + lane < n; lane++) {
+        double product = (double)dy[i + lane] * (double)gamma[(i + lane) * step];
+        lanes[lane] += product;
+        lanes_x[lane] += product * ((double)x[i + lane] - mu);
+    }
+    for (int64_t half = kLanes / 2; half > 0; half /= 2)
+        for (int64_t lane = 0; lane < half; lane++) {
+            lanes[lane] += lanes[lane + half];
+            lanes_x[lane] += lanes_x[lane + half];
+        }
+    *sum_g = lanes[0];
+    *sum_gx = lanes_x[0];
+}
+
+/** dx = ρ·γ·dy − ρ·mean(g) − ρ³·(x − μ)·mean(g·(x − μ)), with g = γ·dy; dγ = ρ·Σ dy·(x − μ), dβ = Σ dy. */
+void group_norm_backward(const float* x, const float* dy, const float* scale, const float* mean,
+                         const float* variance, int64_t begin, int64_t end, int64_t group,
+                         const Groups& geometry, float* dx, float* const* sums) {
+    const Groups g = geometry;
+    const int64_t width = g.channels * g.plane;
+    const float* gamma = scale + group * g.channels;
+    float* dscale = sums[0];
+    float* dbias = sums[1];
+    for (int64_t c = 0; c < g.channels; c++) dscale[c] = 0.0f;
+    for (int64_t c = 0; c < g.channels && dbias != nullptr; c++) dbias[c] = 0.0f;
+
+    for (int64_t sample = begin; sample < end; sample++) {
+        const int64_t at = sample * g.groups + group;
+        const float* xs = x + at * width;
+        const float* dys = dy + at * width;
+        float* dxs = dx + at * width;
+        const float mu = mean == nullptr ? 0.0f : mean[at];
+        const double rho = 1.0 / __builtin_sqrt((double)variance[at] + (double)g.epsilon);
+        const float r = (float)rho;
+
+        double sum_g = 0.0, sum_gx = 0.0;
+        if (g.plane == 1) {
+            products<1>(xs, dys, gamma, mu, width, &sum_g, &sum_gx);
+        } else {
+            const float one = 1.0f;
+            for (int64_t c = 0; c < g.channels; c++) {
+                double sum_dy, sum_dyx;
+                products<0>(xs + c * g.plane, dys + c * g.plane, &one, mu, g.plane, &sum_dy, &sum_dyx);
+                sum_g += (double)gamma[c] * sum_dy;
+                sum_gx += (double)gamma[c] * sum_dyx;
+                dscale[c] += (float)(rho * sum_dyx);
+                if (dbias != nullptr) dbias[c] += (float)sum_dy;
+            }
+        }
+        const float a = mean == nullptr ? 0.0f : (float)(rho * sum_g / (double)width);
+        const float b = (float)(rho * rho * rho * sum_gx / (double)width);
+
+        if (g.plane == 1) {
+#pragma omp simd
+            for (int64_t j = 0; j < width; j++) dscale[j] += dys[j] * ((xs[j] - mu) * r);
+            if (dbias != nullptr) {
+#pragma omp simd
+                for (int64_t j = 0; j < width; j++) dbias[j] += dys[j];
+            }
+#pragma omp simd
+            for (int64_t j = 0; j < width; j++) dxs[j] = dys[j] * gamma[j] * r - a - (xs[j] - mu) * b;
+        } else {
+            for (int64_t c = 0; c < g.channels; c++) {
+                const float factor = gamma[c] * r;
+                const float *from = xs + c * g.plane, *dfrom = dys + c * g.plane;
+                float* to = dxs + c * g.plane;
+#pragma omp simd
+                for (int64_t j = 0; j < g.plane; j++) to[j] = dfrom[j] * factor - a - (from[j] - mu) * b;
+            }
+        }
+    }
+}
+
+// ---- softmax ----------------------------------------------------------------------------------------------
+
+/** With z = x − max(x) and S = Σ eᶻ: y = eᶻ / S, or y = z − log S. */
+void softmax_row(const float* x, int64_t n, bool log, float* y) {
+    const float x_max = max(x, n);
+    if (log) {
+        double s = 0.0;
+        float e[kLinesAtOnce];
+        for (int64_t i = 0; i < n; i += kLinesAtOnce) {
+            const int64_t count = n - i < kLinesAtOnce ? n - i : kLinesAtOnce;
+#pragma omp simd
+            for (int64_t k = 0; k < count; k++) e[k] = exp_of_negative(x[i + k] - x_max);
+            s += sum(e, count, [](double element) { return element; });
+        }
+        const float log_s = (float)__builtin_log(s);
+#pragma omp simd
+        for (int64_t k = 0; k < n; k++) y[k] = (x[k] - x_max) - log_s;
+    } else {
+#pragma omp simd
+        for (int64_t k = 0; k < n; k++) y[k] = exp_of_negative(x[k] - x_max);
+        const float per_s = (float)(1.0 / sum(y, n, [](double element) { return element; }));
+        for (int64_t k = 0; k < n; k++) y[k] *= per_s;
+    }
+}
+
+void softmax(const float* x, int64_t lines, int64_t length, int64_t stride, bool log, float* y) {
+    if (stride == 1) {
+        softmax_row(x, length, log, y);
+        return;
+    }
+    float largest[kLinesAtOnce], factor[kLinesAtOnce];
+    double s[kLinesAtOnce];
+    for (int64_t l = 0; l < lines; l++) {
+        largest[l] = -kInfinity;
+        s[l] = 0.0;
+    }
+    for (int64_t k = 0; k < length; k++) {
+        const float* xs = x + k * stride;
+#pragma omp simd
+        for (int64_t l = 0; l < lines; l++) largest[l] = xs[l] > largest[l] ? xs[l] : largest[l];
+    }
+    for (int64_t k = 0; k < length; k++) {
+        const float* xs = x + k * stride;
+        float* ys = y + k * stride;
+#pragma omp simd
+        for (int64_t l = 0; l < lines; l++) {
+            const float z = xs[l] - largest[l], e = exp_of_negative(z);
+            s[l] += (double)e;
+            ys[l] = log ? z : e;
+        }
+    }
+    for (int64_t l = 0; l < lines; l++) factor[l] = (float)(log ? __builtin_log(s[l]) : 1.0 / s[l]);
+    for (int64_t k = 0; k < length; k++) {
+        float* ys = y + k * stride;
+#pragma omp simd
+        for (int64_t l = 0; l < lines; l++) ys[l] = log ? ys[l] - factor[l] : ys[l] * factor[l];
+    }
+}
+
+/** With s = Σ dy·y: dx = y·(dy − s). Of the logarithm, with s = Σ dy: dx = dy − eʸ·s. */
+void softmax_backward(const float* y, const float* dy, int64_t lines, int64_t length, int64_t stride, bool log,
+                      float* dx) {
+    if (stride == 1) {
+        double sum_dy, sum_dyy;
+        const float one = 1.0f;
+        products<0>(y, dy, &one, 0.0, length, &sum_dy, &sum_dyy);
+        const float s = (float)(log ? sum_dy : sum_dyy);
+#pragma omp simd
+        for (int64_t k = 0; k < length; k++) {
+            dx[k] = log ? dy[k] - exp_of_negative(y[k]) * s : y[k] * (dy[k] - s);
+        }
+        return;
+    }
+    double sums[kLinesAtOnce];
+    for (int64_t l = 0; l < lines; l++) sums[l] = 0.0;
+    for (int64_t k = 0; k < length; k++) {
+        const float *ys = y + k * stride, *dys = dy + k * stride;
+#pragma omp simd
+        for (int64_t l = 0; l < lines; l++) sums[l] += log ? (double)dys[l] : (double)dys[l] * (double)ys[l];
+    }
+    for (int64_t k = 0; k < length; k++) {
+        const float *ys = y + k * stride, *dys = dy + k * stride;
+        float* dxs = dx + k * stride;
+#pragma omp simd
+        for (int64_t l = 0; l < lines; l++) {
+            const float s = (float)sums[l];
+            dxs[l] = log ? dys[l] - exp_of_negative(ys[l]) * s : ys[l] * (dys[l] - s);
+        }
+    }
+}
+
 }  // namespace
 
 #define HADAL_TEXT(x) #x
 #define HADAL_NAME(x) HADAL_TEXT(x)
 extern const Kernels kernels = {
     HADAL_NAME(HADAL_NAMESPACE), sum_of_squares, adamw, sgd, cross_entropy, cross_entropy_backward,
+    group_norm, group_norm_backward, softmax, softmax_backward,
 };
 
 }  // namespace HADAL_NAMESPACE

@@ -21,6 +21,12 @@ struct SgdStep {
     bool nesterov;
 };
 
+/** Samples of `groups` groups of `channels` channels of `plane` values; a group is normalized together. */
+struct Groups {
+    int64_t groups, channels, plane;
+    float epsilon;
+};
+
 struct Kernels {
     const char* name;
     double (*sum_of_squares)(const float* x, int64_t n);
@@ -32,7 +38,20 @@ struct Kernels {
     /** `scale` is dloss / rows. */
     void (*cross_entropy_backward)(const float* probabilities, const int32_t* labels, int64_t rows,
                                    int64_t classes, float smoothing, float scale, float* dlogits);
+    /** The groups from `begin` to `end`, counted over all samples. Without `mean`, root-mean-square norm. */
+    void (*group_norm)(const float* x, const float* scale, const float* bias, int64_t begin, int64_t end,
+                       const Groups& geometry, float* y, float* mean, float* variance);
+    /** One group of the samples from `begin` to `end`; sums[0] and sums[1] take that group's dγ and dβ. */
+    void (*group_norm_backward)(const float* x, const float* dy, const float* scale, const float* mean,
+                                const float* variance, int64_t begin, int64_t end, int64_t group,
+                                const Groups& geometry, float* dx, float* const* sums);
+    /** `lines` ≤ kLinesAtOnce lines side by side, each of `length` values that lie `stride` apart. */
+    void (*softmax)(const float* x, int64_t lines, int64_t length, int64_t stride, bool log, float* y);
+    void (*softmax_backward)(const float* y, const float* dy, int64_t lines, int64_t length, int64_t stride,
+                             bool log, float* dx);
 };
+
+constexpr int64_t kLinesAtOnce = 64;
 
 namespace baseline { extern const Kernels kernels; }
 namespace avx2 { extern const Kernels kernels; }

@@ -332,6 +332,149 @@ void test_cross_entropy_of_odd_logits_and_labels() {
     });
 }
 
+// ---- normalization ----------------------------------------------------------------------------------------
+
+struct GroupProblem {
+    int64_t samples, groups, channels, plane;
+    bool centred;
+};
+const GroupProblem kGroupProblems[] = {{0, 1, 5, 1, true},   {1, 1, 1, 1, true},    {3, 1, 7, 1, true},
+                                       {5, 1, 64, 1, false}, {130, 1, 33, 1, true}, {2000, 1, 65, 1, false},
+                                       {3, 4, 5, 7, true},   {67, 3, 4, 49, true},  {2, 8, 1, 33, true},
+                                       {2, 3, 2, 1, true}};
+
+void test_group_norm() {
+    for (GroupProblem p : kGroupProblems) {
+        const int64_t width = p.channels * p.plane, groups = p.samples * p.groups, n = groups * width;
+        const int64_t scales = p.groups * p.channels;
+        const double epsilon = 1e-5f;
+        const Buffer x = normal(n, 15, 2), dy = normal(n, 16), scale = normal(scales, 17), bias = normal(scales, 18);
+        auto scale_of = [&](int64_t i) { return i / width % p.groups * p.channels + i % width / p.plane; };
+
+        std::vector<double> y1(n), mean1(groups), variance1(groups), dx1(n), dscale1(scales), dbias1(scales);
+        for (int64_t g = 0; g < groups; g++) {
+            const int64_t begin = g * width, end = begin + width;
+            for (int64_t i = begin; i < end && p.centred; i++) mean1[g] += x[i] / (double)width;
+            for (int64_t i = begin; i < end; i++) variance1[g] += pow(x[i] - mean1[g], 2) / (double)width;
+            const double rho = 1 / sqrt(variance1[g] + epsilon);
+            double mean_g = 0, mean_gx = 0;
+            for (int64_t i = begin; i < end; i++) {
+                const double hat = rho * (x[i] - mean1[g]), gamma = scale[scale_of(i)];
+                y1[i] = gamma * hat + (p.centred ? bias[scale_of(i)] : 0);
+                mean_g += p.centred ? gamma * dy[i] / (double)width : 0;
+                mean_gx += gamma * dy[i] * hat / (double)width;
+                dscale1[scale_of(i)] += dy[i] * hat;
+                dbias1[scale_of(i)] += dy[i];
+            }
+            for (int64_t i = begin; i < end; i++) {
+                const double hat = rho * (x[i] - mean1[g]);
+                dx1[i] = rho * (scale[scale_of(i)] * dy[i] - mean_g - hat * mean_gx);
+            }
+        }
+        if (!p.centred) mean1.clear(), dbias1.clear();
+        everywhere("group norm " + std::to_string(p.samples) + "x" + std::to_string(width), [&] {
+            Buffer y(n, kPoison), mean(mean1.size(), kPoison), variance(groups, kPoison);
+            Buffer dx(n, kPoison), dscale(scales, kPoison), dbias(dbias1.size(), kPoison);
+            Buffer scratch(hadal_group_norm_scratch(p.samples, p.groups, p.channels), kPoison);
+            const float* b = p.centred ? bias.data() : nullptr;
+            float* m = p.centred ? mean.data() : nullptr;
+            float* db = p.centred ? dbias.data() : nullptr;
+            hadal_group_norm(x.data(), scale.data(), b, p.samples, p.groups, p.channels, p.plane, 1e-5f, y.data(),
+                             m, variance.data());
+            check_close(y, y1, 2e-6, 2e-6, "y");
+            check_close(mean, mean1, 1e-6, 1e-6, "mean");
+            check_close(variance, variance1, 1e-6, 1e-12, "variance");
+            hadal_group_norm_backward(x.data(), dy.data(), scale.data(), m, variance.data(), p.samples, p.groups,
+                                      p.channels, p.plane, 1e-5f, dx.data(), dscale.data(), db, scratch.data());
+            const double large = width == 1 ? 2e-3 : 2e-5;  // ρ of one value alone is 1/√ε
+            check_close(dx, dx1, 1e-5, large, "dx");
+            check_close(dscale, dscale1, 1e-5, 1e-6 * (double)(groups + 10), "dscale");
+            check_close(dbias, dbias1, 1e-5, 1e-6 * (double)(groups + 10), "dbias");
+
+            Buffer in_place = x;
+            hadal_group_norm(in_place.data(), scale.data(), b, p.samples, p.groups, p.channels, p.plane, 1e-5f,
+                             in_place.data(), m, variance.data());
+            check_same(in_place, y, "y in place");
+            in_place = dy;
+            hadal_group_norm_backward(x.data(), in_place.data(), scale.data(), m, variance.data(), p.samples,
+                                      p.groups, p.channels, p.plane, 1e-5f, in_place.data(), dscale.data(), db,
+                                      scratch.data());
+            check_same(in_place, dx, "dx in place");
+            return joined({y, mean, variance, dx, dscale, dbias});
+        });
+    }
+}
+
+// ---- softmax ----------------------------------------------------------------------------------------------
+
+struct Lines {
+    int64_t outer, length, inner;
+    float scale;
+};
+const Lines kLines[] = {{0, 5, 1, 1},   {1, 1, 1, 1},     {3, 17, 1, 5},  {1000, 65, 1, 5}, {2, 50257, 1, 5},
+                        {9, 100, 1, 1e4}, {1, 7, 5, 5}, {3, 31, 64, 30}, {2, 33, 257, 5}};
+
+void test_softmax() {
+    for (Lines p : kLines) {
+        for (bool log : {false, true}) {
+            const int64_t n = p.outer * p.length * p.inner;
+            const Buffer x = normal(n, 19, p.scale), dy = normal(n, 20);
+            std::vector<double> y1(n), dx1(n);
+            for (int64_t line = 0; line < p.outer * p.inner; line++) {
+                const int64_t first = line / p.inner * p.length * p.inner + line % p.inner;
+                auto at = [&](int64_t k) { return first + k * p.inner; };
+                float max = -kInf;
+                double s = 0, total = 0;
+                for (int64_t k = 0; k < p.length; k++) max = fmaxf(max, x[at(k)]);
+                auto z = [&](int64_t k) { return (double)(x[at(k)] - max); };  // rounded, as for cross entropy
+                for (int64_t k = 0; k < p.length; k++) s += exp(z(k));
+                for (int64_t k = 0; k < p.length; k++) {
+                    y1[at(k)] = log ? z(k) - ::log(s) : exp(z(k)) / s;
+                    total += log ? dy[at(k)] : dy[at(k)] * y1[at(k)];
+                }
+                for (int64_t k = 0; k < p.length; k++) {
+                    const double y = y1[at(k)];
+                    dx1[at(k)] = log ? dy[at(k)] - exp(y) * total : y * (dy[at(k)] - total);
+                }
+            }
+            everywhere("softmax " + std::to_string(p.length) + " by " + std::to_string(p.inner), [&] {
+                Buffer y(n, kPoison), dx(n, kPoison);
+                hadal_softmax(x.data(), p.outer, p.length, p.inner, log, y.data());
+                hadal_softmax_backward(y.data(), dy.data(), p.outer, p.length, p.inner, log, dx.data());
+                check_close(y, y1, 5e-7, log ? 1e-6 : 2e-38, "y");
+                check_close(dx, dx1, 1e-6, 1e-5, "dx");
+
+                Buffer in_place = x;
+                hadal_softmax(in_place.data(), p.outer, p.length, p.inner, log, in_place.data());
+                check_same(in_place, y, "y in place");
+                in_place = dy;
+                hadal_softmax_backward(y.data(), in_place.data(), p.outer, p.length, p.inner, log,
+                                       in_place.data());
+                check_same(in_place, dx, "dx in place");
+                return joined({y, dx});
+            });
+        }
+    }
+    everywhere("masked softmax", [&] {
+        for (int64_t inner : {1, 3}) {
+            for (int log : {0, 1}) {
+                const int64_t length = 20, n = length * inner;
+                Buffer x = normal(n, 21), y(n, kPoison);
+                for (int64_t l = 0; l < inner; l++) x[3 * inner + l] = x[17 * inner + l] = -kInf;
+                hadal_softmax(x.data(), 1, length, inner, log, y.data());
+                for (int64_t l = 0; l < inner; l++) {
+                    check(y[3 * inner + l] == (log ? -kInf : 0.0f), "what is masked is 0");
+                    check(isfinite(y[4 * inner + l]), "what is not is not");
+                }
+                for (float& element : x) element = -kInf;
+                hadal_softmax(x.data(), 1, length, inner, log, y.data());
+                for (float element : y) check(isnan(element), "nothing but -Inf is NaN");
+            }
+        }
+        return Buffer();
+    });
+}
+
 }  // namespace
 
 int main() {
@@ -345,6 +488,8 @@ int main() {
     test_the_moments_of_dead_gradients_become_zero();
     test_cross_entropy();
     test_cross_entropy_of_odd_logits_and_labels();
+    test_group_norm();
+    test_softmax();
     for (hadal::Isa isa : {hadal::Isa::baseline, hadal::Isa::avx2, hadal::Isa::avx512})
         if (hadal::select(isa)) printf("tested: %s\n", hadal_isa());
     printf(failures == 0 ? "all passed\n" : "%d checks failed\n", failures);

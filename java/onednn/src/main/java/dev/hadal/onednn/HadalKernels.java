@@ -9,8 +9,14 @@ import dev.hadal.graph.Type;
 import dev.hadal.onednn.natives.HadalNative;
 import dev.hadal.op.AdamW;
 import dev.hadal.op.CrossEntropy;
+import dev.hadal.op.GroupNorm;
+import dev.hadal.op.LayerNorm;
+import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.Norm;
+import dev.hadal.op.RmsNorm;
 import dev.hadal.op.Sgd;
+import dev.hadal.op.Softmax;
+import dev.hadal.tensor.Shape;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -131,6 +137,129 @@ final class HadalKernels {
         });
     }
 
+    /** How x is normalized: samples of groups of channels of planes. A row is one group of channels of one value. */
+    private record Groups(long samples, long groups, long channels, long plane, float epsilon) {
+        static Groups rows(Shape x, int axes, float epsilon) {
+            int width = x.sizeFrom(x.rank() - axes);
+            return new Groups(x.size() / width, 1, width, 1, epsilon);
+        }
+
+        static Groups of(Shape x, int groups, float epsilon) {
+            return new Groups(x.get(0), groups, x.get(1) / groups, x.sizeFrom(2), epsilon);
+        }
+    }
+
+    static Kernel layerNorm(LayerNorm op, Request r) {
+        return norm(op, Groups.rows(r.shape(0), op.axes(), op.epsilon()), true, r);
+    }
+
+    static Kernel layerNormBackward(LayerNorm.Backward op, Request r) {
+        return normBackward(op, Groups.rows(r.shape(0), op.axes(), op.epsilon()), true, r);
+    }
+
+    static Kernel rmsNorm(RmsNorm op, Request r) {
+        return norm(op, Groups.rows(r.shape(0), op.axes(), op.epsilon()), false, r);
+    }
+
+    static Kernel rmsNormBackward(RmsNorm.Backward op, Request r) {
+        return normBackward(op, Groups.rows(r.shape(0), op.axes(), op.epsilon()), false, r);
+    }
+
+    static Kernel groupNorm(GroupNorm op, Request r) {
+        return norm(op, Groups.of(r.shape(0), op.groups(), op.epsilon()), true, r);
+    }
+
+    static Kernel groupNormBackward(GroupNorm.Backward op, Request r) {
+        return normBackward(op, Groups.of(r.shape(0), op.groups(), op.epsilon()), true, r);
+    }
+
+    private static Kernel norm(Op op, Groups g, boolean centred, Request r) {
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(0), b -> {
+            FloatPointer x = floats(b.input(0));
+            FloatPointer scale = floats(b.input(1));
+            FloatPointer bias = centred ? floats(b.input(2)) : null;
+            FloatPointer y = floats(b.output(0));
+            FloatPointer mean = centred ? floats(b.output(1)) : null;
+            FloatPointer variance = floats(b.output(centred ? 2 : 1));
+            return () -> HadalNative.groupNorm(
+                    x, scale, bias, g.samples, g.groups, g.channels, g.plane, g.epsilon, y, mean, variance);
+        });
+    }
+
+    private static Kernel normBackward(Op op, Groups g, boolean centred, Request r) {
+        long scratch = HadalNative.groupNormScratch(g.samples, g.groups, g.channels) * Float.BYTES;
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(1), scratch, b -> {
+            FloatPointer x = floats(b.input(0));
+            FloatPointer dy = floats(b.input(1));
+            FloatPointer scale = floats(b.input(2));
+            FloatPointer mean = centred ? floats(b.input(3)) : null;
+            FloatPointer variance = floats(b.input(centred ? 4 : 3));
+            FloatPointer dx = floats(b.output(0));
+            FloatPointer dscale = floats(b.output(1));
+            FloatPointer dbias = centred ? floats(b.output(2)) : null;
+            FloatPointer sums = floats(b.scratch());
+            return () -> HadalNative.groupNormBackward(
+                    x,
+                    dy,
+                    scale,
+                    mean,
+                    variance,
+                    g.samples,
+                    g.groups,
+                    g.channels,
+                    g.plane,
+                    g.epsilon,
+                    dx,
+                    dscale,
+                    dbias,
+                    sums);
+        });
+    }
+
+    static Kernel softmax(Softmax op, Request r) {
+        return softmax(op, op.axis(), false, r);
+    }
+
+    static Kernel logSoftmax(LogSoftmax op, Request r) {
+        return softmax(op, op.axis(), true, r);
+    }
+
+    static Kernel softmaxBackward(Softmax.Backward op, Request r) {
+        return softmaxBackward(op, op.axis(), false, r);
+    }
+
+    static Kernel logSoftmaxBackward(LogSoftmax.Backward op, Request r) {
+        return softmaxBackward(op, op.axis(), true, r);
+    }
+
+    /** x as [outer, length, inner], with the axis in the middle. */
+    private record Lines(long outer, long length, long inner) {
+        static Lines of(Shape x, int axis) {
+            int a = axis < 0 ? axis + x.rank() : axis;
+            long inner = x.sizeFrom(a + 1);
+            return new Lines(x.size() / (x.get(a) * inner), x.get(a), inner);
+        }
+    }
+
+    private static Kernel softmax(Op op, int axis, boolean log, Request r) {
+        Lines lines = Lines.of(r.shape(0), axis);
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(0), b -> {
+            FloatPointer x = floats(b.input(0));
+            FloatPointer y = floats(b.output(0));
+            return () -> HadalNative.softmax(x, lines.outer, lines.length, lines.inner, log, y);
+        });
+    }
+
+    private static Kernel softmaxBackward(Op op, int axis, boolean log, Request r) {
+        Lines lines = Lines.of(r.shape(0), axis);
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(1), b -> {
+            FloatPointer y = floats(b.input(0));
+            FloatPointer dy = floats(b.input(1));
+            FloatPointer dx = floats(b.output(0));
+            return () -> HadalNative.softmaxBackward(y, dy, lines.outer, lines.length, lines.inner, log, dx);
+        });
+    }
+
     private static List<Type> types(Request r) {
         return r.operands().stream().map(Operand::type).toList();
     }
@@ -148,8 +277,13 @@ final class HadalKernels {
         Runnable bind(Binding binding);
     }
 
-    private record FunctionKernel(Op op, List<Layout> inputs, List<Layout> outputs, List<Integer> takenOver, Body body)
+    private record FunctionKernel(
+            Op op, List<Layout> inputs, List<Layout> outputs, List<Integer> takenOver, long scratch, Body body)
             implements Kernel {
+        FunctionKernel(Op op, List<Layout> inputs, List<Layout> outputs, List<Integer> takenOver, Body body) {
+            this(op, inputs, outputs, takenOver, 0, body);
+        }
+
         @Override
         public int inPlace(int output) {
             return output < takenOver.size() ? takenOver.get(output) : -1;
@@ -161,8 +295,8 @@ final class HadalKernels {
         }
 
         @Override
-        public Bound bind(List<Region> inputRegions, List<Region> outputRegions, Region scratch) {
-            Binding binding = new Binding(this, inputRegions, outputRegions, scratch);
+        public Bound bind(List<Region> inputRegions, List<Region> outputRegions, Region scratchRegion) {
+            Binding binding = new Binding(this, inputRegions, outputRegions, scratchRegion);
             return binding.bound(body.bind(binding));
         }
     }

@@ -10,10 +10,15 @@ import dev.hadal.op.Bias;
 import dev.hadal.op.Convolution;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.GlobalAveragePool;
+import dev.hadal.op.GroupNorm;
+import dev.hadal.op.LayerNorm;
+import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.Norm;
 import dev.hadal.op.Reshape;
+import dev.hadal.op.RmsNorm;
 import dev.hadal.op.Sgd;
+import dev.hadal.op.Softmax;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -53,6 +58,16 @@ final class KernelTable {
             hadal(Norm.class, HadalKernels::norm),
             hadal(AdamW.class, HadalKernels::adamw),
             hadal(Sgd.class, HadalKernels::sgd),
+            hadal(LayerNorm.class, HadalKernels::layerNorm),
+            hadal(LayerNorm.Backward.class, HadalKernels::layerNormBackward),
+            hadal(RmsNorm.class, HadalKernels::rmsNorm),
+            hadal(RmsNorm.Backward.class, HadalKernels::rmsNormBackward),
+            hadal(GroupNorm.class, HadalKernels::groupNorm),
+            hadal(GroupNorm.Backward.class, HadalKernels::groupNormBackward),
+            hadal(Softmax.class, HadalKernels::softmax),
+            hadal(Softmax.Backward.class, HadalKernels::softmaxBackward),
+            hadal(LogSoftmax.class, HadalKernels::logSoftmax),
+            hadal(LogSoftmax.Backward.class, HadalKernels::logSoftmaxBackward),
             hadal(CrossEntropy.class, HadalKernels::crossEntropy),
             hadal(CrossEntropy.Backward.class, HadalKernels::crossEntropyBackward));
 

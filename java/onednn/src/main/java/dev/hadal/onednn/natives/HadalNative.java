@@ -185,4 +185,68 @@ public final class HadalNative {
             @Cast("int64_t") long classes,
             float smoothing,
             FloatPointer dlogits);
+
+    /**
+     * Normalization of groups of channels, or of rows: one group, and a plane of one value.
+     *
+     * @param bias null, and mean with it, for root-mean-square norm
+     * @param channels of each group
+     */
+    @Name("hadal_group_norm")
+    public static native void groupNorm(
+            @Const FloatPointer x,
+            @Const FloatPointer scale,
+            @Const @Nullable FloatPointer bias,
+            @Cast("int64_t") long samples,
+            @Cast("int64_t") long groups,
+            @Cast("int64_t") long channels,
+            @Cast("int64_t") long plane,
+            float epsilon,
+            FloatPointer y,
+            @Nullable FloatPointer mean,
+            FloatPointer variance);
+
+    /** How many floats of scratch the gradient below needs. */
+    @Name("hadal_group_norm_scratch")
+    public static native @Cast("int64_t") long groupNormScratch(
+            @Cast("int64_t") long samples, @Cast("int64_t") long groups, @Cast("int64_t") long channels);
+
+    /** Its gradient from the statistics; dbias is null where mean is, and dx may be dy. */
+    @Name("hadal_group_norm_backward")
+    public static native void groupNormBackward(
+            @Const FloatPointer x,
+            @Const FloatPointer dy,
+            @Const FloatPointer scale,
+            @Const @Nullable FloatPointer mean,
+            @Const FloatPointer variance,
+            @Cast("int64_t") long samples,
+            @Cast("int64_t") long groups,
+            @Cast("int64_t") long channels,
+            @Cast("int64_t") long plane,
+            float epsilon,
+            FloatPointer dx,
+            FloatPointer dscale,
+            @Nullable FloatPointer dbias,
+            FloatPointer scratch);
+
+    /** Softmax, or its logarithm, along the second of three axes; y may be x. */
+    @Name("hadal_softmax")
+    public static native void softmax(
+            @Const FloatPointer x,
+            @Cast("int64_t") long outer,
+            @Cast("int64_t") long length,
+            @Cast("int64_t") long inner,
+            @Cast("int") boolean log,
+            FloatPointer y);
+
+    /** Its gradient from y; dx may be dy. */
+    @Name("hadal_softmax_backward")
+    public static native void softmaxBackward(
+            @Const FloatPointer y,
+            @Const FloatPointer dy,
+            @Cast("int64_t") long outer,
+            @Cast("int64_t") long length,
+            @Cast("int64_t") long inner,
+            @Cast("int") boolean log,
+            FloatPointer dx);
 }
