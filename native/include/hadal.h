@@ -52,39 +52,52 @@ HADAL_API int hadal_threads(void);
 HADAL_API double hadal_sum_of_squares(const float* x, int64_t n);
 
 /**
- * One step of Adam with decoupled weight decay (Loshchilov and Hutter 2019), with the gradient clipped by
- * its global norm.
+ * What a rule makes of d, the clipped and decayed gradient, with up to three moments and the settings a, b and ε.
  *
- *   g' = g · min(1, limit / (‖g‖ + 10⁻⁶))        as torch.nn.utils.clip_grad_norm_
- *   m ← β₁·m + (1−β₁)·g'                          m̂ = m / (1−β₁ᵗ)
- *   v ← β₂·v + (1−β₂)·g'²                         v̂ = v / (1−β₂ᵗ)
- *   w ← w − η·(m̂ / (√v̂ + ε) + λ·w)
+ *   SGD                      s = d
+ *   MOMENTUM    a = μ        m₀ ← μ·m₀ + d,  s = m₀
+ *   NESTEROV    a = μ        m₀ ← μ·m₀ + d,  s = d + μ·m₀
+ *   RMSPROP     a = α        m₀ ← α·m₀ + (1−α)·d²,  s = d / (√m₀ + ε)
+ *   RMSPROP_MOMENTUM  b = μ  then m₁ ← μ·m₁ + s,  s = m₁
+ *   CENTRED     a = α        also m₁ ← α·m₁ + (1−α)·d,  s = d / (√max(m₀ − m₁², 0) + ε)
+ *   CENTRED_MOMENTUM  b = μ  then m₂ ← μ·m₂ + s,  s = m₂
+ *   ADAM        a, b = β₁,₂  m₀ ← β₁·m₀ + (1−β₁)·d,  m₁ ← β₂·m₁ + (1−β₂)·d²,  s = c₁·m₀ / (√(c₂·m₁) + ε)
+ *   AMSGRAD                  also m₂ ← max(m₂, m₁),  s = c₁·m₀ / (√(c₂·m₂) + ε)
+ *   NADAM                    as ADAM, but s = (c₁·m₀ + c₃·d) / (√(c₂·m₁) + ε)
+ *   LION        a, b = β₁,₂  s = sign(β₁·m₀ + (1−β₁)·d),  m₀ ← β₂·m₀ + (1−β₂)·d
+ */
+enum hadal_rule {
+    HADAL_SGD,
+    HADAL_MOMENTUM,
+    HADAL_NESTEROV,
+    HADAL_RMSPROP,
+    HADAL_RMSPROP_MOMENTUM,
+    HADAL_CENTRED,
+    HADAL_CENTRED_MOMENTUM,
+    HADAL_ADAM,
+    HADAL_AMSGRAD,
+    HADAL_NADAM,
+    HADAL_LION
+};
+
+/**
+ * One step of an optimizer, in one pass; the rules and their sources are documented in Hadal's update ops.
  *
- * hyper = { η, λ, 1/(1−β₁ᵗ), 1/(1−β₂ᵗ), limit }: what changes from step to step, read at the call. A limit
- * of +Inf clips nothing. norm points to ‖g‖; if that is not finite, nothing is written, so the step can be
- * replayed. β₁ and β₂ are the floats given: take βᵗ from those same floats.
+ *   g' = clamp(g · min(1, limit / (‖g‖ + 10⁻⁶)), ±value)        as torch.nn.utils.clip_grad_norm_
+ *   d  = g' + λ₂·w
+ *   s  = what the rule says
+ *   w ← w − η·(s + λ·w)
+ *
+ * hyper = { η, λ, c₁, c₂, limit, c₃, value, λ₂ }: what changes from step to step, read at the call. A limit or a
+ * value of +Inf clips nothing; c's that a rule does not name are not read. norm points to ‖g‖; if that is not finite,
+ * nothing is written, so the step can be replayed. Moments that a rule does not have may be null.
  *
  * Subnormal numbers count as zero here and are written as zero. The moments of a weight whose gradient has
  * died decay into that range within a thousand steps, stay there for good, and cost some processors 100
  * cycles each.
  */
-HADAL_API void hadal_adamw(float* w, const float* g, float* m, float* v, int64_t n, float beta1, float beta2,
-                           float epsilon, const float* hyper, const float* norm);
-
-/**
- * One step of gradient descent with momentum and L2 decay, as torch.optim.SGD (dampening 0), the gradient
- * clipped as above.
- *
- *   g' = g · min(1, limit / (‖g‖ + 10⁻⁶))
- *   d  = g' + λ·w
- *   m ← μ·m + d
- *   w ← w − η·d'       d' = m, or with nesterov ≠ 0: d' = d + μ·m
- *
- * hyper is laid out as for hadal_adamw; [2] and [3] are not read. A norm that is not finite leaves w and m as
- * they were. m may be null if μ = 0: then d' = d. Subnormal numbers count as zero.
- */
-HADAL_API void hadal_sgd(float* w, const float* g, float* m, int64_t n, float momentum, int nesterov,
-                         const float* hyper, const float* norm);
+HADAL_API void hadal_update(int rule, float* w, const float* g, float* m0, float* m1, float* m2, int64_t n,
+                            float a, float b, float epsilon, const float* hyper, const float* norm);
 
 /* ---- loss ---------------------------------------------------------------------------------------------- */
 

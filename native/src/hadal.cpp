@@ -148,24 +148,16 @@ double hadal_sum_of_squares(const float* x, int64_t n) {
     });
 }
 
-void hadal_adamw(float* w, const float* g, float* m, float* v, int64_t n, float beta1, float beta2,
-                 float epsilon, const float* hyper, const float* norm) {
+void hadal_update(int rule, float* w, const float* g, float* m0, float* m1, float* m2, int64_t n, float a,
+                  float b, float epsilon, const float* hyper, const float* norm) {
     if (!__builtin_isfinite(*norm)) return;
-    float clip = clip_factor(hyper[4], *norm);
-    AdamwStep step = {beta1, beta2, epsilon, hyper[0], hyper[1], hyper[2], hyper[3], clip};
+    UpdateStep step = {a,        b,        epsilon,  hyper[0], hyper[1], hyper[7], clip_factor(hyper[4], *norm),
+                       hyper[6], hyper[2], hyper[3], hyper[5]};
+    auto from = [](float* m, int64_t begin) { return m == nullptr ? nullptr : m + begin; };
     share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
         SubnormalsAreZero guard;
-        active->adamw(w + begin, g + begin, m + begin, v + begin, end - begin, step);
-    });
-}
-
-void hadal_sgd(float* w, const float* g, float* m, int64_t n, float momentum, int nesterov,
-               const float* hyper, const float* norm) {
-    if (!__builtin_isfinite(*norm)) return;
-    SgdStep step = {momentum, hyper[0], hyper[1], clip_factor(hyper[4], *norm), nesterov != 0};
-    share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
-        SubnormalsAreZero guard;
-        active->sgd(w + begin, g + begin, m == nullptr ? nullptr : m + begin, end - begin, step);
+        active->update(rule, w + begin, g + begin, from(m0, begin), from(m1, begin), from(m2, begin),
+                       end - begin, step);
     });
 }
 

@@ -11,6 +11,8 @@
  */
 #include "kernels.h"
 
+#include "hadal.h"
+
 namespace hadal {
 namespace HADAL_NAMESPACE {
 namespace {
@@ -86,53 +88,96 @@ double sum_of_squares(const float* x, int64_t n) {
 }
 
 /**
- *   g' = g · clip
- *   m ← β₁·m + (1−β₁)·g'          m̂ = m · 1/(1−β₁ᵗ)
- *   v ← β₂·v + (1−β₂)·g'²         v̂ = v · 1/(1−β₂ᵗ)
- *   w ← w − η·(m̂ / (√v̂ + ε) + λ·w)
+ *   d = clamp(g · clip, ±value) + λ₂·w
+ *   w ← w − η·(s + λ·w),  with s = rule(d, m₀, m₁, m₂)
  */
-void adamw(float* __restrict w, const float* __restrict g, float* __restrict m, float* __restrict v,
-           int64_t n, const AdamwStep& step) {
-    const AdamwStep s = step;
+template <int moments, class Rule>
+inline void each(float* __restrict w, const float* __restrict g, float* __restrict m0, float* __restrict m1,
+                 float* __restrict m2, int64_t n, const UpdateStep& step, Rule rule) {
+    const UpdateStep s = step;
     for (int64_t i = 0; i < n; i++) {
         float gi = g[i] * s.clip;
-        float mi = s.beta1 * m[i] + (1.0f - s.beta1) * gi;
-        float vi = s.beta2 * v[i] + (1.0f - s.beta2) * (gi * gi);
-        float m_hat = mi * s.correction1;
-        float v_hat = vi * s.correction2;
-        m[i] = mi;
-        v[i] = vi;
-        w[i] = w[i] - s.rate * (m_hat / (__builtin_sqrtf(v_hat) + s.epsilon) + s.decay * w[i]);
+        gi = gi > s.value ? s.value : gi;
+        gi = gi < -s.value ? -s.value : gi;
+        float x0 = moments > 0 ? m0[i] : 0.0f, x1 = moments > 1 ? m1[i] : 0.0f, x2 = moments > 2 ? m2[i] : 0.0f;
+        float si = rule(s, gi + s.l2 * w[i], x0, x1, x2);
+        if (moments > 0) m0[i] = x0;
+        if (moments > 1) m1[i] = x1;
+        if (moments > 2) m2[i] = x2;
+        w[i] = w[i] - s.rate * (si + s.decay * w[i]);
     }
 }
 
-/**
- *   d  = g · clip + λ·w
- *   m ← μ·m + d
- *   w ← w − η·(nesterov ? d + μ·m : m)
- */
-template <bool nesterov>
-void momentum(float* __restrict w, const float* __restrict g, float* __restrict m, int64_t n, SgdStep s) {
-    for (int64_t i = 0; i < n; i++) {
-        float d = g[i] * s.clip + s.decay * w[i];
-        float mi = s.momentum * m[i] + d;
-        m[i] = mi;
-        w[i] = w[i] - s.rate * (nesterov ? d + s.momentum * mi : mi);
-    }
+using Step = const UpdateStep&;
+
+/** β·m + (1−β)·x */
+inline float average(float beta, float m, float x) { return beta * m + (1.0f - beta) * x; }
+
+template <bool centred, bool momentum>
+void rmsprop(float* w, const float* g, float* m0, float* m1, float* m2, int64_t n, Step step) {
+    each<1 + centred + momentum>(w, g, m0, m1, m2, n, step, [](Step s, float d, float& v, float& x1, float& x2) {
+        v = average(s.a, v, d * d);
+        float variance = v;
+        if (centred) {
+            x1 = average(s.a, x1, d);
+            variance = v - x1 * x1;
+            variance = variance < 0.0f ? 0.0f : variance;
+        }
+        float si = d / (__builtin_sqrtf(variance) + s.epsilon);
+        if (!momentum) return si;
+        float& m = centred ? x2 : x1;
+        m = s.b * m + si;
+        return m;
+    });
 }
 
-/** w ← w − η·(g · clip + λ·w) */
-void descent(float* __restrict w, const float* __restrict g, int64_t n, SgdStep s) {
-    for (int64_t i = 0; i < n; i++) w[i] = w[i] - s.rate * (g[i] * s.clip + s.decay * w[i]);
-}
-
-void sgd(float* w, const float* g, float* m, int64_t n, const SgdStep& step) {
-    if (m == nullptr) {
-        descent(w, g, n, step);
-    } else if (step.nesterov) {
-        momentum<true>(w, g, m, n, step);
-    } else {
-        momentum<false>(w, g, m, n, step);
+void update(int rule, float* w, const float* g, float* m0, float* m1, float* m2, int64_t n, Step step) {
+    switch (rule) {
+        case HADAL_SGD:
+            return each<0>(w, g, m0, m1, m2, n, step, [](Step, float d, float&, float&, float&) { return d; });
+        case HADAL_MOMENTUM:
+            return each<1>(w, g, m0, m1, m2, n, step, [](Step s, float d, float& m, float&, float&) {
+                m = s.a * m + d;
+                return m;
+            });
+        case HADAL_NESTEROV:
+            return each<1>(w, g, m0, m1, m2, n, step, [](Step s, float d, float& m, float&, float&) {
+                m = s.a * m + d;
+                return d + s.a * m;
+            });
+        case HADAL_RMSPROP:
+            return rmsprop<false, false>(w, g, m0, m1, m2, n, step);
+        case HADAL_RMSPROP_MOMENTUM:
+            return rmsprop<false, true>(w, g, m0, m1, m2, n, step);
+        case HADAL_CENTRED:
+            return rmsprop<true, false>(w, g, m0, m1, m2, n, step);
+        case HADAL_CENTRED_MOMENTUM:
+            return rmsprop<true, true>(w, g, m0, m1, m2, n, step);
+        case HADAL_ADAM:
+            return each<2>(w, g, m0, m1, m2, n, step, [](Step s, float d, float& m, float& v, float&) {
+                m = average(s.a, m, d);
+                v = average(s.b, v, d * d);
+                return m * s.c1 / (__builtin_sqrtf(v * s.c2) + s.epsilon);
+            });
+        case HADAL_AMSGRAD:
+            return each<3>(w, g, m0, m1, m2, n, step, [](Step s, float d, float& m, float& v, float& x) {
+                m = average(s.a, m, d);
+                v = average(s.b, v, d * d);
+                x = x > v ? x : v;
+                return m * s.c1 / (__builtin_sqrtf(x * s.c2) + s.epsilon);
+            });
+        case HADAL_NADAM:
+            return each<2>(w, g, m0, m1, m2, n, step, [](Step s, float d, float& m, float& v, float&) {
+                m = average(s.a, m, d);
+                v = average(s.b, v, d * d);
+                return (m * s.c1 + d * s.c3) / (__builtin_sqrtf(v * s.c2) + s.epsilon);
+            });
+        case HADAL_LION:
+            return each<1>(w, g, m0, m1, m2, n, step, [](Step s, float d, float& m, float&, float&) {
+                float u = average(s.a, m, d);
+                m = average(s.b, m, d);
+                return (u > 0.0f ? 1.0f : 0.0f) - (u < 0.0f ? 1.0f : 0.0f);
+            });
     }
 }
 
@@ -413,6 +458,7 @@ void softmax_backward(const float* y, const float* dy, int64_t lines, int64_t le
 extern const Kernels kernels = {
     HADAL_NAME(HADAL_NAMESPACE), sum_of_squares, adamw, sgd, cross_entropy, cross_entropy_backward,
     group_norm, group_norm_backward, softmax, softmax_backward,
+    HADAL_NAME(HADAL_NAMESPACE), sum_of_squares, update, cross_entropy, cross_entropy_backward,
 };
 
 }  // namespace HADAL_NAMESPACE

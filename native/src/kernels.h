@@ -10,15 +10,9 @@ namespace hadal {
 
 enum class Isa { baseline, avx2, avx512 };
 
-/** The scalars of one AdamW step; `clip` is min(1, limit / (‖g‖ + 10⁻⁶)). */
-struct AdamwStep {
-    float beta1, beta2, epsilon, rate, decay, correction1, correction2, clip;
-};
-
-/** The scalars of one SGD step. */
-struct SgdStep {
-    float momentum, rate, decay, clip;
-    bool nesterov;
+/** The scalars of an optimizer's step; `clip` is min(1, limit / (‖g‖ + 10⁻⁶)). */
+struct UpdateStep {
+    float a, b, epsilon, rate, decay, l2, clip, value, c1, c2, c3;
 };
 
 /** Samples of `groups` groups of `channels` channels of `plane` values; a group is normalized together. */
@@ -30,8 +24,9 @@ struct Groups {
 struct Kernels {
     const char* name;
     double (*sum_of_squares)(const float* x, int64_t n);
-    void (*adamw)(float* w, const float* g, float* m, float* v, int64_t n, const AdamwStep& step);
-    void (*sgd)(float* w, const float* g, float* m, int64_t n, const SgdStep& step);
+    /** `rule` is a hadal_rule. */
+    void (*update)(int rule, float* w, const float* g, float* m0, float* m1, float* m2, int64_t n,
+                   const UpdateStep& step);
     /** Returns the sum of the rows' losses. */
     double (*cross_entropy)(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
                             float smoothing, float* probabilities);

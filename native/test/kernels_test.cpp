@@ -126,66 +126,93 @@ const float kBeta1 = 0.9f, kBeta2 = 0.999f, kEpsilon = 1e-8f;
 /** As clip_grad_norm_. */
 double clip_factor(const float* hyper, float norm) { return fmin(1.0, hyper[4] / ((double)norm + 1e-6)); }
 
-void test_adamw() {
-    const float limits[] = {kInf, 0.5f, 1e9f};
-    for (int64_t n : kSizes) {
-        for (float limit : limits) {
-            const Buffer g = normal(n, 2, 0.1f), w0 = normal(n, 3), m0 = normal(n, 4, 0.01f);
-            Buffer v0 = normal(n, 5, 0.01f);
-            for (float& v : v0) v = v * v;
-            const int step = 7;
-            const float hyper[] = {3e-3f, 0.05f, (float)(1 / (1 - pow(kBeta1, step))),
-                                   (float)(1 / (1 - pow(kBeta2, step))), limit};
-            const float norm = (float)sqrt(hadal_sum_of_squares(g.data(), n));
+struct Rule {
+    hadal_rule rule;
+    int moments;
+    float a, b, epsilon;
+};
+const Rule kRules[] = {{HADAL_SGD, 0, 0, 0, 0},
+                       {HADAL_MOMENTUM, 1, 0.9f, 0, 0},
+                       {HADAL_NESTEROV, 1, 0.9f, 0, 0},
+                       {HADAL_RMSPROP, 1, 0.99f, 0, 1e-3f},
+                       {HADAL_RMSPROP_MOMENTUM, 2, 0.99f, 0.9f, 1e-3f},
+                       {HADAL_CENTRED, 2, 0.99f, 0, 1e-2f},
+                       {HADAL_CENTRED_MOMENTUM, 3, 0.99f, 0.9f, 1e-2f},
+                       {HADAL_ADAM, 2, kBeta1, kBeta2, kEpsilon},
+                       {HADAL_AMSGRAD, 3, kBeta1, kBeta2, kEpsilon},
+                       {HADAL_NADAM, 2, kBeta1, kBeta2, kEpsilon},
+                       {HADAL_LION, 1, 0.9f, 0.99f, 0}};
 
-            std::vector<double> w1(n), m1(n), v1(n);
-            for (int64_t i = 0; i < n; i++) {
-                double gi = g[i] * clip_factor(hyper, norm);
-                m1[i] = kBeta1 * (double)m0[i] + (1.0 - kBeta1) * gi;
-                v1[i] = kBeta2 * (double)v0[i] + (1.0 - kBeta2) * gi * gi;
-                double m_hat = m1[i] * hyper[2], v_hat = v1[i] * hyper[3];
-                w1[i] = w0[i] - hyper[0] * (m_hat / (sqrt(v_hat) + kEpsilon) + hyper[1] * (double)w0[i]);
+/** The rule's step in double. */
+double step_of(const Rule& r, double d, double* m, const float* hyper) {
+    const double a = r.a, b = r.b, epsilon = r.epsilon, c1 = hyper[2], c2 = hyper[3], c3 = hyper[5];
+    switch (r.rule) {
+        case HADAL_SGD:
+            return d;
+        case HADAL_MOMENTUM:
+        case HADAL_NESTEROV:
+            m[0] = a * m[0] + d;
+            return r.rule == HADAL_MOMENTUM ? m[0] : d + a * m[0];
+        case HADAL_LION: {
+            double u = a * m[0] + (1 - a) * d;
+            m[0] = b * m[0] + (1 - b) * d;
+            return (u > 0) - (u < 0);
+        }
+        case HADAL_ADAM:
+        case HADAL_AMSGRAD:
+        case HADAL_NADAM: {
+            m[0] = a * m[0] + (1 - a) * d;
+            m[1] = b * m[1] + (1 - b) * d * d;
+            m[2] = fmax(m[2], m[1]);
+            double v = r.rule == HADAL_AMSGRAD ? m[2] : m[1];
+            return (c1 * m[0] + (r.rule == HADAL_NADAM ? c3 * d : 0)) / (sqrt(c2 * v) + epsilon);
+        }
+        default: {
+            bool centred = r.rule == HADAL_CENTRED || r.rule == HADAL_CENTRED_MOMENTUM;
+            m[0] = a * m[0] + (1 - a) * d * d;
+            double variance = m[0];
+            if (centred) {
+                m[1] = a * m[1] + (1 - a) * d;
+                variance = fmax(m[0] - m[1] * m[1], 0);
             }
-            everywhere("adamw of " + std::to_string(n) + ", limit " + std::to_string(limit), [&] {
-                Buffer w = w0, m = m0, v = v0;
-                hadal_adamw(w.data(), g.data(), m.data(), v.data(), n, kBeta1, kBeta2, kEpsilon, hyper,
-                            &norm);
-                check_close(m, m1, 1e-6, 1e-8, "m");
-                check_close(v, v1, 1e-6, 1e-12, "v");
-                check_close(w, w1, 1e-6, 1e-7, "w");
-                return joined({w, m, v});
-            });
+            double s = d / (sqrt(variance) + epsilon);
+            if (r.rule == HADAL_RMSPROP || r.rule == HADAL_CENTRED) return s;
+            double& momentum = m[centred ? 2 : 1];
+            return momentum = b * momentum + s;
         }
     }
 }
 
-void test_sgd() {
-    for (int64_t n : kSizes) {
-        for (float limit : {kInf, 0.5f}) {
-            for (int kind = 0; kind < 3; kind++) {  // without momentum, with, Nesterov's
-                const float momentum = kind == 0 ? 0.0f : 0.9f;
-                const bool nesterov = kind == 2;
-                const Buffer g = normal(n, 6, 0.1f), w0 = normal(n, 7), m0 = normal(n, 8, 0.1f);
-                const float hyper[] = {0.1f, 5e-4f, kNaN, kNaN, limit};  // [2] and [3] are not read
+float* data_or_null(Buffer& m, bool present) { return present ? m.data() : nullptr; }
+
+void test_update() {
+    for (const Rule& rule : kRules) {
+        for (int64_t n : kSizes) {
+            for (float limit : {kInf, 0.5f}) {
+                const float value = limit == kInf ? 0.15f : kInf;
+                const Buffer g = normal(n, 2, 0.1f), w0 = normal(n, 3);
+                Buffer m0[3] = {normal(n, 4, 0.01f), normal(n, 5, 0.01f), normal(n, 6, 0.01f)};
+                for (Buffer& m : m0)
+                    for (float& x : m) x = x * x;
+                const float hyper[] = {3e-3f, 0.05f, 1.9f, 142.9f, limit, 0.2f, value, 5e-4f};
                 const float norm = (float)sqrt(hadal_sum_of_squares(g.data(), n));
 
-                std::vector<double> w1(n), m1(n);
+                std::vector<double> w1(n), m1[3] = {w1, w1, w1};
                 for (int64_t i = 0; i < n; i++) {
-                    double d = g[i] * clip_factor(hyper, norm) + (double)hyper[1] * w0[i];
-                    m1[i] = (double)momentum * m0[i] + d;
-                    w1[i] = w0[i] - hyper[0] * (nesterov ? d + momentum * m1[i] : m1[i]);
+                    double m[] = {m0[0][i], m0[1][i], m0[2][i]};
+                    double gi = fmax(-value, fmin(value, g[i] * clip_factor(hyper, norm)));
+                    double s = step_of(rule, gi + (double)hyper[7] * w0[i], m, hyper);
+                    w1[i] = w0[i] - hyper[0] * (s + (double)hyper[1] * w0[i]);
+                    for (int k = 0; k < rule.moments; k++) m1[k][i] = m[k];
                 }
-                everywhere("sgd of " + std::to_string(n) + ", kind " + std::to_string(kind), [&] {
-                    Buffer w = w0, m = m0;
-                    hadal_sgd(w.data(), g.data(), m.data(), n, momentum, nesterov, hyper, &norm);
-                    check_close(m, m1, 1e-6, 1e-7, "m");
-                    check_close(w, w1, 1e-6, 1e-7, "w");
-                    if (kind == 0) {
-                        Buffer without = w0;
-                        hadal_sgd(without.data(), g.data(), nullptr, n, 0, 0, hyper, &norm);
-                        check_close(without, w1, 1e-6, 1e-7, "w without m");
-                    }
-                    return joined({w, m});
+                everywhere("rule " + std::to_string(rule.rule) + " of " + std::to_string(n), [&] {
+                    Buffer w = w0, m[3] = {m0[0], m0[1], m0[2]};
+                    hadal_update(rule.rule, w.data(), g.data(), data_or_null(m[0], rule.moments > 0),
+                                 data_or_null(m[1], rule.moments > 1), data_or_null(m[2], rule.moments > 2), n,
+                                 rule.a, rule.b, rule.epsilon, hyper, &norm);
+                    for (int k = 0; k < rule.moments; k++) check_close(m[k], m1[k], 2e-6, 1e-6, "m");
+                    check_close(w, w1, 1e-6, 2e-7, "w");
+                    return joined({w, m[0], m[1], m[2]});
                 });
             }
         }
@@ -197,12 +224,12 @@ void test_a_norm_that_is_not_finite_writes_nothing() {
         for (float norm : {kNaN, kInf, -kInf}) {
             for (float limit : {1.0f, kInf}) {
                 const Buffer g(n, kNaN), w0 = normal(n, 9), m0 = normal(n, 10), v0 = normal(n, 11);
-                const float hyper[] = {0.1f, 0.1f, 1.0f, 1.0f, limit};
+                const float hyper[] = {0.1f, 0.1f, 1.0f, 1.0f, limit, 1.0f, 1.0f, 0.1f};
                 everywhere("norm " + std::to_string(norm), [&] {
-                    Buffer w = w0, m = m0, v = v0;
-                    hadal_adamw(w.data(), g.data(), m.data(), v.data(), n, 0.9f, 0.999f, 1e-8f, hyper, &norm);
-                    hadal_sgd(w.data(), g.data(), m.data(), n, 0.9f, 1, hyper, &norm);
-                    hadal_sgd(w.data(), g.data(), nullptr, n, 0, 0, hyper, &norm);
+                    Buffer w = w0, m = m0, v = v0, x = v0;
+                    for (const Rule& rule : kRules)
+                        hadal_update(rule.rule, w.data(), g.data(), m.data(), v.data(), x.data(), n, rule.a,
+                                     rule.b, rule.epsilon, hyper, &norm);
                     check_same(w, w0, "w");
                     check_same(m, m0, "m");
                     check_same(v, v0, "v");
@@ -217,8 +244,9 @@ void test_the_moments_of_dead_gradients_become_zero() {
     everywhere("subnormal moments", [&] {
         const int64_t n = 100000;
         Buffer w = normal(n, 12), g(n, 0.0f), m(n, 1e-40f), v(n, 1e-40f), zero(n, 0.0f), before = w;
-        const float hyper[] = {0.1f, 0.0f, 1.0f, 1.0f, kInf}, norm = 0.0f;
-        hadal_adamw(w.data(), g.data(), m.data(), v.data(), n, 0.9f, 0.999f, 1e-8f, hyper, &norm);
+        const float hyper[] = {0.1f, 0.0f, 1.0f, 1.0f, kInf, 0.0f, kInf, 0.0f}, norm = 0.0f;
+        hadal_update(HADAL_ADAM, w.data(), g.data(), m.data(), v.data(), nullptr, n, 0.9f, 0.999f, 1e-8f, hyper,
+                     &norm);
         check_same(m, zero, "m");
         check_same(v, zero, "v");
         check_same(w, before, "w");
@@ -482,8 +510,7 @@ int main() {
     check(hadal_abi_version() == HADAL_ABI_VERSION, "ABI version");
     check(hadal_set_threads(2) == 2 && hadal_threads() == 2 && hadal_set_threads(0) == 2, "set_threads");
     test_sum_of_squares();
-    test_adamw();
-    test_sgd();
+    test_update();
     test_a_norm_that_is_not_finite_writes_nothing();
     test_the_moments_of_dead_gradients_become_zero();
     test_cross_entropy();

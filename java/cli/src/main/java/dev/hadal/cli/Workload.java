@@ -110,7 +110,7 @@ public final class Workload {
             Value m = r.operand("m", flat);
             Value v = r.operand("v", flat);
             Value norm = r.operand("norm", Shape.SCALAR);
-            List<Value> updated = Optimizer.adamw().update().call(w, g, m, v, norm, r.hyper());
+            List<Value> updated = Optimizer.adamw().rule().update(w, g, List.of(m, v), norm, r.hyper());
             r.commit(w, updated.get(0));
             r.commit(m, updated.get(1));
             r.commit(v, updated.get(2));
@@ -192,7 +192,7 @@ public final class Workload {
             Session session = plan.session(store);
             if (updates) {
                 float[] hyper = new float[Hyper.TYPE.shape().size()];
-                Optimizer.adamw().fill(hyper, 1, 1e-3, true, Clip.globalNorm(1));
+                Optimizer.adamw().settings("w", Shape.of(1, 1)).fill(hyper, 1, 1e-3, Clip.globalNorm(1));
                 session.write("hyper", hyper);
             }
             return session;

@@ -299,7 +299,8 @@ public final class Trainer implements AutoCloseable {
     private void update(Session gradients) {
         Session update = plans.update();
         for (TrainingPlans.Group group : plans.groups()) {
-            optimizer.fill(hyper, step + 1, lastRate, group.decays(), clip);
+            double rate = group.settings().rate().rate(step, plannedSteps);
+            group.settings().fill(hyper, step + 1, rate, clip);
             update.write(group.hyper(), hyper);
         }
         update.run();

@@ -9,6 +9,7 @@ import dev.hadal.graph.WeightedSum;
 import dev.hadal.model.Model;
 import dev.hadal.op.Hyper;
 import dev.hadal.op.Norm;
+import dev.hadal.op.UpdateRule;
 import dev.hadal.optim.Optimizer;
 import dev.hadal.run.Plan;
 import dev.hadal.run.Session;
@@ -19,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,11 +50,11 @@ final class TrainingPlans implements AutoCloseable {
     private record Ready(Plan plan, Session session) {}
 
     /**
-     * Weights that train alike: of one backend, and all with or all without decay.
+     * Weights that train alike: of one backend, and with the same settings.
      *
      * @param hyper the leaf of their run-time scalars
      */
-    record Group(String name, String hyper, boolean decays, Map<String, Store.Placement> weights) {
+    record Group(String name, String hyper, Optimizer.Settings settings, Map<String, Store.Placement> weights) {
 
         /** The name of one of the group's blocks: its weights, its gradients, a moment. */
         String block(String kind) {
@@ -205,7 +207,7 @@ final class TrainingPlans implements AutoCloseable {
         return like;
     }
 
-    /** One update op per group, over its flat blocks, with the norm of all gradients together. */
+    /** One update per group, over its flat blocks or tensor by tensor, with the norm of all gradients together. */
     private Graph updateGraph() {
         Graph graph = new Graph();
         Value[] dw = groups.stream()
@@ -215,20 +217,36 @@ final class TrainingPlans implements AutoCloseable {
         graph.output(NORM, norm);
         for (int i = 0; i < groups.size(); i++) {
             Group group = groups.get(i);
-            List<Value> kept = new ArrayList<>(List.of(graph.leaf(Role.WEIGHT, group.block("weights"), flat(group))));
-            for (String moment : optimizer.moments()) {
-                kept.add(graph.leaf(Role.STATE, group.block(moment), flat(group)));
-            }
-            List<Value> operands = new ArrayList<>(kept);
-            operands.add(1, dw[i]);
-            operands.add(norm);
-            operands.add(graph.leaf(Role.SCALAR, group.hyper(), Hyper.TYPE));
-            List<Value> updated = optimizer.update().call(operands.toArray(Value[]::new));
-            for (int k = 0; k < kept.size(); k++) {
-                graph.commit(kept.get(k), updated.get(k));
+            Value hyper = graph.leaf(Role.SCALAR, group.hyper(), Hyper.TYPE);
+            if (group.settings().rule().wholeTensors()) {
+                for (String name : group.weights().keySet()) {
+                    Value g = graph.leaf(Role.INPUT, GRADIENT + name, store.type(name));
+                    update(graph, group, name, g, moment -> moment + "/" + name, norm, hyper);
+                }
+            } else {
+                update(graph, group, group.block("weights"), dw[i], group::block, norm, hyper);
             }
         }
         return graph;
+    }
+
+    private void update(
+            Graph graph,
+            Group group,
+            String weights,
+            Value g,
+            UnaryOperator<String> moments,
+            Value norm,
+            Value hyper) {
+        UpdateRule rule = group.settings().rule();
+        List<Value> kept = new ArrayList<>(List.of(graph.leaf(Role.WEIGHT, weights, g.type())));
+        for (String moment : rule.moments()) {
+            kept.add(graph.leaf(Role.STATE, moments.apply(moment), g.type()));
+        }
+        List<Value> updated = rule.update(kept.get(0), g, kept.subList(1, kept.size()), norm, hyper);
+        for (int k = 0; k < kept.size(); k++) {
+            graph.commit(kept.get(k), updated.get(k));
+        }
     }
 
     private Type flat(Group group) {
@@ -239,7 +257,7 @@ final class TrainingPlans implements AutoCloseable {
 
     private void fillStore(Plan plan) {
         Map<String, Map<String, Store.Placement>> states = new LinkedHashMap<>();
-        Map<String, Group> alike = new LinkedHashMap<>();
+        Map<List<Object>, Group> alike = new LinkedHashMap<>();
         plan.stored().forEach((name, placement) -> {
             Value leaf = model.graph().leaf(name);
             String backend = placement.backend().name();
@@ -247,10 +265,11 @@ final class TrainingPlans implements AutoCloseable {
                 states.computeIfAbsent("state/" + backend, b -> new LinkedHashMap<>())
                         .put(name, placement);
             } else {
-                boolean decays = leaf.shape().rank() >= 2;
+                Optimizer.Settings settings = optimizer.settings(name, leaf.shape());
+                String group = "group " + alike.size();
                 alike.computeIfAbsent(
-                                backend + (decays ? "/decayed" : "/undecayed"),
-                                g -> new Group(g, "hyper/" + g, decays, new LinkedHashMap<>()))
+                                List.of(backend, settings),
+                                g -> new Group(group, "hyper/" + group, settings, new LinkedHashMap<>()))
                         .weights()
                         .put(name, placement);
             }
@@ -259,7 +278,7 @@ final class TrainingPlans implements AutoCloseable {
         for (Group group : groups) {
             store.add(group.block("weights"), group.weights());
             store.add(group.block("gradients"), prefixed(GRADIENT, group.weights()));
-            for (String moment : optimizer.moments()) {
+            for (String moment : group.settings().rule().moments()) {
                 store.add(group.block(moment), prefixed(moment + "/", group.weights()));
             }
         }

@@ -88,10 +88,8 @@ final class NaiveLoops {
             return crossEntropy(ce, x);
         } else if (op instanceof CrossEntropy.Backward ce) {
             return crossEntropyBackward(ce, x);
-        } else if (op instanceof AdamW adamw) {
-            return adamw(adamw);
-        } else if (op instanceof Sgd sgd) {
-            return sgd(sgd);
+        } else if (op instanceof UpdateOp update && UpdateRules.ELEMENTWISE.contains(update)) {
+            return update(update);
         }
         return null;
     }
@@ -330,47 +328,53 @@ final class NaiveLoops {
 
     // ---- updates ----
 
-    private static Loops adamw(AdamW op) {
+    private static Loops update(UpdateOp op) {
         return (in, out) -> {
-            float[] hyper = in[5];
-            float norm = in[4][0];
-            float clip = Hyper.clipFactor(norm, hyper[Hyper.CLIP]);
+            int moments = op.moments().size();
+            float[] hyper = in[3 + moments];
+            float norm = in[2 + moments][0];
+            float[] m = new float[3];
             for (int i = 0; i < out[0].length; i++) {
+                for (int k = 0; k < moments; k++) {
+                    m[k] = in[2 + k][i];
+                }
                 float w = in[0][i];
-                float g = in[1][i] * clip;
-                float m = in[2][i];
-                float v = in[3][i];
                 if (Float.isFinite(norm)) {
-                    m = op.beta1() * m + (1 - op.beta1()) * g;
-                    v = op.beta2() * v + (1 - op.beta2()) * g * g;
-                    float root = (float) Math.sqrt(v * hyper[Hyper.CORRECTION2]);
-                    float step = m * hyper[Hyper.CORRECTION1] / (root + op.epsilon());
-                    w -= hyper[Hyper.RATE] * (step + hyper[Hyper.DECAY] * w);
+                    float g = in[1][i] * Hyper.clipFactor(norm, hyper[Hyper.CLIP]);
+                    g = Math.max(-hyper[Hyper.CLIP_VALUE], Math.min(hyper[Hyper.CLIP_VALUE], g));
+                    float s = step(op, g + hyper[Hyper.L2] * w, m, hyper);
+                    w -= hyper[Hyper.RATE] * (s + hyper[Hyper.DECAY] * w);
                 }
                 out[0][i] = w;
-                out[1][i] = m;
-                out[2][i] = v;
+                for (int k = 0; k < moments; k++) {
+                    out[1 + k][i] = m[k];
+                }
             }
         };
     }
 
-    private static Loops sgd(Sgd op) {
-        return (in, out) -> {
-            float[] hyper = in[4];
-            float norm = in[3][0];
-            float clip = Hyper.clipFactor(norm, hyper[Hyper.CLIP]);
-            for (int i = 0; i < out[0].length; i++) {
-                float w = in[0][i];
-                float m = in[2][i];
-                if (Float.isFinite(norm)) {
-                    float d = in[1][i] * clip + hyper[Hyper.DECAY] * w;
-                    m = op.momentum() * m + d;
-                    w -= hyper[Hyper.RATE] * (op.nesterov() ? d + op.momentum() * m : m);
-                }
-                out[0][i] = w;
-                out[1][i] = m;
-            }
-        };
+    private static float step(UpdateOp op, float d, float[] m, float[] hyper) {
+        if (op instanceof Sgd sgd) {
+            m[0] = sgd.momentum() * m[0] + d;
+            return sgd.nesterov() ? d + sgd.momentum() * m[0] : m[0];
+        } else if (op instanceof RmsProp rms) {
+            m[0] = rms.alpha() * m[0] + (1 - rms.alpha()) * d * d;
+            m[1] = rms.centred() ? rms.alpha() * m[1] + (1 - rms.alpha()) * d : m[1];
+            float variance = rms.centred() ? Math.max(m[0] - m[1] * m[1], 0) : m[0];
+            int last = rms.centred() ? 2 : 1;
+            return m[last] = rms.momentum() * m[last] + d / ((float) Math.sqrt(variance) + rms.epsilon());
+        } else if (op instanceof Lion lion) {
+            float u = lion.beta1() * m[0] + (1 - lion.beta1()) * d;
+            m[0] = lion.beta2() * m[0] + (1 - lion.beta2()) * d;
+            return Math.signum(u);
+        }
+        Adam adam = op instanceof NAdam n ? new Adam(n.beta1(), n.beta2(), n.epsilon(), false) : (Adam) op;
+        m[0] = adam.beta1() * m[0] + (1 - adam.beta1()) * d;
+        m[1] = adam.beta2() * m[1] + (1 - adam.beta2()) * d * d;
+        m[2] = adam.amsgrad() ? Math.max(m[2], m[1]) : 0;
+        float root = (float) Math.sqrt((adam.amsgrad() ? m[2] : m[1]) * hyper[Hyper.CORRECTION2]);
+        float ahead = op instanceof NAdam ? hyper[Hyper.CORRECTION3] * d : 0;
+        return (m[0] * hyper[Hyper.CORRECTION1] + ahead) / (root + adam.epsilon());
     }
 
     private NaiveLoops() {}

@@ -58,8 +58,8 @@ class SpecsCatchBugsTest {
                 Mutant.formula("squares summed in f32", Norm.class, SpecsCatchBugsTest::narrowSquares),
                 Mutant.formula("the momentum's sign", Sgd.class, SpecsCatchBugsTest::negativeMomentum),
                 Mutant.formula("steps whatever the norm", Sgd.class, SpecsCatchBugsTest::blindToNorm),
-                Mutant.formula("epsilon inside the root", AdamW.class, SpecsCatchBugsTest::epsilonInRoot),
-                Mutant.formula("decay without the rate", AdamW.class, SpecsCatchBugsTest::bareDecay));
+                Mutant.formula("epsilon inside the root", Adam.class, SpecsCatchBugsTest::epsilonInRoot),
+                Mutant.formula("decay without the rate", Adam.class, SpecsCatchBugsTest::bareDecay));
     }
 
     private static Formula swapPadding(Op op, List<Type> in, List<Type> out, Formula right) {
@@ -216,29 +216,32 @@ class SpecsCatchBugsTest {
     }
 
     private static Formula negativeMomentum(Op op, List<Type> in, List<Type> out, Formula right) {
-        return changed(right, 2, m -> Arrays.setAll(m, i -> -m[i]));
+        return in.size() == 4 ? right : changed(right, 2, m -> Arrays.setAll(m, i -> -m[i]));
     }
 
     private static Formula blindToNorm(Op op, List<Type> in, List<Type> out, Formula right) {
-        return changed(right, 3, norm -> norm[0] = Double.isFinite(norm[0]) ? norm[0] : 1);
+        return changed(right, in.size() - 2, norm -> norm[0] = Double.isFinite(norm[0]) ? norm[0] : 1);
     }
 
     private static Formula epsilonInRoot(Op op, List<Type> in, List<Type> out, Formula right) {
-        AdamW adamw = (AdamW) op;
+        Adam adam = (Adam) op;
+        int norm = in.size() - 2;
+        int hyper = in.size() - 1;
         return then(
                 right,
                 (x, y) -> Arrays.setAll(y[0], i -> {
-                    double m = y[1][i] * x[5][Hyper.CORRECTION1];
-                    double v = y[2][i] * x[5][Hyper.CORRECTION2];
-                    double step = m / Math.sqrt(v + adamw.epsilon()) + x[5][Hyper.DECAY] * x[0][i];
-                    return Double.isFinite(x[4][0]) ? x[0][i] - x[5][Hyper.RATE] * step : y[0][i];
+                    double m = y[1][i] * x[hyper][Hyper.CORRECTION1];
+                    double v = y[2][i] * x[hyper][Hyper.CORRECTION2];
+                    double step = m / Math.sqrt(v + adam.epsilon()) + x[hyper][Hyper.DECAY] * x[0][i];
+                    return Double.isFinite(x[norm][0]) ? x[0][i] - x[hyper][Hyper.RATE] * step : y[0][i];
                 }));
     }
 
     private static Formula bareDecay(Op op, List<Type> in, List<Type> out, Formula right) {
+        int hyper = in.size() - 1;
         return then(
                 right,
-                (x, y) -> Arrays.setAll(y[0], i -> y[0][i] - (1 - x[5][Hyper.RATE]) * x[5][Hyper.DECAY] * x[0][i]));
+                (x, y) -> Arrays.setAll(y[0], i -> y[0][i] - (1 - x[hyper][Hyper.RATE]) * x[hyper][Hyper.DECAY] * x[0][i]));
     }
 
     private static double count(Shape x) {
@@ -309,7 +312,7 @@ class SpecsCatchBugsTest {
                         Sgd.class,
                         k -> Bent.running(k, (in, out, scratch, right) -> {
                             right.run();
-                            floats(out.get(1))[at(out.get(1)) - 1] = 0;
+                            floats(out.get(0))[at(out.get(0)) - 1] = 0;
                         })),
                 Mutant.kernel("is another the second time", Norm.class, k -> {
                     AtomicInteger runs = new AtomicInteger();

@@ -136,7 +136,7 @@ class TypeRuleTest {
                         "dloss"),
                 new Rule(new Norm(), List.of(IMAGE, CHANNELS), "operand 0", "operand 1"),
                 new Rule(
-                        new AdamW(0.9f, 0.999f, 1e-8f),
+                        new Adam(0.9f, 0.999f, 1e-8f, false),
                         List.of(PARAMETERS, PARAMETERS, PARAMETERS, PARAMETERS, SCALAR, Hyper.TYPE),
                         "w",
                         "g",
@@ -153,6 +153,33 @@ class TypeRuleTest {
                         "norm",
                         "hyper"),
                 new Rule(new WeightedSum(List.of(1f, 2f)), List.of(IMAGE, IMAGE), "operand 0", "operand 1"),
+                new Rule(
+                        new RmsProp(0.9f, 1e-8f, 0.9f, true),
+                        List.of(PARAMETERS, PARAMETERS, PARAMETERS, PARAMETERS, PARAMETERS, SCALAR, Hyper.TYPE),
+                        "w",
+                        "g",
+                        "v",
+                        "c",
+                        "m",
+                        "norm",
+                        "hyper"),
+                new Rule(
+                        new NAdam(0.9f, 0.999f, 1e-8f, 0.004f),
+                        List.of(PARAMETERS, PARAMETERS, PARAMETERS, PARAMETERS, SCALAR, Hyper.TYPE),
+                        "w",
+                        "g",
+                        "m",
+                        "v",
+                        "norm",
+                        "hyper"),
+                new Rule(
+                        new Lion(0.9f, 0.99f),
+                        List.of(PARAMETERS, PARAMETERS, PARAMETERS, SCALAR, Hyper.TYPE),
+                        "w",
+                        "g",
+                        "m",
+                        "norm",
+                        "hyper"),
                 new Rule(new Expand(List.of(4, -1, 8, 9)), List.of(Type.f32(6, 1, 9)), "x"),
                 new Rule(new Expand.Backward(CHANNELS.shape()), List.of(Type.f32(2, 6)), "dy"),
                 new Rule(new LayerNorm(2, 1e-5f), List.of(IMAGE, PLANE, PLANE), "x", "scale", "bias"),
@@ -458,6 +485,12 @@ class TypeRuleTest {
         assertSays(badAttribute(() -> new BatchNorm(1e-5f, 1.5f)), "momentum", "1.5");
         assertSays(badAttribute(() -> new BatchNorm(1e-5f, Float.NaN)), "momentum", "NaN");
         assertSays(badAttribute(() -> new CrossEntropy(1)), "smoothing", "1.0");
+        assertSays(badAttribute(() -> new Adam(1, 0.9f, 1e-8f, false)), "Adam", "1.0");
+        assertSays(badAttribute(() -> new NAdam(0.9f, 0.9f, 0, 0)), "NAdam", "epsilon", "0.0");
+        assertSays(badAttribute(() -> new NAdam(0.9f, 0.9f, 1e-8f, -1)), "momentum decay", "-1.0");
+        assertSays(badAttribute(() -> new RmsProp(0.9f, 1e-8f, 1, false)), "RMSprop", "momentum 1.0");
+        assertSays(badAttribute(() -> new Lion(0.9f, 1)), "Lion", "1.0");
+        assertSays(badAttribute(() -> new Sgd(0, true)), "Nesterov", "0.0");
         assertSays(badAttribute(() -> new LayerNorm(0, 1e-5f)), "axes", "0");
         assertSays(badAttribute(() -> new LayerNorm(1, 0)), "epsilon", "0.0");
         assertSays(badAttribute(() -> new RmsNorm(1, Float.NaN)), "epsilon", "NaN");
@@ -466,8 +499,6 @@ class TypeRuleTest {
         assertSays(badAttribute(() -> new Activation(Function.LEAKY_RELU, -0.1f)), "leaky_relu", ">= 0", "-0.1");
         assertSays(badAttribute(() -> new Activation(Function.ELU, Float.NaN)), "elu", ">= 0", "NaN");
         assertSays(badAttribute(() -> new Activation(Function.GELU, 1)), "gelu", "no alpha", "1.0");
-        assertSays(badAttribute(() -> new AdamW(1, 0.9f, 1e-8f)), "AdamW", "1.0");
-        assertSays(badAttribute(() -> new AdamW(0.9f, 0.9f, 0)), "epsilon", "0.0");
         assertSays(badAttribute(() -> new Sgd(1, true)), "momentum", "1.0");
         assertSays(badAttribute(() -> new Reshape(List.of(-1, -1))), "-1");
         assertSays(badAttribute(() -> new Reshape(List.of(-2))), "-2");

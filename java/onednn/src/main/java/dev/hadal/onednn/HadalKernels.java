@@ -7,15 +7,19 @@ import dev.hadal.backend.Region;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.onednn.natives.HadalNative;
-import dev.hadal.op.AdamW;
+import dev.hadal.op.Adam;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
+import dev.hadal.op.Lion;
 import dev.hadal.op.LogSoftmax;
+import dev.hadal.op.NAdam;
 import dev.hadal.op.Norm;
 import dev.hadal.op.RmsNorm;
+import dev.hadal.op.RmsProp;
 import dev.hadal.op.Sgd;
 import dev.hadal.op.Softmax;
+import dev.hadal.op.UpdateOp;
 import dev.hadal.tensor.Shape;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -52,54 +56,59 @@ final class HadalKernels {
         });
     }
 
-    static Kernel adamw(AdamW op, Request r) {
-        Layout w = r.common();
-        long count = w.bytes() / Float.BYTES;
-        return new FunctionKernel(op, update(r, w, 4), Collections.nCopies(3, w), List.of(0, 2, 3), b -> {
-            Runnable keep = copies(b, w, 0, 2, 3);
-            FloatPointer g = floats(b.input(1));
-            FloatPointer norm = floats(b.input(4));
-            FloatPointer hyper = floats(b.input(5));
-            FloatPointer newW = floats(b.output(0));
-            FloatPointer newM = floats(b.output(1));
-            FloatPointer newV = floats(b.output(2));
-            return () -> {
-                keep.run();
-                HadalNative.adamw(newW, g, newM, newV, count, op.beta1(), op.beta2(), op.epsilon(), hyper, norm);
-            };
-        });
+    /** A rule of libhadal: its number in hadal.h, and its settings. */
+    private record Rule(int number, float a, float b, float epsilon) {
+        static Rule of(UpdateOp op) {
+            if (op instanceof Sgd sgd) {
+                return new Rule(sgd.momentum() == 0 ? 0 : sgd.nesterov() ? 2 : 1, sgd.momentum(), 0, 0);
+            } else if (op instanceof RmsProp rms) {
+                int number = 3 + (rms.centred() ? 2 : 0) + (rms.momentum() > 0 ? 1 : 0);
+                return new Rule(number, rms.alpha(), rms.momentum(), rms.epsilon());
+            } else if (op instanceof Adam adam) {
+                return new Rule(adam.amsgrad() ? 8 : 7, adam.beta1(), adam.beta2(), adam.epsilon());
+            } else if (op instanceof NAdam nadam) {
+                return new Rule(9, nadam.beta1(), nadam.beta2(), nadam.epsilon());
+            }
+            Lion lion = (Lion) op;
+            return new Rule(10, lion.beta1(), lion.beta2(), 0);
+        }
     }
 
-    static Kernel sgd(Sgd op, Request r) {
+    /** The elementwise rules. Padding is zero, and stays so. */
+    static Kernel update(UpdateOp op, Request r) {
         Layout w = r.common();
         long count = w.bytes() / Float.BYTES;
-        return new FunctionKernel(op, update(r, w, 3), Collections.nCopies(2, w), List.of(0, 2), b -> {
-            Runnable keep = copies(b, w, 0, 2);
+        Rule rule = Rule.of(op);
+        int moments = op.moments().size();
+        List<Layout> in = new ArrayList<>(Collections.nCopies(2 + moments, w));
+        in.add(Layout.plain(r.type(2 + moments)));
+        in.add(Layout.plain(r.type(3 + moments)));
+        List<Integer> takenOver = new ArrayList<>(List.of(0));
+        for (int m = 0; m < moments; m++) {
+            takenOver.add(2 + m);
+        }
+        return new FunctionKernel(op, in, Collections.nCopies(1 + moments, w), takenOver, b -> {
+            Runnable keep = copies(b, w, takenOver);
             FloatPointer g = floats(b.input(1));
-            FloatPointer norm = floats(b.input(3));
-            FloatPointer hyper = floats(b.input(4));
+            FloatPointer norm = floats(b.input(2 + moments));
+            FloatPointer hyper = floats(b.input(3 + moments));
             FloatPointer newW = floats(b.output(0));
-            FloatPointer newM = floats(b.output(1));
+            FloatPointer m0 = moments > 0 ? floats(b.output(1)) : null;
+            FloatPointer m1 = moments > 1 ? floats(b.output(2)) : null;
+            FloatPointer m2 = moments > 2 ? floats(b.output(3)) : null;
             return () -> {
                 keep.run();
-                HadalNative.sgd(newW, g, newM, count, op.momentum(), op.nesterov(), hyper, norm);
+                HadalNative.update(
+                        rule.number, newW, g, m0, m1, m2, count, rule.a, rule.b, rule.epsilon, hyper, norm);
             };
         });
-    }
-
-    /** The layouts of an update's operands: the first few lie as the weights do, the norm and the block as they are. */
-    private static List<Layout> update(Request r, Layout w, int alike) {
-        List<Layout> in = new ArrayList<>(Collections.nCopies(alike, w));
-        in.add(Layout.plain(r.type(alike)));
-        in.add(Layout.plain(r.type(alike + 1)));
-        return in;
     }
 
     /** libhadal updates in place: where results lie elsewhere, the old values are brought there first. */
-    private static Runnable copies(Binding b, Layout layout, int... operands) {
+    private static Runnable copies(Binding b, Layout layout, List<Integer> operands) {
         List<Runnable> copies = new ArrayList<>();
-        for (int i = 0; i < operands.length; i++) {
-            Pointer from = b.input(operands[i]);
+        for (int i = 0; i < operands.size(); i++) {
+            Pointer from = b.input(operands.get(i));
             Pointer to = b.output(i);
             if (from.address() != to.address()) {
                 copies.add(() -> Pointer.memcpy(to, from, layout.bytes()));

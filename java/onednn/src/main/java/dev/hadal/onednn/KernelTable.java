@@ -4,7 +4,7 @@ import dev.hadal.backend.Kernel;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
-import dev.hadal.op.AdamW;
+import dev.hadal.op.Adam;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Bias;
 import dev.hadal.op.Convolution;
@@ -12,11 +12,14 @@ import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
+import dev.hadal.op.Lion;
 import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.MatMul;
+import dev.hadal.op.NAdam;
 import dev.hadal.op.Norm;
 import dev.hadal.op.Reshape;
 import dev.hadal.op.RmsNorm;
+import dev.hadal.op.RmsProp;
 import dev.hadal.op.Sgd;
 import dev.hadal.op.Softmax;
 import java.util.List;
@@ -68,6 +71,11 @@ final class KernelTable {
             hadal(Softmax.Backward.class, HadalKernels::softmaxBackward),
             hadal(LogSoftmax.class, HadalKernels::logSoftmax),
             hadal(LogSoftmax.Backward.class, HadalKernels::logSoftmaxBackward),
+            hadal(Sgd.class, HadalKernels::update),
+            hadal(RmsProp.class, HadalKernels::update),
+            hadal(Adam.class, HadalKernels::update),
+            hadal(NAdam.class, HadalKernels::update),
+            hadal(Lion.class, HadalKernels::update),
             hadal(CrossEntropy.class, HadalKernels::crossEntropy),
             hadal(CrossEntropy.Backward.class, HadalKernels::crossEntropyBackward));
 

@@ -1,16 +1,19 @@
 package dev.hadal.onednn;
 
 import dev.hadal.op.Activation;
-import dev.hadal.op.AdamW;
+import dev.hadal.op.Adam;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.Expand;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
+import dev.hadal.op.Lion;
 import dev.hadal.op.LogSoftmax;
+import dev.hadal.op.NAdam;
 import dev.hadal.op.Norm;
 import dev.hadal.op.OpSpecs;
-import dev.hadal.op.RmsNorm;
 import dev.hadal.op.Recurrent;
+import dev.hadal.op.RmsNorm;
+import dev.hadal.op.RmsProp;
 import dev.hadal.op.Sgd;
 import dev.hadal.op.Softmax;
 import dev.hadal.op.Subject;
@@ -25,6 +28,12 @@ class OneDnnOpsTest extends OpSpecs {
             Sgd.class,
             CrossEntropy.class,
             CrossEntropy.Backward.class,
+    private static final Set<Class<?>> NEED_LIBHADAL =
+            Set.of(Norm.class, Sgd.class, RmsProp.class, Adam.class, NAdam.class, Lion.class, CrossEntropy.class, CrossEntropy.Backward.class);
+
+    private static final Set<Class<?>> RARE = Set.of(Expand.class, Expand.Backward.class);
+
+    private static final Set<Class<?>> NOT_NATIVE = Set.of(
             LayerNorm.class,
             LayerNorm.Backward.class,
             RmsNorm.class,

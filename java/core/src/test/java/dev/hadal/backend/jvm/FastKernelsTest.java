@@ -8,7 +8,6 @@ import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
-import dev.hadal.op.AdamW;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Bias;
 import dev.hadal.op.CrossEntropy;
@@ -16,7 +15,8 @@ import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.Hyper;
 import dev.hadal.op.Norm;
 import dev.hadal.op.Reshape;
-import dev.hadal.op.Sgd;
+import dev.hadal.op.UpdateOp;
+import dev.hadal.op.UpdateRules;
 import dev.hadal.tensor.Shape;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -60,11 +60,10 @@ class FastKernelsTest {
             }
             all.add(Problem.reals(new Reshape(List.of(1, -1)), x));
             all.add(Problem.reals(new Norm(), x, Type.f32(3), x));
-            all.add(update(new AdamW(0.9f, 0.99f, 1e-3f), n, 0.8));
-            all.add(update(new Sgd(0.9f, false), n, 0.8));
-            all.add(update(new Sgd(0.9f, true), n, 0.8));
-            all.add(update(new AdamW(0.9f, 0.99f, 1e-3f), n, Double.NaN));
-            all.add(update(new Sgd(0.9f, true), n, Double.POSITIVE_INFINITY));
+            for (UpdateOp rule : UpdateRules.ELEMENTWISE) {
+                all.add(update(rule, n, 0.8));
+                all.add(update(rule, n, Double.NaN));
+            }
         }
         for (Type x : IMAGES) {
             Type c = Type.f32(x.shape().get(1));
@@ -88,20 +87,30 @@ class FastKernelsTest {
         return all;
     }
 
-    private static Problem update(Op op, int n, double norm) {
-        Type w = Type.f32(n);
-        Problem problem = op instanceof AdamW
-                ? Problem.reals(op, w, w, w, w, Type.f32(Shape.SCALAR), Hyper.TYPE)
-                : Problem.reals(op, w, w, w, Type.f32(Shape.SCALAR), Hyper.TYPE);
-        int operands = problem.in().size();
-        problem.values()[operands - 2][0] = norm;
-        double[] hyper = problem.values()[operands - 1];
+    private static Problem update(UpdateOp op, int n, double norm) {
+        Type[] in = new Type[4 + op.moments().size()];
+        Arrays.fill(in, Type.f32(n));
+        in[in.length - 2] = Type.f32(Shape.SCALAR);
+        in[in.length - 1] = Hyper.TYPE;
+        Problem problem = Problem.reals(op, in);
+        problem.values()[in.length - 2][0] = norm;
+        double[] hyper = problem.values()[in.length - 1];
         hyper[Hyper.RATE] = 0.01;
         hyper[Hyper.DECAY] = 0.1;
+        hyper[Hyper.L2] = 0.2;
         hyper[Hyper.CORRECTION1] = 5;
         hyper[Hyper.CORRECTION2] = 50;
+        hyper[Hyper.CORRECTION3] = 0.5;
         hyper[Hyper.CLIP] = 0.5;
-        return op instanceof AdamW ? positive(problem, 3) : problem;
+        hyper[Hyper.CLIP_VALUE] = 0.4;
+        for (int m = 0; m < op.moments().size(); m++) {
+            positive(problem, 2 + m);
+            if (op.moments().get(m).equals("c")) { // else v − c² cancels
+                double[] c = problem.values()[2 + m];
+                Arrays.setAll(c, i -> (float) (0.1 * c[i]));
+            }
+        }
+        return problem;
     }
 
     /** With an operand made positive, as variances are. */

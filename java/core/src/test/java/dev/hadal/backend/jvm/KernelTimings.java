@@ -9,12 +9,15 @@ import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
-import dev.hadal.op.AdamW;
+import dev.hadal.op.Adam;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Convolution;
 import dev.hadal.op.Hyper;
+import dev.hadal.op.Lion;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.Norm;
+import dev.hadal.op.RmsProp;
+import dev.hadal.op.Sgd;
 import dev.hadal.op.Window;
 import dev.hadal.tensor.Philox;
 import dev.hadal.tensor.Shape;
@@ -98,7 +101,10 @@ final class KernelTimings {
         for (int n : new int[] {1000, 100_000, 10_000_000}) {
             Type w = Type.f32(n);
             Type norm = Type.f32(Shape.SCALAR);
-            time("adamw " + n, new AdamW(0.9f, 0.999f, 1e-8f), n, w, w, w, w, norm, Hyper.TYPE);
+            time("adamw " + n, new Adam(0.9f, 0.999f, 1e-8f, false), n, w, w, w, w, norm, Hyper.TYPE);
+            time("sgd " + n, new Sgd(0.9f, false), n, w, w, w, norm, Hyper.TYPE);
+            time("rmsprop " + n, new RmsProp(0.9f, 1e-8f, 0.9f, true), n, w, w, w, w, w, norm, Hyper.TYPE);
+            time("lion " + n, new Lion(0.9f, 0.99f), n, w, w, w, norm, Hyper.TYPE);
         }
     }
 

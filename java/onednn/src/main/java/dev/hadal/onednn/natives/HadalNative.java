@@ -130,37 +130,23 @@ public final class HadalNative {
     public static native double sumOfSquares(@Const FloatPointer x, @Cast("int64_t") long n);
 
     /**
-     * One step of AdamW on n weights, clipped by the global norm; nothing is written if that is not finite.
+     * One step of an optimizer on n weights; nothing is written if the norm is not finite.
      *
-     * @param hyper η, λ, 1/(1−β₁ᵗ), 1/(1−β₂ᵗ), clip limit
+     * @param rule the number of a hadal_rule
+     * @param m0 null, as m1 and m2, where the rule has no such moment
      */
-    @Name("hadal_adamw")
-    public static native void adamw(
+    @Name("hadal_update")
+    public static native void update(
+            int rule,
             FloatPointer w,
             @Const FloatPointer g,
-            FloatPointer m,
-            FloatPointer v,
+            @Nullable FloatPointer m0,
+            @Nullable FloatPointer m1,
+            @Nullable FloatPointer m2,
             @Cast("int64_t") long n,
-            float beta1,
-            float beta2,
+            float a,
+            float b,
             float epsilon,
-            @Const FloatPointer hyper,
-            @Const FloatPointer norm);
-
-    /**
-     * One step of gradient descent on n weights, clipped likewise.
-     *
-     * @param m may be null when momentum = 0
-     * @param hyper as for {@link #adamw}
-     */
-    @Name("hadal_sgd")
-    public static native void sgd(
-            FloatPointer w,
-            @Const FloatPointer g,
-            @Nullable FloatPointer m,
-            @Cast("int64_t") long n,
-            float momentum,
-            @Cast("int") boolean nesterov,
             @Const FloatPointer hyper,
             @Const FloatPointer norm);
 

@@ -95,9 +95,12 @@ class HadalNativeTest {
             }
         }
 
+        /** HADAL_ADAM */
+        private static final int ADAM = 7;
+
         @ParameterizedTest
         @ValueSource(floats = {0.5f, Float.POSITIVE_INFINITY})
-        void adamw(float limit) {
+        void adam(float limit) {
             float[] w = normal(N, 2, 1);
             float[] g = normal(N, 3, 0.1f);
             float[] m = normal(N, 4, 0.01f);
@@ -107,7 +110,7 @@ class HadalNativeTest {
             float epsilon = 1e-8f;
             float norm = 17;
             float[] hyper = {
-                3e-3f, 0.05f, (float) (1 / (1 - Math.pow(beta1, 3))), (float) (1 / (1 - Math.pow(beta2, 3))), limit
+                3e-3f, 0.05f, 3.7f, 333, limit, Float.NaN, Float.POSITIVE_INFINITY, 0
             };
             double[] w1 = new double[N];
             double[] m1 = new double[N];
@@ -125,42 +128,10 @@ class HadalNativeTest {
                     FloatPointer pv = new FloatPointer(v);
                     FloatPointer ph = new FloatPointer(hyper);
                     FloatPointer pn = new FloatPointer(norm)) {
-                HadalNative.adamw(pw, pg, pm, pv, N, beta1, beta2, epsilon, ph, pn);
+                HadalNative.update(ADAM, pw, pg, pm, pv, null, N, beta1, beta2, epsilon, ph, pn);
                 assertClose(w1, pw);
                 assertClose(m1, pm);
                 assertClose(v1, pv);
-            }
-        }
-
-        @ParameterizedTest
-        @ValueSource(booleans = {false, true})
-        void sgd(boolean nesterov) {
-            float[] w = normal(N, 6, 1);
-            float[] g = normal(N, 7, 0.1f);
-            float[] m = normal(N, 8, 0.1f);
-            float momentum = 0.9f;
-            float norm = 17;
-            float[] hyper = {0.1f, 5e-4f, Float.NaN, Float.NaN, 0.5f};
-            double[] w1 = new double[N];
-            double[] m1 = new double[N];
-            double[] plain = new double[N];
-            for (int i = 0; i < N; i++) {
-                double d = g[i] * Math.min(1, hyper[4] / (norm + 1e-6)) + (double) hyper[1] * w[i];
-                m1[i] = momentum * (double) m[i] + d;
-                w1[i] = w[i] - hyper[0] * (nesterov ? d + momentum * m1[i] : m1[i]);
-                plain[i] = w[i] - hyper[0] * d;
-            }
-            try (FloatPointer pw = new FloatPointer(w);
-                    FloatPointer alone = new FloatPointer(w);
-                    FloatPointer pg = new FloatPointer(g);
-                    FloatPointer pm = new FloatPointer(m);
-                    FloatPointer ph = new FloatPointer(hyper);
-                    FloatPointer pn = new FloatPointer(norm)) {
-                HadalNative.sgd(pw, pg, pm, N, momentum, nesterov, ph, pn);
-                assertClose(w1, pw);
-                assertClose(m1, pm);
-                HadalNative.sgd(alone, pg, null, N, 0, nesterov, ph, pn);
-                assertClose(plain, alone);
             }
         }
 
@@ -172,10 +143,9 @@ class HadalNativeTest {
                     FloatPointer g = new FloatPointer(before);
                     FloatPointer m = new FloatPointer(before);
                     FloatPointer v = new FloatPointer(before);
-                    FloatPointer hyper = new FloatPointer(0.1f, 0.1f, 1, 1, 1);
+                    FloatPointer hyper = new FloatPointer(0.1f, 0.1f, 1, 1, 1, 1, 1, 1);
                     FloatPointer pn = new FloatPointer(norm)) {
-                HadalNative.adamw(w, g, m, v, N, 0.9f, 0.999f, 1e-8f, hyper, pn);
-                HadalNative.sgd(w, g, m, N, 0.9f, true, hyper, pn);
+                HadalNative.update(ADAM, w, g, m, v, null, N, 0.9f, 0.999f, 1e-8f, hyper, pn);
                 for (FloatPointer buffer : new FloatPointer[] {w, m, v}) {
                     assertArrayEquals(before, read(buffer, N));
                 }
