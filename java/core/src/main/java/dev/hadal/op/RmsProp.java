@@ -18,9 +18,8 @@ public record RmsProp(float alpha, float epsilon, float momentum, boolean centre
 
     public RmsProp {
         if (!(0 <= alpha && alpha < 1 && epsilon > 0 && 0 <= momentum && momentum < 1)) {
-            throw new IllegalArgumentException(
-                    "RMSprop needs alpha and momentum in [0, 1) and epsilon > 0, got alpha " + alpha + ", momentum "
-                            + momentum + " and epsilon " + epsilon);
+            throw new IllegalArgumentException("RMSprop needs alpha and momentum in [0, 1) and epsilon > 0, got alpha "
+                    + alpha + ", momentum " + momentum + " and epsilon " + epsilon);
         }
     }
 

@@ -16,8 +16,8 @@ public record Sgd(float momentum, boolean nesterov) implements UpdateOp {
 
     public Sgd {
         if (!(0 <= momentum && momentum < 1) || (nesterov && momentum == 0)) {
-            throw new IllegalArgumentException("SGD needs a momentum in [0, 1), and Nesterov's more than 0, got "
-                    + momentum);
+            throw new IllegalArgumentException(
+                    "SGD needs a momentum in [0, 1), and Nesterov's more than 0, got " + momentum);
         }
     }
 

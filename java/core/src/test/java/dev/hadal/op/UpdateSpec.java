@@ -148,7 +148,9 @@ abstract class UpdateSpec extends Spec {
             Rounded g = Rounded.of(in[1][i]).times(clip).clamp(hyper[Hyper.CLIP_VALUE]);
             Rounded d = g.plus(w.times(hyper[Hyper.L2]));
             Rounded s = step(op, d, m, hyper);
-            bounds[0][i] = w.minus(s.plus(w.times(hyper[Hyper.DECAY])).times(hyper[Hyper.RATE])).error() + Truth.TINY;
+            bounds[0][i] = w.minus(s.plus(w.times(hyper[Hyper.DECAY])).times(hyper[Hyper.RATE]))
+                            .error()
+                    + Truth.TINY;
             for (int j = 0; j < k; j++) {
                 bounds[1 + j][i] = m[j].error() + Truth.TINY;
             }
