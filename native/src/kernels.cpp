@@ -456,9 +456,8 @@ void softmax_backward(const float* y, const float* dy, int64_t lines, int64_t le
 #define HADAL_TEXT(x) #x
 #define HADAL_NAME(x) HADAL_TEXT(x)
 extern const Kernels kernels = {
-    HADAL_NAME(HADAL_NAMESPACE), sum_of_squares, adamw, sgd, cross_entropy, cross_entropy_backward,
-    group_norm, group_norm_backward, softmax, softmax_backward,
     HADAL_NAME(HADAL_NAMESPACE), sum_of_squares, update, cross_entropy, cross_entropy_backward,
+    group_norm, group_norm_backward, softmax, softmax_backward,
 };
 
 }  // namespace HADAL_NAMESPACE

@@ -23,9 +23,9 @@ import dev.hadal.backend.Layout;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
 import java.util.List;
-import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
+import org.bytedeco.dnnl.global.dnnl;
 import org.jspecify.annotations.Nullable;
 
 /**

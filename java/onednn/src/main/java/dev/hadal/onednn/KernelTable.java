@@ -59,8 +59,6 @@ final class KernelTable {
             oneDnn(GlobalAveragePool.Backward.class, PoolingKernels::globalAverageBackward),
             oneDnn(Reshape.class, CopyKernels::reshape),
             hadal(Norm.class, HadalKernels::norm),
-            hadal(AdamW.class, HadalKernels::adamw),
-            hadal(Sgd.class, HadalKernels::sgd),
             hadal(LayerNorm.class, HadalKernels::layerNorm),
             hadal(LayerNorm.Backward.class, HadalKernels::layerNormBackward),
             hadal(RmsNorm.class, HadalKernels::rmsNorm),

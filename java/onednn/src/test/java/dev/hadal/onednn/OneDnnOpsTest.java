@@ -1,22 +1,19 @@
 package dev.hadal.onednn;
 
+import dev.hadal.graph.Op;
 import dev.hadal.op.Activation;
-import dev.hadal.op.Adam;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.Expand;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
-import dev.hadal.op.Lion;
 import dev.hadal.op.LogSoftmax;
-import dev.hadal.op.NAdam;
 import dev.hadal.op.Norm;
 import dev.hadal.op.OpSpecs;
-import dev.hadal.op.Recurrent;
 import dev.hadal.op.RmsNorm;
-import dev.hadal.op.RmsProp;
-import dev.hadal.op.Sgd;
+import dev.hadal.op.Recurrent;
 import dev.hadal.op.Softmax;
 import dev.hadal.op.Subject;
+import dev.hadal.op.UpdateOp;
 import java.util.Set;
 import org.junit.jupiter.api.Tag;
 
@@ -24,23 +21,8 @@ import org.junit.jupiter.api.Tag;
 class OneDnnOpsTest extends OpSpecs {
     private static final Set<Class<?>> NEED_LIBHADAL = Set.of(
             Norm.class,
-            AdamW.class,
-            Sgd.class,
             CrossEntropy.class,
             CrossEntropy.Backward.class,
-    private static final Set<Class<?>> NEED_LIBHADAL =
-            Set.of(Norm.class, Sgd.class, RmsProp.class, Adam.class, NAdam.class, Lion.class, CrossEntropy.class, CrossEntropy.Backward.class);
-            Sgd.class,
-            RmsProp.class,
-            Adam.class,
-            NAdam.class,
-            Lion.class,
-            CrossEntropy.class,
-            CrossEntropy.Backward.class);
-
-    private static final Set<Class<?>> RARE = Set.of(Expand.class, Expand.Backward.class);
-
-    private static final Set<Class<?>> NOT_NATIVE = Set.of(
             LayerNorm.class,
             LayerNorm.Backward.class,
             RmsNorm.class,
@@ -63,8 +45,12 @@ class OneDnnOpsTest extends OpSpecs {
                         c -> c.op() instanceof Recurrent || c.op() instanceof Recurrent.Backward)
                 .mayDecline(
                         "libhadal is not built",
-                        c -> !Library.get().hasHadal() && NEED_LIBHADAL.contains(c.op().getClass()))
+                        c -> !Library.get().hasHadal() && needLibhadal(c.op()))
                 .mayDecline("rare, and left to Java", c -> RARE.contains(c.op().getClass()))
                 .mayDecline("not yet native", c -> c.op() instanceof Activation || c.op() instanceof Activation.Backward);
+    }
+
+    private static boolean needLibhadal(Op op) {
+        return op instanceof UpdateOp || NEED_LIBHADAL.contains(op.getClass());
     }
 }
