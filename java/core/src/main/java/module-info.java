@@ -2,6 +2,7 @@
 module dev.hadal.core {
     requires org.slf4j;
     requires static transitive org.jspecify;
+    requires static java.desktop; // for dev.hadal.data.ImageFolder alone
 
     exports dev.hadal.tensor;
     exports dev.hadal.graph;

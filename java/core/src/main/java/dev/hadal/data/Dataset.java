@@ -216,6 +216,15 @@ public interface Dataset {
         return new Normalized(this, field, normalization);
     }
 
+    /** The same samples, every field that the map names normalised. */
+    default Dataset normalized(Map<String, Normalization> normalizations) {
+        Dataset data = this;
+        for (Map.Entry<String, Normalization> entry : normalizations.entrySet()) {
+            data = data.normalized(entry.getKey(), entry.getValue());
+        }
+        return data;
+    }
+
     /** The samples that {@link #split} drew, and those it left. */
     record Split(Dataset drawn, Dataset rest) {}
 }

@@ -58,7 +58,8 @@ public final class Draws {
 
     /** Draws from Beta(α, α), for α > 0: x/(x + y), with x and y from Gamma(α). */
     public double beta(double alpha) {
-        return 1 / (1 + Math.exp(logGamma(alpha) - logGamma(alpha)));
+        double x = logGamma(alpha), y = logGamma(alpha);
+        return 1 / (1 + Math.exp(y - x));
     }
 
     /**

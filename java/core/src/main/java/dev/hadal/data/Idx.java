@@ -1,14 +1,12 @@
 package dev.hadal.data;
 
 import dev.hadal.tensor.Shape;
-import java.io.BufferedInputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
 
 /**
@@ -67,7 +65,7 @@ public final class Idx {
     private record Array(int[] dims, byte[] bytes) {
 
         static Array read(String file, InputStream stream, int magic, String what) throws IOException {
-            try (InputStream in = plain(stream)) {
+            try (InputStream in = Gzip.plain(stream)) {
                 int[] dims = header(file, in, magic, what);
                 return new Array(dims, body(file, in, dims));
             } catch (EOFException e) {
@@ -75,15 +73,6 @@ public final class Idx {
             } catch (ZipException e) {
                 throw new MalformedDataException(file, "its gzip data are damaged: " + e.getMessage(), e);
             }
-        }
-
-        /** Unzips what starts with gzip's magic number, whatever its name. */
-        private static InputStream plain(InputStream stream) throws IOException {
-            BufferedInputStream in = new BufferedInputStream(stream, 1 << 16);
-            in.mark(2);
-            boolean zipped = in.read() == 0x1f && in.read() == 0x8b;
-            in.reset();
-            return zipped ? new GZIPInputStream(in, 1 << 16) : in;
         }
 
         private static int[] header(String file, InputStream in, int magic, String what) throws IOException {

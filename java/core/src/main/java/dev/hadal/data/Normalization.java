@@ -2,7 +2,10 @@ package dev.hadal.data;
 
 import dev.hadal.tensor.Shape;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
  * Brings each channel to mean 0 and deviation 1:
@@ -14,6 +17,9 @@ import java.util.List;
  * A channel is one index of a sample's first axis: a colour plane of [C,H,W], one column of a table's [F].
  */
 public record Normalization(List<Float> mean, List<Float> deviation) {
+    private static final String PREFIX = "normalization.";
+    private static final String MEAN = ".mean";
+    private static final String DEVIATION = ".deviation";
 
     public Normalization {
         mean = List.copyOf(mean);
@@ -82,6 +88,65 @@ public record Normalization(List<Float> mean, List<Float> deviation) {
             deviations.add(deviation > 0 ? deviation : 1);
         }
         return new Normalization(means, deviations);
+    }
+
+    /**
+     * As text, to be saved with a model's weights: {@code normalization.x.mean} and {@code normalization.x.deviation} for
+     * the field x, each a list of numbers that give every bit back.
+     */
+    public Map<String, String> toMap(String field) {
+        Map<String, String> map = new LinkedHashMap<>();
+        map.put(PREFIX + field + MEAN, text(mean));
+        map.put(PREFIX + field + DEVIATION, text(deviation));
+        return map;
+    }
+
+    /**
+     * The normalisations, by their fields, that {@link #toMap} put among other text.
+     *
+     * @throws IllegalArgumentException if one is incomplete or damaged; the message names it
+     */
+    public static Map<String, Normalization> fromMap(Map<String, String> map) {
+        Map<String, Normalization> found = new LinkedHashMap<>();
+        for (String key : map.keySet()) {
+            boolean isMean = key.endsWith(MEAN);
+            if (key.startsWith(PREFIX) && (isMean || key.endsWith(DEVIATION))) {
+                int end = key.length() - (isMean ? MEAN : DEVIATION).length();
+                if (end > PREFIX.length()) {
+                    String field = key.substring(PREFIX.length(), end);
+                    found.computeIfAbsent(field, f -> read(map, PREFIX + f));
+                }
+            }
+        }
+        return found;
+    }
+
+    private static Normalization read(Map<String, String> map, String key) {
+        try {
+            return new Normalization(numbers(map, key + MEAN), numbers(map, key + DEVIATION));
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(key + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static List<Float> numbers(Map<String, String> map, String key) {
+        String text = map.get(key);
+        if (text == null) {
+            throw new IllegalArgumentException(key + " is missing");
+        }
+        List<Float> numbers = new ArrayList<>();
+        for (String number : text.isEmpty() ? new String[0] : text.split(" ", -1)) {
+            try {
+                numbers.add(Float.parseFloat(number));
+            } catch (NumberFormatException e) {
+                throw new IllegalArgumentException(key + " has \"" + number + "\" where a number is needed", e);
+            }
+        }
+        return numbers;
+    }
+
+    private static String text(List<Float> numbers) {
+        return numbers.stream().map(String::valueOf).collect(Collectors.joining(" "));
     }
 
     /** Normalises one sample in place. */

@@ -24,7 +24,7 @@ final class Pairs {
             boolean isX = field.name().equals(Dataset.X),
                     isTarget = field.name().equals(Dataset.TARGET);
             boolean index = isTarget && field.classes() > 0 && field.shape().rank() == 0;
-            if (isX && field.dtype() != DType.F32 || isTarget && !index && field.dtype() != DType.F32) {
+            if (field.dtype() != DType.F32 && (isX || (isTarget && !index))) {
                 throw new IllegalArgumentException(
                         what + " takes x in F32, and targets in F32 or one class index for a sample, not " + field);
             }

@@ -6,7 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import dev.hadal.tensor.Philox;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class NormalizationTest {
@@ -62,6 +64,67 @@ class NormalizationTest {
             double deviation = Math.sqrt(squares / x.length);
             assertEquals(deviation > 0 ? deviation : 1, learnt.deviation().get(0), 1e-6);
         }
+    }
+
+    @Test
+    void itsTextGivesEveryBitBack() {
+        Map<String, String> saved =
+                new HashMap<>(Map.of("author", "a", "normalization.", "odd", "normalization.mean", ""));
+        Map<String, Normalization> expected = new HashMap<>();
+        Philox random = new Philox(1, 0);
+        for (int i = 0; i < 50; i++) {
+            List<Float> mean = List.of(random.normal(3 * i), Float.MIN_VALUE * i, 0.1f);
+            Normalization n = new Normalization(mean, List.of(Float.MAX_VALUE, 1 / 3f, random.uniform(200 + i) + 0.5f));
+            saved.putAll(n.toMap("field." + i));
+            expected.put("field." + i, n);
+        }
+        assertEquals(expected, Normalization.fromMap(saved));
+        assertEquals(
+                Map.of("normalization.x.mean", "0.5 -1.0", "normalization.x.deviation", "2.0 3.0"),
+                new Normalization(List.of(0.5f, -1f), List.of(2f, 3f)).toMap("x"));
+        assertEquals(Map.of(), Normalization.fromMap(Map.of("normalization.mean", "1")));
+        Normalization none = new Normalization(List.of(), List.of());
+        assertEquals(Map.of("x", none), Normalization.fromMap(none.toMap("x")));
+    }
+
+    @Test
+    void damagedTextIsNamed() {
+        Map<String, String> whole = Normalization.of(1, 2).toMap("x");
+        for (String key : whole.keySet()) {
+            Map<String, String> less = new HashMap<>(whole);
+            less.remove(key);
+            assertDamaged("normalization.x: " + key + " is missing", less);
+            for (String text : List.of("one", "1  2", " ", "1,2")) {
+                Map<String, String> other = new HashMap<>(whole);
+                other.put(key, text);
+                String part = text.isBlank() || text.equals("1  2") ? "" : text;
+                assertDamaged("normalization.x: " + key + " has \"" + part + "\" where a number is needed", other);
+            }
+        }
+        Map<String, String> zero = new HashMap<>(whole);
+        zero.put("normalization.x.deviation", "0.0");
+        assertDamaged(
+                "normalization.x: channel 0 has mean 1.0 and deviation 0.0, but a finite mean and a positive deviation"
+                        + " are needed",
+                zero);
+    }
+
+    private static void assertDamaged(String message, Map<String, String> text) {
+        assertEquals(
+                message,
+                assertThrows(IllegalArgumentException.class, () -> Normalization.fromMap(text))
+                        .getMessage());
+    }
+
+    @Test
+    void severalFieldsAreEachNormalised() {
+        Dataset data = Dataset.of(Tensor.of(Shape.of(2, 1), 1f, 3), Tensor.of(Shape.of(2), 10f, 50));
+        Map<String, Normalization> learnt =
+                Map.of("x", Normalization.learn(data), "target", Normalization.learn(data, "target"));
+        assertEquals(Normalization.of(30, 20), learnt.get("target"));
+        assertEquals(
+                Batch.of(Tensor.of(Shape.of(2, 1), -1f, 1), Tensor.of(Shape.of(2), -1f, 1)),
+                data.normalized(learnt).batch(0, 1));
     }
 
     @Test

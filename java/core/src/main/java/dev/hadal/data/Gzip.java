@@ -1,0 +1,20 @@
+package dev.hadal.data;
+
+import java.io.BufferedInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.zip.GZIPInputStream;
+
+/** Reads files that may be gzipped. */
+final class Gzip {
+    private Gzip() {}
+
+    /** Unzips what starts with gzip's magic number, whatever its name. */
+    static InputStream plain(InputStream stream) throws IOException {
+        BufferedInputStream in = new BufferedInputStream(stream, 1 << 16);
+        in.mark(2);
+        boolean zipped = in.read() == 0x1f && in.read() == 0x8b;
+        in.reset();
+        return zipped ? new GZIPInputStream(in, 1 << 16) : in;
+    }
+}
