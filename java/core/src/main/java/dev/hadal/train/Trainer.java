@@ -28,6 +28,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.LongFunction;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +36,7 @@ import org.jspecify.annotations.Nullable;
  * block, as do their gradients and each moment. For use by one thread.
  */
 public final class Trainer implements AutoCloseable {
+    private final Builder builder;
     private final TrainingPlans plans;
     private final StepGraphs graphs;
     private final Optimizer optimizer;
@@ -67,6 +69,7 @@ public final class Trainer implements AutoCloseable {
 
     private Trainer(Builder builder) {
         Model model = builder.model.apply(builder.seed);
+        this.builder = builder.copy(builder.model);
         optimizer = builder.optimizer;
         clip = builder.clip;
         batch = builder.batch;
@@ -194,6 +197,12 @@ public final class Trainer implements AutoCloseable {
     String target(String output) {
         Objective objective = graphs.objective(output);
         return objective == null ? null : objective.target();
+    }
+
+    /** One that trains alike from the model as it is now, but with another optimizer, and at step 0. */
+    Trainer copy(UnaryOperator<Optimizer> change) {
+        Model now = model();
+        return builder.copy(seed -> now).optimizer(change.apply(optimizer)).build();
     }
 
     /** Takes over the weights and the state of a model of this network; the optimizer's moments stay. */
@@ -418,6 +427,21 @@ public final class Trainer implements AutoCloseable {
 
         private Builder(LongFunction<Model> model) {
             this.model = model;
+        }
+
+        /** The same settings for another model. */
+        private Builder copy(LongFunction<Model> other) {
+            Builder copy = new Builder(other);
+            copy.objectives.addAll(objectives);
+            copy.optimizer = optimizer;
+            copy.clip = clip;
+            copy.backends = backends;
+            copy.batch = batch;
+            copy.microBatch = microBatch;
+            copy.weighted = weighted;
+            copy.checked = checked;
+            copy.seed = seed;
+            return copy;
         }
 
         /**
