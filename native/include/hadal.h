@@ -173,6 +173,38 @@ HADAL_API void hadal_softmax(const float* x, int64_t outer, int64_t length, int6
 HADAL_API void hadal_softmax_backward(const float* y, const float* dy, int64_t outer, int64_t length,
                                       int64_t inner, int log, float* dx);
 
+/* ---- pooling --------------------------------------------------------------------------------------------- */
+
+/*
+ * Images lie with their channels innermost: x is [images, H, W, channels], y is [images, H', W', channels]. Which
+ * rows of x a row of y reads is told by `rows`, and likewise for `columns`, each as
+ *
+ *   { in, out, step, first[out], count[out], divisor[out], from[in], until[in] }
+ *
+ * with in = H and out = H' for rows, W and W' for columns: result o reads count[o] places, every step-th from
+ * first[o] on; an average divides by the product of both divisors; place i is read by none but results
+ * from[i] … until[i] − 1.
+ */
+
+/**
+ * y = the largest value that it reads, and index = where in its plane that lies, as h·W + w. Of equal values the
+ * first counts. NaN is larger than any value, and the last one counts.
+ */
+HADAL_API void hadal_max_pool(const float* x, const int32_t* rows, const int32_t* columns, int64_t images,
+                              int64_t channels, float* y, int32_t* index);
+
+/** dx = Σ dy over the results whose maximum was found there; in the order of the results. */
+HADAL_API void hadal_max_pool_backward(const float* dy, const int32_t* index, const int32_t* rows,
+                                       const int32_t* columns, int64_t images, int64_t channels, float* dx);
+
+/** y = Σ x / divisor over what it reads, added up in row-major order. */
+HADAL_API void hadal_average_pool(const float* x, const int32_t* rows, const int32_t* columns, int64_t images,
+                                  int64_t channels, float* y);
+
+/** dx = Σ dy / divisor over the results that read it; in the order of the results. */
+HADAL_API void hadal_average_pool_backward(const float* dy, const int32_t* rows, const int32_t* columns,
+                                           int64_t images, int64_t channels, float* dx);
+
 #ifdef __cplusplus
 }
 #endif

@@ -108,6 +108,27 @@ public:
 #endif
 };
 
+Bins bins(const int32_t* axis) {
+    const int32_t in = axis[0], out = axis[1];
+    const int32_t* first = axis + 3;
+    return {in, out, axis[2], first, first + out, first + 2 * out, first + 3 * out, first + 3 * out + in};
+}
+
+/** Calls f(pooling, row, x, y) for each row of y, or of x, with the offsets of its image and of the row itself. */
+template <class Row>
+void share_rows(const int32_t* rows, const int32_t* columns, int64_t images, int64_t channels, bool backward,
+                Row f) {
+    const Pooling pooling = {bins(rows), bins(columns), channels};
+    const int64_t x = (int64_t)pooling.rows.in * pooling.columns.in * channels;
+    const int64_t y = (int64_t)pooling.rows.out * pooling.columns.out * channels;
+    const int64_t count = backward ? pooling.rows.in : pooling.rows.out;
+    const int64_t length = (backward ? pooling.columns.in : pooling.columns.out) * channels;
+    share(images * count, 1, images * x, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i++)
+            f(pooling, i % count, i / count * (backward ? y : x), i * length);
+    });
+}
+
 /** min(1, limit / (‖g‖ + 10⁻⁶)) */
 float clip_factor(float limit, float norm) {
     float factor = limit / (norm + 1e-6f);
@@ -260,4 +281,36 @@ void hadal_softmax_backward(const float* y, const float* dy, int64_t outer, int6
     share_lines(outer, length, inner, [&](int64_t at, int64_t lines) {
         active->softmax_backward(y + at, dy + at, lines, length, inner, log != 0, dx + at);
     });
+}
+
+void hadal_max_pool(const float* x, const int32_t* rows, const int32_t* columns, int64_t images,
+                    int64_t channels, float* y, int32_t* index) {
+    share_rows(rows, columns, images, channels, false,
+               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
+                   active->max_pool(pooling, row, x + image, y + at, index + at);
+               });
+}
+
+void hadal_max_pool_backward(const float* dy, const int32_t* index, const int32_t* rows, const int32_t* columns,
+                             int64_t images, int64_t channels, float* dx) {
+    share_rows(rows, columns, images, channels, true,
+               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
+                   active->max_pool_backward(pooling, row, dy + image, index + image, dx + at);
+               });
+}
+
+void hadal_average_pool(const float* x, const int32_t* rows, const int32_t* columns, int64_t images,
+                        int64_t channels, float* y) {
+    share_rows(rows, columns, images, channels, false,
+               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
+                   active->average_pool(pooling, row, x + image, y + at);
+               });
+}
+
+void hadal_average_pool_backward(const float* dy, const int32_t* rows, const int32_t* columns, int64_t images,
+                                 int64_t channels, float* dx) {
+    share_rows(rows, columns, images, channels, true,
+               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
+                   active->average_pool_backward(pooling, row, dy + image, dx + at);
+               });
 }

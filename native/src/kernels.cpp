@@ -451,6 +451,135 @@ void softmax_backward(const float* y, const float* dy, int64_t lines, int64_t le
     }
 }
 
+// ---- pooling ----------------------------------------------------------------------------------------------
+
+/** Calls f<n>(c) for channels [c, c + n), in vectors as wide as there are channels for. */
+template <class Vector>
+inline void over_channels(int64_t channels, Vector f) {
+    int64_t c = 0;
+    for (; c + kLanes <= channels; c += kLanes) f.template run<kLanes>(c);
+    for (; c + 8 <= channels; c += 8) f.template run<8>(c);
+    for (; c < channels; c++) f.template run<1>(c);
+}
+
+/** y and index of one place. */
+struct Largest {
+    const Pooling& p;
+    const float* x;
+    int32_t first_row, row_count, first_column, column_count;
+    float* y;
+    int32_t* index;
+
+    template <int64_t n>
+    inline void run(int64_t c) const {
+        float best[n];
+        int32_t found[n];
+        const int32_t start = first_row * p.columns.in + first_column;
+        for (int64_t lane = 0; lane < n; lane++) best[lane] = x[(int64_t)start * p.channels + c + lane];
+        for (int64_t lane = 0; lane < n; lane++) found[lane] = start;
+        for (int32_t kh = 0; kh < row_count; kh++) {
+            int32_t place = (first_row + kh * p.rows.step) * p.columns.in + first_column;
+            for (int32_t kw = 0; kw < column_count; kw++, place += p.columns.step) {
+                const float* at = x + (int64_t)place * p.channels + c;
+                for (int64_t lane = 0; lane < n; lane++) {
+                    float value = at[lane];
+                    bool larger = (value > best[lane]) | (value != value);
+                    best[lane] = larger ? value : best[lane];
+                    found[lane] = larger ? place : found[lane];
+                }
+            }
+        }
+        for (int64_t lane = 0; lane < n; lane++) y[c + lane] = best[lane];
+        for (int64_t lane = 0; lane < n; lane++) index[c + lane] = found[lane];
+    }
+};
+
+void max_pool(const Pooling& p, int64_t row, const float* x, float* y, int32_t* index) {
+    for (int64_t column = 0; column < p.columns.out; column++) {
+        over_channels(p.channels, Largest{p, x, p.rows.first[row], p.rows.count[row], p.columns.first[column],
+                                          p.columns.count[column], y + column * p.channels,
+                                          index + column * p.channels});
+    }
+}
+
+/** y of one place. */
+struct Mean {
+    const Pooling& p;
+    const float* x;
+    int32_t first_row, row_count, first_column, column_count;
+    float divisor;
+    float* y;
+
+    template <int64_t n>
+    inline void run(int64_t c) const {
+        float sums[n] = {};
+        for (int32_t kh = 0; kh < row_count; kh++) {
+            int64_t place = (int64_t)(first_row + kh * p.rows.step) * p.columns.in + first_column;
+            for (int32_t kw = 0; kw < column_count; kw++, place += p.columns.step) {
+                const float* at = x + place * p.channels + c;
+                for (int64_t lane = 0; lane < n; lane++) sums[lane] += at[lane];
+            }
+        }
+        for (int64_t lane = 0; lane < n; lane++) y[c + lane] = sums[lane] / divisor;
+    }
+};
+
+void average_pool(const Pooling& p, int64_t row, const float* x, float* y) {
+    for (int64_t column = 0; column < p.columns.out; column++) {
+        float divisor = (float)p.rows.divisor[row] * (float)p.columns.divisor[column];
+        over_channels(p.channels, Mean{p, x, p.rows.first[row], p.rows.count[row], p.columns.first[column],
+                                       p.columns.count[column], divisor, y + column * p.channels});
+    }
+}
+
+/** Whether result o, one of those from[at] … until[at] − 1, reads that place: a dilation leaves gaps. */
+inline bool reads(const Bins& bins, int32_t o, int64_t at) {
+    int64_t distance = at - bins.first[o];
+    return distance >= 0 && (bins.step == 1 || distance % bins.step == 0) &&
+           distance / bins.step < bins.count[o];
+}
+
+/** dx of one place, from the results that read it. */
+template <bool largest>
+struct Gathered {
+    const Pooling& p;
+    const float* dy;
+    const int32_t* index;
+    int64_t row, column;
+    float* dx;
+
+    template <int64_t n>
+    inline void run(int64_t c) const {
+        float sums[n] = {};
+        const int32_t place = (int32_t)(row * p.columns.in + column);
+        for (int32_t oh = p.rows.from[row]; oh < p.rows.until[row]; oh++) {
+            if (!reads(p.rows, oh, row)) continue;
+            for (int32_t ow = p.columns.from[column]; ow < p.columns.until[column]; ow++) {
+                if (!reads(p.columns, ow, column)) continue;
+                const int64_t at = ((int64_t)oh * p.columns.out + ow) * p.channels + c;
+                if (largest) {
+                    for (int64_t lane = 0; lane < n; lane++)
+                        sums[lane] += index[at + lane] == place ? dy[at + lane] : 0.0f;
+                } else {
+                    float divisor = (float)p.rows.divisor[oh] * (float)p.columns.divisor[ow];
+                    for (int64_t lane = 0; lane < n; lane++) sums[lane] += dy[at + lane] / divisor;
+                }
+            }
+        }
+        for (int64_t lane = 0; lane < n; lane++) dx[c + lane] = sums[lane];
+    }
+};
+
+void max_pool_backward(const Pooling& p, int64_t row, const float* dy, const int32_t* index, float* dx) {
+    for (int64_t column = 0; column < p.columns.in; column++)
+        over_channels(p.channels, Gathered<true>{p, dy, index, row, column, dx + column * p.channels});
+}
+
+void average_pool_backward(const Pooling& p, int64_t row, const float* dy, float* dx) {
+    for (int64_t column = 0; column < p.columns.in; column++)
+        over_channels(p.channels, Gathered<false>{p, dy, nullptr, row, column, dx + column * p.channels});
+}
+
 }  // namespace
 
 #define HADAL_TEXT(x) #x
@@ -458,6 +587,7 @@ void softmax_backward(const float* y, const float* dy, int64_t lines, int64_t le
 extern const Kernels kernels = {
     HADAL_NAME(HADAL_NAMESPACE), sum_of_squares, update, cross_entropy, cross_entropy_backward,
     group_norm, group_norm_backward, softmax, softmax_backward,
+    max_pool, average_pool, max_pool_backward, average_pool_backward,
 };
 
 }  // namespace HADAL_NAMESPACE

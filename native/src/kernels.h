@@ -21,6 +21,18 @@ struct Groups {
     float epsilon;
 };
 
+/** One axis of a pooling; see hadal.h. */
+struct Bins {
+    int32_t in, out, step;
+    const int32_t *first, *count, *divisor, *from, *until;
+};
+
+/** The planes of a pooling and how they are read. */
+struct Pooling {
+    Bins rows, columns;
+    int64_t channels;
+};
+
 struct Kernels {
     const char* name;
     double (*sum_of_squares)(const float* x, int64_t n);
@@ -44,6 +56,13 @@ struct Kernels {
     void (*softmax)(const float* x, int64_t lines, int64_t length, int64_t stride, bool log, float* y);
     void (*softmax_backward)(const float* y, const float* dy, int64_t lines, int64_t length, int64_t stride,
                              bool log, float* dx);
+    /** One row of y, from one image of x. */
+    void (*max_pool)(const Pooling& pooling, int64_t row, const float* x, float* y, int32_t* index);
+    void (*average_pool)(const Pooling& pooling, int64_t row, const float* x, float* y);
+    /** One row of dx, from one image of dy. */
+    void (*max_pool_backward)(const Pooling& pooling, int64_t row, const float* dy, const int32_t* index,
+                              float* dx);
+    void (*average_pool_backward)(const Pooling& pooling, int64_t row, const float* dy, float* dx);
 };
 
 constexpr int64_t kLinesAtOnce = 64;

@@ -503,6 +503,79 @@ void test_softmax() {
     });
 }
 
+// ---- pooling ----------------------------------------------------------------------------------------------
+
+/** One axis as hadal.h lays it out, of a kernel that slides over it; taps outside are left out. */
+std::vector<int32_t> axis_of(int in, int kernel, int stride, int pad, int dilation) {
+    int out = (in + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1;
+    std::vector<int32_t> first(out), count(out, 0), divisor(out, kernel), from(in, 0), until(in, 0);
+    for (int o = 0; o < out; o++) {
+        for (int k = 0; k < kernel; k++) {
+            int at = o * stride - pad + k * dilation;
+            if (at < 0 || at >= in) continue;
+            if (count[o]++ == 0) first[o] = at;
+            if (until[at] == 0) from[at] = o;
+            until[at] = o + 1;
+        }
+    }
+    std::vector<int32_t> axis = {in, out, dilation};
+    for (auto* part : {&first, &count, &divisor, &from, &until}) axis.insert(axis.end(), part->begin(), part->end());
+    return axis;
+}
+
+void test_pooling() {
+    const int images = 2, h = 9, w = 11;
+    for (int channels : {1, 3, 8, 17, 64, 4000}) {
+        for (int dilation : {1, 2}) {
+            const std::vector<int32_t> rows = axis_of(h, 3, 2, 1, dilation), columns = axis_of(w, 2, 1, 1, 1);
+            const int oh = rows[1], ow = columns[1];
+            Buffer x = normal(images * h * w * channels, 21), dy = normal(images * oh * ow * channels, 22);
+            for (float& element : x) element = rintf(element * 2);  // so that many are equal
+            for (size_t i = 5; i < x.size(); i += 101) x[i] = kNaN;
+            std::vector<double> max1(dy.size()), mean1(dy.size()), dmax1(x.size()), dmean1(x.size());
+            std::vector<int32_t> index1(dy.size());
+            for (int c = 0; c < channels; c++) {
+                for (int y = 0; y < images * oh * ow; y++) {
+                    int n = y / (oh * ow), r = y / ow % oh, k = y % ow, at = y * channels + c;
+                    int found = -1;
+                    for (int i = 0; i < rows[3 + oh + r]; i++) {
+                        for (int j = 0; j < columns[3 + ow + k]; j++) {
+                            int place = (rows[3 + r] + i * dilation) * w + columns[3 + k] + j;
+                            int xi = (n * h * w + place) * channels + c;
+                            if (found < 0 || x[xi] > max1[at] || isnan(x[xi])) max1[at] = x[xi], found = place;
+                            mean1[at] += x[xi] / 6.0;
+                            dmean1[xi] += dy[at] / 6.0;
+                        }
+                    }
+                    index1[at] = found;
+                    dmax1[(n * h * w + found) * channels + c] += dy[at];
+                }
+            }
+            everywhere("pooling of " + std::to_string(channels) + " channels", [&] {
+                Buffer max(dy.size(), kPoison), mean(dy.size(), kPoison);
+                Buffer dmax(x.size(), kPoison), dmean(x.size(), kPoison);
+                std::vector<int32_t> index(dy.size(), -7);
+                hadal_max_pool(x.data(), rows.data(), columns.data(), images, channels, max.data(), index.data());
+                hadal_average_pool(x.data(), rows.data(), columns.data(), images, channels, mean.data());
+                hadal_max_pool_backward(dy.data(), index.data(), rows.data(), columns.data(), images, channels,
+                                        dmax.data());
+                hadal_average_pool_backward(dy.data(), rows.data(), columns.data(), images, channels,
+                                            dmean.data());
+                check(index == index1, "the places of the largest");
+                for (size_t i = 0; i < max.size(); i++) {
+                    check(isnan(max[i]) == isnan(max1[i]) && isnan(mean[i]) == isnan(mean1[i]), "NaN");
+                    check(isnan(max1[i]) || max[i] == max1[i], "the largest");
+                    check(isnan(mean1[i]) || fabs(mean[i] - mean1[i]) <= 1e-6, "the mean");
+                    if (isnan(mean1[i])) max[i] = mean[i] = 0;
+                }
+                check_close(dmax, dmax1, 1e-6, 1e-6, "dx of the largest");
+                check_close(dmean, dmean1, 1e-6, 1e-6, "dx of the mean");
+                return joined({max, mean, dmax, dmean});
+            });
+        }
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -517,6 +590,7 @@ int main() {
     test_cross_entropy_of_odd_logits_and_labels();
     test_group_norm();
     test_softmax();
+    test_pooling();
     for (hadal::Isa isa : {hadal::Isa::baseline, hadal::Isa::avx2, hadal::Isa::avx512})
         if (hadal::select(isa)) printf("tested: %s\n", hadal_isa());
     printf(failures == 0 ? "all passed\n" : "%d checks failed\n", failures);

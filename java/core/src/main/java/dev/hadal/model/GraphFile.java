@@ -7,6 +7,7 @@ import dev.hadal.graph.Op;
 import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
+import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Bias;
 import dev.hadal.op.Convolution;
@@ -17,6 +18,7 @@ import dev.hadal.op.LayerNorm;
 import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.Recurrent;
+import dev.hadal.op.Pool;
 import dev.hadal.op.Reshape;
 import dev.hadal.op.RmsNorm;
 import dev.hadal.op.Softmax;
@@ -47,6 +49,7 @@ final class GraphFile {
         LEAF("leaf", 1, Leaf.class),
         WEIGHTED_SUM("weighted_sum", 1, WeightedSum.class),
         ACTIVATION("activation", 2, Activation.class),
+        ADAPTIVE_POOL("adaptive_pool", 1, AdaptivePool.class),
         BATCH_NORM("batch_norm", 1, BatchNorm.class),
         BIAS("bias", 1, Bias.class),
         CONVOLUTION("convolution", 1, Convolution.class),
@@ -57,6 +60,7 @@ final class GraphFile {
         LOG_SOFTMAX("log_softmax", 1, LogSoftmax.class),
         MATMUL("matmul", 1, MatMul.class),
         RECURRENT("recurrent", 1, Recurrent.class),
+        POOL("pool", 1, Pool.class),
         RESHAPE("reshape", 1, Reshape.class),
         RMS_NORM("rms_norm", 1, RmsNorm.class),
         SOFTMAX("softmax", 1, Softmax.class);

@@ -4,9 +4,11 @@ import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Activation.Function;
+import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.Recurrent.Cell;
+import dev.hadal.op.Pooling;
 import dev.hadal.op.Reshape;
 import dev.hadal.op.Softmax;
 import dev.hadal.op.Window;
@@ -201,6 +203,33 @@ public final class Layers {
     /** The mean of each plane, from [N,C,H,W] to [N,C]. */
     public static Layer globalAveragePool() {
         return (scope, x) -> new Reshape(List.of(0, 0)).of(new GlobalAveragePool().of(x));
+    }
+
+    /** The largest of each plane, from [N,C,H,W] to [N,C]. */
+    public static Layer globalMaxPool() {
+        return (scope, x) -> new Reshape(List.of(0, 0)).of(new AdaptivePool(Pooling.Function.MAX, 1, 1).of(x));
+    }
+
+    /** The largest under each position of a square kernel that moves by its own size; see {@link Pool2d}. */
+    public static Pool2d maxPool2d(int kernel) {
+        return new Pool2d(Pooling.Function.MAX, kernel, kernel, Window.of(kernel, 0, 1));
+    }
+
+    /** The mean under each position of a square kernel that moves by its own size; see {@link Pool2d}. */
+    public static Pool2d averagePool2d(int kernel) {
+        return new Pool2d(Pooling.Function.AVERAGE, kernel, kernel, Window.of(kernel, 0, 1));
+    }
+
+    /** The largest of each of height × width bins of a plane, from [N,C,H,W] to [N,C,height,width]. */
+    public static Layer adaptiveMaxPool2d(int height, int width) {
+        AdaptivePool pool = new AdaptivePool(Pooling.Function.MAX, height, width);
+        return (scope, x) -> pool.of(x);
+    }
+
+    /** The mean of each of height × width bins of a plane, from [N,C,H,W] to [N,C,height,width]. */
+    public static Layer adaptiveAveragePool2d(int height, int width) {
+        AdaptivePool pool = new AdaptivePool(Pooling.Function.AVERAGE, height, width);
+        return (scope, x) -> pool.of(x);
     }
 
     /** From [N,…] to [N, everything else]. */

@@ -1,5 +1,7 @@
 package dev.hadal.model;
 
+import static dev.hadal.nn.Layers.adaptiveAveragePool2d;
+import static dev.hadal.nn.Layers.averagePool2d;
 import static dev.hadal.nn.Layers.batchNorm;
 import static dev.hadal.nn.Layers.conv2d;
 import static dev.hadal.nn.Layers.flatten;
@@ -9,6 +11,7 @@ import static dev.hadal.nn.Layers.instanceNorm;
 import static dev.hadal.nn.Layers.layerNorm;
 import static dev.hadal.nn.Layers.linear;
 import static dev.hadal.nn.Layers.logSoftmax;
+import static dev.hadal.nn.Layers.maxPool2d;
 import static dev.hadal.nn.Layers.relu;
 import static dev.hadal.nn.Layers.residual;
 import static dev.hadal.nn.Layers.rmsNorm;
@@ -48,6 +51,9 @@ class ModelTest {
             relu(),
             residual(conv2d(8, 1).groups(2), sigmoid()).shortcut(conv2d(8, 1), tanh()),
             sequential(groupNorm(2), instanceNorm(), layerNorm(3), rmsNorm(), softmax(1), logSoftmax()),
+            maxPool2d(2),
+            averagePool2d(3).stride(1).padding(1).withoutPadding(),
+            adaptiveAveragePool2d(2, 3),
             globalAveragePool(),
             flatten(),
             linear(4));

@@ -29,13 +29,22 @@ record FormulaKernel(String implementation, List<Type> in, List<Type> out, Formu
             double[][] y = out.stream().map(t -> new double[t.shape().size()]).toArray(double[][]::new);
             formula.run(x, y);
             for (int o = 0; o < y.length; o++) {
-                float[] memory = ((HeapMemory) outputs.get(o).memory()).floats();
-                int offset = (int) (outputs.get(o).offset() / 4);
-                for (int i = 0; i < y[o].length; i++) {
-                    memory[offset + i] = (float) y[o][i];
-                }
+                write(y[o], outputs.get(o));
             }
         };
+    }
+
+    private static void write(double[] values, Region region) {
+        HeapMemory memory = (HeapMemory) region.memory();
+        boolean floats = region.layout().type().dtype() == DType.F32;
+        int offset = (int) (region.offset() / 4);
+        for (int i = 0; i < values.length; i++) {
+            if (floats) {
+                memory.floats()[offset + i] = (float) values[i];
+            } else {
+                memory.ints()[offset + i] = (int) values[i];
+            }
+        }
     }
 
     private static double[] read(Region region) {

@@ -76,6 +76,12 @@ final class NaiveLoops {
             return pool(x.sizeFrom(2));
         } else if (op instanceof GlobalAveragePool.Backward b) {
             return poolBackward(b.x().sizeFrom(2));
+        } else if (op instanceof Pooling p && p.function() != Pooling.Function.MAX) {
+            return averages(p, x, false);
+        } else if (op instanceof Pooling.AverageBackward b) {
+            return averages(b.forward(), b.x(), true);
+        } else if (op instanceof Pooling.MaxBackward b) {
+            return maxBackward(b.x().sizeFrom(2), x.sizeFrom(2));
         } else if (op instanceof BatchNorm bn) {
             return normInference(bn, x);
         } else if (op instanceof BatchNorm.Training bn) {
@@ -229,6 +235,32 @@ final class NaiveLoops {
         return (dy, dx) -> {
             for (int i = 0; i < dx[0].length; i++) {
                 dx[0][i] = dy[0][i / plane] * inverse;
+            }
+        };
+    }
+
+    private static Loops averages(Pooling op, Shape x, boolean backward) {
+        Bins rows = op.rows(x);
+        Bins columns = op.columns(x);
+        int plane = rows.out() * columns.out();
+        return (in, out) -> {
+            for (int y = 0; y < x.get(0) * x.get(1) * plane; y++) {
+                int oh = y % plane / columns.out();
+                int ow = y % columns.out();
+                float divisor = rows.divisor()[oh] * columns.divisor()[ow];
+                for (int tap = 0; tap < rows.count()[oh] * columns.count()[ow]; tap++) {
+                    int row = rows.at(oh, tap / columns.count()[ow]);
+                    int at = (y / plane * x.get(2) + row) * x.get(3) + columns.at(ow, tap % columns.count()[ow]);
+                    out[0][backward ? at : y] += in[0][backward ? y : at] / divisor;
+                }
+            }
+        };
+    }
+
+    private static Loops maxBackward(int plane, int results) {
+        return (in, out) -> {
+            for (int i = 0; i < in[0].length; i++) {
+                out[0][i / results * plane + (int) in[1][i]] += in[0][i];
             }
         };
     }

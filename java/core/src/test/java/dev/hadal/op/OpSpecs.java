@@ -116,6 +116,14 @@ public abstract class OpSpecs {
     }
 
     @Nested
+    class Pools extends PoolSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
     class Reshapes extends ReshapeSpec {
         @Override
         Bench bench() {

@@ -57,6 +57,10 @@ final class Truth {
      * of nothing are equally right as a term that is masked or padded away.
      */
     static void exact(String what, Tensor actual, double[] expected) {
+        if (actual.dtype() == DType.I32) {
+            exactIntegers(what, actual, expected);
+            return;
+        }
         float[] values = actual.floats();
         for (int i = 0; i < expected.length; i++) {
             if ((float) expected[i] != expected[i]) {
@@ -65,6 +69,15 @@ final class Truth {
             if (Float.floatToIntBits(values[i] + 0f) != Float.floatToIntBits((float) expected[i] + 0f)) {
                 throw new AssertionError(
                         what + " at " + i + " of " + actual + " is " + values[i] + ", not exactly " + expected[i]);
+            }
+        }
+    }
+
+    private static void exactIntegers(String what, Tensor actual, double[] expected) {
+        for (int i = 0; i < expected.length; i++) {
+            if (actual.ints()[i] != expected[i]) {
+                throw new AssertionError(
+                        what + " at " + i + " of " + actual + " is " + actual.ints()[i] + ", not " + expected[i]);
             }
         }
     }

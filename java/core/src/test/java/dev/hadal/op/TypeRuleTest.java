@@ -62,6 +62,8 @@ class TypeRuleTest {
             Expand.Backward.class,
             Softmax.class,
             LogSoftmax.class);
+    private static final Pool MAX_POOL = new Pool(Pooling.Function.MAX, 3, 3, Window.of(2, 1, 1));
+    private static final Type POOLED = Type.f32(2, 6, 4, 5);
 
     private static final Recurrent LSTM = new Recurrent(Recurrent.Cell.LSTM, false, true, true);
     private static final Recurrent.Backward LSTM_BACKWARD = new Recurrent.Backward(LSTM, List.of("dy", "dc"));
@@ -213,7 +215,15 @@ class TypeRuleTest {
                 new Rule(new LogSoftmax(-1), List.of(IMAGE), "x"),
                 new Rule(new LogSoftmax.Backward(1), List.of(IMAGE, IMAGE), "y", "dy"),
                 new Rule(LSTM, SEQUENCES, LSTM.operands().toArray(String[]::new)),
-                new Rule(LSTM_BACKWARD, BACKWARD, LSTM_BACKWARD.operands().toArray(String[]::new)));
+                new Rule(LSTM_BACKWARD, BACKWARD, LSTM_BACKWARD.operands().toArray(String[]::new)),
+                new Rule(MAX_POOL, List.of(IMAGE), "x"),
+                new Rule(new AdaptivePool(Pooling.Function.AVERAGE, 3, 4), List.of(IMAGE), "x"),
+                new Rule(
+                        new Pooling.MaxBackward(MAX_POOL, IMAGE.shape()),
+                        List.of(POOLED, Type.i32(2, 6, 4, 5)),
+                        "dy",
+                        "index"),
+                new Rule(new Pooling.AverageBackward(MAX_POOL, IMAGE.shape()), List.of(POOLED), "dy"));
     }
 
     private static String rejection(Op op, List<Type> operands) {
@@ -404,6 +414,20 @@ class TypeRuleTest {
     }
 
     @Test
+    void poolingTellsWhatDoesNotFit() {
+        assertSays(rejection(MAX_POOL, List.of(Type.f32(2, 6, 0, 9))), "pool", "3x3", "[2,6,0,9]", "stride 2 pad 1");
+        Pool tooWide = new Pool(Pooling.Function.AVERAGE, 3, 2, Window.of(1, 2, 1));
+        assertSays(rejection(tooWide, List.of(IMAGE)), "3x2", "[2,6,8,9]", "pad 2", "no more than half");
+        Pool blind = new Pool(Pooling.Function.MAX, 2, 2, Window.of(1, 2, 3));
+        assertSays(rejection(blind, List.of(Type.f32(1, 1, 1, 9))), "2x2", "[1,1,1,9]", "dilation 3");
+        AdaptivePool adaptive = new AdaptivePool(Pooling.Function.MAX, 3, 4);
+        assertSays(rejection(adaptive, List.of(Type.f32(2, 6, 8, 0))), "adaptive_pool", "[2,6,8,0]", "4");
+        Pooling.MaxBackward backward = new Pooling.MaxBackward(MAX_POOL, IMAGE.shape());
+        assertSays(rejection(backward, List.of(Type.f32(2, 6, 4, 4), POOLED)), "dy", "[2,6,4,5]", "[2,6,4,4]");
+        assertSays(rejection(backward, List.of(POOLED, Type.i32(2, 6, 4, 4))), "index", "[2,6,4,5]", "[2,6,4,4]");
+    }
+
+    @Test
     void reshapeTellsWhatDoesNotFill() {
         assertSays(rejection(new Reshape(List.of(5, -1)), List.of(IMAGE)), "reshape", "[2,6,8,9]", "[5, -1]");
         assertSays(rejection(new Reshape(List.of(2, 431)), List.of(IMAGE)), "reshape", "[2,6,8,9]", "[2, 431]");
@@ -500,6 +524,9 @@ class TypeRuleTest {
         assertSays(badAttribute(() -> new Activation(Function.ELU, Float.NaN)), "elu", ">= 0", "NaN");
         assertSays(badAttribute(() -> new Activation(Function.GELU, 1)), "gelu", "no alpha", "1.0");
         assertSays(badAttribute(() -> new Sgd(1, true)), "momentum", "1.0");
+        assertSays(badAttribute(() -> new Pool(Pooling.Function.MAX, 0, 2, Window.UNIT)), "tap", "0x2");
+        assertSays(badAttribute(() -> new AdaptivePool(Pooling.Function.MAX, 0, 1)), "bins", "0x1");
+        assertSays(badAttribute(() -> new AdaptivePool(Pooling.Function.AVERAGE_WITHOUT_PADDING, 1, 1)), "padding");
         assertSays(badAttribute(() -> new Reshape(List.of(-1, -1))), "-1");
         assertSays(badAttribute(() -> new Reshape(List.of(-2))), "-2");
         assertSays(badAttribute(() -> new Expand(List.of(-2))), "-2");

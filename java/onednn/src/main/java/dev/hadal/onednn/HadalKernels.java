@@ -277,20 +277,35 @@ final class HadalKernels {
         return types.stream().map(Layout::plain).toList();
     }
 
-    private static FloatPointer floats(Pointer address) {
+    static FloatPointer floats(Pointer address) {
         return new FloatPointer(address);
     }
 
     /** One call of a native function. */
-    private interface Body {
+    interface Body {
         Runnable bind(Binding binding);
     }
 
-    private record FunctionKernel(
-            Op op, List<Layout> inputs, List<Layout> outputs, List<Integer> takenOver, long scratch, Body body)
+    /**
+     * @param takenOver the operand whose memory each result may take over, or −1
+     * @param constants what the function reads besides; the kernel frees it
+     */
+    record FunctionKernel(
+            Op op,
+            List<Layout> inputs,
+            List<Layout> outputs,
+            List<Integer> takenOver,
+            long scratch,
+            List<NativeMemory> constants,
+            Body body)
             implements Kernel {
         FunctionKernel(Op op, List<Layout> inputs, List<Layout> outputs, List<Integer> takenOver, Body body) {
             this(op, inputs, outputs, takenOver, 0, body);
+        }
+
+        FunctionKernel(
+                Op op, List<Layout> inputs, List<Layout> outputs, List<Integer> takenOver, long scratch, Body body) {
+            this(op, inputs, outputs, takenOver, scratch, List.of(), body);
         }
 
         @Override
@@ -307,6 +322,11 @@ final class HadalKernels {
         public Bound bind(List<Region> inputRegions, List<Region> outputRegions, Region scratchRegion) {
             Binding binding = new Binding(this, inputRegions, outputRegions, scratchRegion);
             return binding.bound(body.bind(binding));
+        }
+
+        @Override
+        public void close() {
+            constants.forEach(NativeMemory::close);
         }
     }
 

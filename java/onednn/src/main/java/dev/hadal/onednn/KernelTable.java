@@ -5,6 +5,7 @@ import dev.hadal.graph.Op;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Adam;
+import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Bias;
 import dev.hadal.op.Convolution;
@@ -17,6 +18,8 @@ import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.NAdam;
 import dev.hadal.op.Norm;
+import dev.hadal.op.Pool;
+import dev.hadal.op.Pooling;
 import dev.hadal.op.Reshape;
 import dev.hadal.op.RmsNorm;
 import dev.hadal.op.RmsProp;
@@ -58,6 +61,10 @@ final class KernelTable {
             oneDnn(GlobalAveragePool.class, PoolingKernels::globalAverage),
             oneDnn(GlobalAveragePool.Backward.class, PoolingKernels::globalAverageBackward),
             oneDnn(Reshape.class, CopyKernels::reshape),
+            hadal(Pool.class, BinKernels::forward),
+            hadal(AdaptivePool.class, BinKernels::forward),
+            hadal(Pooling.MaxBackward.class, BinKernels::maxBackward),
+            hadal(Pooling.AverageBackward.class, BinKernels::averageBackward),
             hadal(Norm.class, HadalKernels::norm),
             hadal(LayerNorm.class, HadalKernels::layerNorm),
             hadal(LayerNorm.Backward.class, HadalKernels::layerNormBackward),

@@ -88,6 +88,13 @@ public final class NativeMemory implements Memory {
         return memory;
     }
 
+    /** A block that holds these values. */
+    static NativeMemory of(int... values) {
+        NativeMemory memory = allocate((long) values.length * Integer.BYTES);
+        memory.write(0, values, 0, values.length);
+        return memory;
+    }
+
     /** The bytes of all blocks that are not closed. */
     public static long heldBytes() {
         return HELD.get();

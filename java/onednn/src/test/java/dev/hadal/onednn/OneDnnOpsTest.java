@@ -2,6 +2,7 @@ package dev.hadal.onednn;
 
 import dev.hadal.graph.Op;
 import dev.hadal.op.Activation;
+import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.Expand;
 import dev.hadal.op.GroupNorm;
@@ -11,6 +12,8 @@ import dev.hadal.op.Norm;
 import dev.hadal.op.OpSpecs;
 import dev.hadal.op.RmsNorm;
 import dev.hadal.op.Recurrent;
+import dev.hadal.op.Pool;
+import dev.hadal.op.Pooling;
 import dev.hadal.op.Softmax;
 import dev.hadal.op.Subject;
 import dev.hadal.op.UpdateOp;
@@ -20,6 +23,10 @@ import org.junit.jupiter.api.Tag;
 @Tag("native")
 class OneDnnOpsTest extends OpSpecs {
     private static final Set<Class<?>> NEED_LIBHADAL = Set.of(
+            Pool.class,
+            AdaptivePool.class,
+            Pooling.MaxBackward.class,
+            Pooling.AverageBackward.class,
             Norm.class,
             CrossEntropy.class,
             CrossEntropy.Backward.class,

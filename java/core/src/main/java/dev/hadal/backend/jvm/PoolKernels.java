@@ -3,17 +3,32 @@ package dev.hadal.backend.jvm;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.graph.Type;
+import dev.hadal.op.AdaptivePool;
+import dev.hadal.op.Bins;
 import dev.hadal.op.GlobalAveragePool;
+import dev.hadal.op.Pool;
+import dev.hadal.op.Pooling;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
 import java.util.List;
 
 /** Pooling, plane by plane. */
 final class PoolKernels {
+    /** The values of a task, at least. */
+    private static final int TASK = 1 << 12;
 
     static void add(OpTable<OpTable.Job, Kernel> table) {
         table.put(GlobalAveragePool.class, (op, j) -> globalAverage(j.in(), j.out(), j.machine()));
         table.put(GlobalAveragePool.Backward.class, (op, j) -> globalAverageBackward(j.in(), j.out(), j.machine()));
+        table.put(Pool.class, PoolKernels::forward);
+        table.put(AdaptivePool.class, PoolKernels::forward);
+        table.put(
+                Pooling.MaxBackward.class,
+                (op, j) -> planes("max pool backward", op.forward(), j.out().get(0), j, PoolKernels::maxBackward));
+        table.put(
+                Pooling.AverageBackward.class,
+                (op, j) ->
+                        planes("average pool backward", op.forward(), j.out().get(0), j, PoolKernels::averageBackward));
     }
 
     static Kernel globalAverage(List<Type> in, List<Type> out, Machine machine) {
@@ -66,6 +81,161 @@ final class PoolKernels {
             };
             return () -> sized.forEach(shape.get(0), image);
         });
+    }
+
+    // ---- bins ----
+
+    /** The geometry of one plane of x and of y, shared by all. */
+    private static final class Plane {
+        final int width;
+        final int size;
+        final int results;
+        final Bins rows;
+        final Bins columns;
+
+        Plane(Pooling op, Shape x) {
+            rows = op.rows(x);
+            columns = op.columns(x);
+            width = x.get(3);
+            size = x.sizeFrom(2);
+            results = rows.out() * columns.out();
+        }
+    }
+
+    /** What happens in one plane, once operands and results are bound. */
+    private interface PlaneBody {
+        void run(Plane plane, int number, Slice[] in, Slice[] out);
+    }
+
+    private static Kernel forward(Pooling op, OpTable.Job job) {
+        return op.function() == Pooling.Function.MAX
+                ? planes("max pool", op, job.in().get(0), job, PoolKernels::max)
+                : planes("average pool", op, job.in().get(0), job, PoolKernels::average);
+    }
+
+    private static Kernel planes(String name, Pooling op, Type x, OpTable.Job job, PlaneBody body) {
+        Plane plane = new Plane(op, x.shape());
+        int count = x.shape().get(0) * x.shape().get(1);
+        int perTask = Math.max(1, TASK / plane.size);
+        Machine sized = job.machine().forWork(4L * x.shape().size());
+        return new HeapKernel("java " + name, job.in(), job.out(), (ins, outs, scratch) -> {
+            Workers.Body task = (number, lane) -> {
+                for (int p = number * perTask; p < Math.min(count, (number + 1) * perTask); p++) {
+                    body.run(plane, p, ins, outs);
+                }
+            };
+            return () -> sized.forEach(Blocks.ceilDiv(count, perTask), task);
+        });
+    }
+
+    private static void max(Plane plane, int number, Slice[] in, Slice[] out) {
+        int y = number * plane.results;
+        int from = in[0].offset() + number * plane.size;
+        for (int oh = 0; oh < plane.rows.out(); oh++) {
+            maxRow(
+                    plane,
+                    oh,
+                    in[0].floats(),
+                    from,
+                    out[0].floats(),
+                    out[0].offset() + y,
+                    out[1].ints(),
+                    out[1].offset() + y);
+            y += plane.columns.out();
+        }
+    }
+
+    private static void maxRow(Plane plane, int oh, float[] x, int from, float[] y, int yAt, int[] index, int indexAt) {
+        int row = plane.rows.first()[oh] * plane.width;
+        int rowCount = plane.rows.count()[oh];
+        int rowStep = plane.rows.step() * plane.width;
+        int[] first = plane.columns.first();
+        int[] count = plane.columns.count();
+        int step = plane.columns.step();
+        for (int ow = 0; ow < first.length; ow++) {
+            int found = row + first[ow];
+            float best = x[from + found];
+            for (int kh = 0; kh < rowCount; kh++) {
+                int at = row + kh * rowStep + first[ow];
+                for (int kw = 0; kw < count[ow]; kw++, at += step) {
+                    float value = x[from + at];
+                    if (value > best || value != value) {
+                        best = value;
+                        found = at;
+                    }
+                }
+            }
+            y[yAt + ow] = best;
+            index[indexAt + ow] = found;
+        }
+    }
+
+    private static void maxBackward(Plane plane, int number, Slice[] in, Slice[] out) {
+        float[] dy = in[0].floats();
+        int[] index = in[1].ints();
+        float[] dx = out[0].floats();
+        int dyAt = in[0].offset() + number * plane.results;
+        int indexAt = in[1].offset() + number * plane.results;
+        int dxAt = out[0].offset() + number * plane.size;
+        Arrays.fill(dx, dxAt, dxAt + plane.size, 0f);
+        for (int i = 0; i < plane.results; i++) {
+            dx[dxAt + index[indexAt + i]] += dy[dyAt + i];
+        }
+    }
+
+    private static void average(Plane plane, int number, Slice[] in, Slice[] out) {
+        float[] x = in[0].floats();
+        float[] y = out[0].floats();
+        int yAt = out[0].offset() + number * plane.results;
+        int from = in[0].offset() + number * plane.size;
+        for (int oh = 0; oh < plane.rows.out(); oh++, yAt += plane.columns.out()) {
+            Arrays.fill(y, yAt, yAt + plane.columns.out(), 0f);
+            for (int kh = 0; kh < plane.rows.count()[oh]; kh++) {
+                addRow(plane.columns, x, from + plane.rows.at(oh, kh) * plane.width, y, yAt);
+            }
+            for (int ow = 0; ow < plane.columns.out(); ow++) {
+                y[yAt + ow] /= plane.rows.divisor()[oh] * plane.columns.divisor()[ow];
+            }
+        }
+    }
+
+    private static void addRow(Bins columns, float[] x, int xAt, float[] y, int yAt) {
+        int[] first = columns.first();
+        int[] count = columns.count();
+        for (int ow = 0; ow < first.length; ow++) {
+            float sum = 0;
+            int at = xAt + first[ow];
+            for (int kw = 0; kw < count[ow]; kw++, at += columns.step()) {
+                sum += x[at];
+            }
+            y[yAt + ow] += sum;
+        }
+    }
+
+    private static void averageBackward(Plane plane, int number, Slice[] in, Slice[] out) {
+        float[] dy = in[0].floats();
+        float[] dx = out[0].floats();
+        int dyAt = in[0].offset() + number * plane.results;
+        int to = out[0].offset() + number * plane.size;
+        Arrays.fill(dx, to, to + plane.size, 0f);
+        for (int oh = 0; oh < plane.rows.out(); oh++, dyAt += plane.columns.out()) {
+            for (int kh = 0; kh < plane.rows.count()[oh]; kh++) {
+                int row = to + plane.rows.at(oh, kh) * plane.width;
+                spreadRow(plane.columns, plane.rows.divisor()[oh], dy, dyAt, dx, row);
+            }
+        }
+    }
+
+    private static void spreadRow(Bins columns, int divisor, float[] dy, int dyAt, float[] dx, int dxAt) {
+        int[] first = columns.first();
+        int[] count = columns.count();
+        for (int ow = 0; ow < first.length; ow++) {
+            float g = dy[dyAt + ow] / (divisor * columns.divisor()[ow]);
+            int at = dxAt + first[ow];
+            for (int kw = 0; kw < count[ow]; kw++, at += columns.step()) {
+                dx[at] += g;
+            }
+        }
     }
 
     private PoolKernels() {}

@@ -38,6 +38,7 @@ public final class Reference {
         LinearReference.define(TABLE);
         NormReference.define(TABLE);
         GroupReference.define(TABLE);
+        PoolReference.define(TABLE);
         LossReference.define(TABLE);
         UpdateReference.define(TABLE);
         MoveReference.define(TABLE);

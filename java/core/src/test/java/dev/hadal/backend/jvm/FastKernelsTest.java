@@ -8,15 +8,19 @@ import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
+import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Bias;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.Hyper;
 import dev.hadal.op.Norm;
+import dev.hadal.op.Pool;
+import dev.hadal.op.Pooling;
 import dev.hadal.op.Reshape;
 import dev.hadal.op.UpdateOp;
 import dev.hadal.op.UpdateRules;
+import dev.hadal.op.Window;
 import dev.hadal.tensor.Shape;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -77,6 +81,14 @@ class FastKernelsTest {
                 all.add(Problem.reals(
                         new GlobalAveragePool.Backward(x.shape()),
                         Type.f32(x.shape().get(0), x.shape().get(1), 1, 1)));
+            }
+            if (x.shape().rank() == 4 && x.shape().get(2) > 2) {
+                all.add(Problem.reals(new Pool(Pooling.Function.AVERAGE, 3, 2, Window.of(2, 1, 1)), x));
+                Pooling average = new AdaptivePool(Pooling.Function.AVERAGE, 2, 3);
+                all.add(Problem.reals(average, x));
+                all.add(Problem.reals(
+                        new Pooling.AverageBackward(average, x.shape()),
+                        Type.f32(x.shape().get(0), x.shape().get(1), 2, 3)));
             }
             if (x.shape().rank() == 2) {
                 all.add(labelled(new CrossEntropy(0), x));

@@ -235,4 +235,51 @@ public final class HadalNative {
             @Cast("int64_t") long inner,
             @Cast("int") boolean log,
             FloatPointer dx);
+
+    /**
+     * The largest value under each place of a kernel, channels innermost.
+     *
+     * @param rows which rows of x each row of y reads, as hadal.h lays them out
+     * @param columns likewise
+     */
+    @Name("hadal_max_pool")
+    public static native void maxPool(
+            @Const FloatPointer x,
+            @Const IntPointer rows,
+            @Const IntPointer columns,
+            @Cast("int64_t") long images,
+            @Cast("int64_t") long channels,
+            FloatPointer y,
+            IntPointer index);
+
+    /** Its gradient. */
+    @Name("hadal_max_pool_backward")
+    public static native void maxPoolBackward(
+            @Const FloatPointer dy,
+            @Const IntPointer index,
+            @Const IntPointer rows,
+            @Const IntPointer columns,
+            @Cast("int64_t") long images,
+            @Cast("int64_t") long channels,
+            FloatPointer dx);
+
+    /** The mean under each place of a kernel, likewise. */
+    @Name("hadal_average_pool")
+    public static native void averagePool(
+            @Const FloatPointer x,
+            @Const IntPointer rows,
+            @Const IntPointer columns,
+            @Cast("int64_t") long images,
+            @Cast("int64_t") long channels,
+            FloatPointer y);
+
+    /** Its gradient. */
+    @Name("hadal_average_pool_backward")
+    public static native void averagePoolBackward(
+            @Const FloatPointer dy,
+            @Const IntPointer rows,
+            @Const IntPointer columns,
+            @Cast("int64_t") long images,
+            @Cast("int64_t") long channels,
+            FloatPointer dx);
 }

@@ -1,0 +1,107 @@
+package dev.hadal.onednn;
+
+import static dev.hadal.onednn.HadalKernels.floats;
+
+import dev.hadal.backend.Kernel;
+import dev.hadal.backend.Layout;
+import dev.hadal.onednn.HadalKernels.FunctionKernel;
+import dev.hadal.onednn.natives.HadalNative;
+import dev.hadal.op.Bins;
+import dev.hadal.op.Pooling;
+import dev.hadal.tensor.Shape;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.IntPointer;
+
+/**
+ * Pooling by libhadal, with the channels innermost as the convolutions leave them. oneDNN's own maximum loses NaN and
+ * breaks ties as it likes, and its kernels know neither dilation nor bins of different sizes.
+ */
+final class BinKernels {
+
+    static Kernel forward(Pooling op, Request r) {
+        Planes planes = new Planes(op, r.shape(0));
+        List<Layout> in = List.of(OneDnnLayout.channelsLast(r.type(0)));
+        List<Layout> out = r.results().stream().map(OneDnnLayout::channelsLast).toList();
+        return new FunctionKernel(op, in, out, List.of(), 0, planes.constants(), b -> {
+            FloatPointer x = floats(b.input(0));
+            FloatPointer y = floats(b.output(0));
+            IntPointer rows = planes.rows();
+            IntPointer columns = planes.columns();
+            if (op.function() != Pooling.Function.MAX) {
+                return () -> HadalNative.averagePool(x, rows, columns, planes.images, planes.channels, y);
+            }
+            IntPointer index = new IntPointer(b.output(1));
+            return () -> HadalNative.maxPool(x, rows, columns, planes.images, planes.channels, y, index);
+        });
+    }
+
+    static Kernel maxBackward(Pooling.MaxBackward op, Request r) {
+        Planes planes = new Planes(op.forward(), op.x());
+        List<Layout> in = List.of(OneDnnLayout.channelsLast(r.type(0)), OneDnnLayout.channelsLast(r.type(1)));
+        return new FunctionKernel(op, in, dx(r), List.of(), 0, planes.constants(), b -> {
+            FloatPointer dy = floats(b.input(0));
+            IntPointer index = new IntPointer(b.input(1));
+            FloatPointer dx = floats(b.output(0));
+            IntPointer rows = planes.rows();
+            IntPointer columns = planes.columns();
+            return () -> HadalNative.maxPoolBackward(dy, index, rows, columns, planes.images, planes.channels, dx);
+        });
+    }
+
+    static Kernel averageBackward(Pooling.AverageBackward op, Request r) {
+        Planes planes = new Planes(op.forward(), op.x());
+        List<Layout> in = List.of(OneDnnLayout.channelsLast(r.type(0)));
+        return new FunctionKernel(op, in, dx(r), List.of(), 0, planes.constants(), b -> {
+            FloatPointer dy = floats(b.input(0));
+            FloatPointer dx = floats(b.output(0));
+            IntPointer rows = planes.rows();
+            IntPointer columns = planes.columns();
+            return () -> HadalNative.averagePoolBackward(dy, rows, columns, planes.images, planes.channels, dx);
+        });
+    }
+
+    private static List<Layout> dx(Request r) {
+        return List.of(OneDnnLayout.channelsLast(r.result(0)));
+    }
+
+    /** The planes of x, and which of their rows and columns are read where. */
+    private static final class Planes {
+        final int images;
+        final int channels;
+        private final NativeMemory rows;
+        private final NativeMemory columns;
+
+        Planes(Pooling op, Shape x) {
+            images = x.get(0);
+            channels = x.get(1);
+            rows = axis(op.rows(x));
+            columns = axis(op.columns(x));
+        }
+
+        /** As hadal.h has it. */
+        private static NativeMemory axis(Bins bins) {
+            int[] head = {bins.from().length, bins.out(), bins.step()};
+            return NativeMemory.of(
+                    Stream.of(head, bins.first(), bins.count(), bins.divisor(), bins.from(), bins.until())
+                            .flatMapToInt(IntStream::of)
+                            .toArray());
+        }
+
+        List<NativeMemory> constants() {
+            return List.of(rows, columns);
+        }
+
+        IntPointer rows() {
+            return new IntPointer(rows.at(0));
+        }
+
+        IntPointer columns() {
+            return new IntPointer(columns.at(0));
+        }
+    }
+
+    private BinKernels() {}
+}
