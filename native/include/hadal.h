@@ -99,6 +99,45 @@ enum hadal_rule {
 HADAL_API void hadal_update(int rule, float* w, const float* g, float* m0, float* m1, float* m2, int64_t n,
                             float a, float b, float epsilon, const float* hyper, const float* norm);
 
+/* ---- recurrent networks --------------------------------------------------------------------------------- */
+
+/** Which cell: the formulas stand at hadal_recurrent_step. */
+enum hadal_cell { HADAL_RNN_TANH = 0, HADAL_RNN_RELU = 1, HADAL_LSTM = 2, HADAL_GRU = 3 };
+
+/**
+ * One step of a recurrent layer, for a batch of sequences, after the products with the weights. With a = a[·,t,·] +
+ * bias_a, the product with the input, and b = b + bias_b, the one with the state, in G blocks of `hidden`, as PyTorch
+ * orders them:
+ *
+ *   RNN   (G = 1)   h ← tanh(a + b), or max(a + b, 0)
+ *   LSTM  (G = 4)   i, f, o = σ(aₖ + bₖ) for k = 0, 1, 3      g = tanh(a₂ + b₂)      c ← f·c + i·g      h ← o·tanh c
+ *   GRU   (G = 3)   r, z = σ(aₖ + bₖ) for k = 0, 1      n = tanh(a₂ + r·b₂)      h ← (1 − z)·n + z·h
+ *
+ * a: [n,steps,G·hidden], b: [n,G·hidden], h and c: [n,hidden], y: [n,steps,hidden], of which step t becomes h; kept:
+ * [n,steps,K·hidden], of which step t becomes i, f, g, o, c (LSTM, K = 5) or r, z, n, b₂ (GRU, K = 4). c is null but
+ * for an LSTM, and kept is null for an RNN. Where lengths is not null and t ≥ lengths[row], the row's states stay as
+ * they are, and its y and kept are zero.
+ */
+HADAL_API void hadal_recurrent_step(int cell, int64_t n, int64_t steps, int64_t hidden, int64_t t,
+                                    const int32_t* lengths, const float* a, const float* b, const float* bias_a,
+                                    const float* bias_b, float* h, float* c, float* y, float* kept);
+
+/**
+ * The same step backwards. In: dh and dc, the gradients of the states after the step, to which step t of dy is still to
+ * be added if dy is not null. Out: in dh and dc what reaches the states before the step other than through b; in step
+ * t of da and db: [n,steps,G·hidden] the gradients of a and b; and in step t of h_before: [n,steps,hidden] the state
+ * before the step, which is y at step `before`, or h0 where that lies outside the sequence. h0 and c0 are null if zero,
+ * dc and c0 but for an LSTM, and db but for a GRU, as it is da elsewhere. Past a row's length, da, db and h_before are
+ * zero, and dh and dc stay.
+ */
+HADAL_API void hadal_recurrent_step_backward(int cell, int64_t n, int64_t steps, int64_t hidden, int64_t t,
+                                             int64_t before, const int32_t* lengths, const float* y, const float* h0,
+                                             const float* c0, const float* kept, const float* dy, float* dh,
+                                             float* dc, float* da, float* db, float* h_before);
+
+/** y[j] = Σᵢ x[i,j] for x: [rows,columns], in double, in the order of the rows. */
+HADAL_API void hadal_column_sums(const float* x, int64_t rows, int64_t columns, float* y);
+
 /* ---- loss ---------------------------------------------------------------------------------------------- */
 
 /**

@@ -182,6 +182,77 @@ void hadal_update(int rule, float* w, const float* g, float* m0, float* m1, floa
     });
 }
 
+/** The gates and the values kept of a cell. */
+static int64_t gates_of(int cell) { return cell == HADAL_LSTM ? 4 : cell == HADAL_GRU ? 3 : 1; }
+static int64_t kept_of(int cell) { return cell == HADAL_LSTM ? 5 : cell == HADAL_GRU ? 4 : 0; }
+
+// A unit's functions take about as long as that many additions.
+static constexpr int64_t kCellWork = 16;
+
+void hadal_recurrent_step(int cell, int64_t n, int64_t steps, int64_t hidden, int64_t t, const int32_t* lengths,
+                          const float* a, const float* b, const float* bias_a, const float* bias_b, float* h,
+                          float* c, float* y, float* kept) {
+    const int64_t gates = gates_of(cell) * hidden, keep = kept_of(cell) * hidden;
+    share(n, 1, n * hidden * kCellWork, [=](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; row++) {
+            int64_t place = row * steps + t;
+            float* state = h + row * hidden;
+            if (lengths != nullptr && t >= lengths[row]) {
+                memset(y + place * hidden, 0, hidden * sizeof(float));
+                if (keep > 0) memset(kept + place * keep, 0, keep * sizeof(float));
+                continue;
+            }
+            active->recurrent(cell, hidden, a + place * gates, b + row * gates, bias_a, bias_b, state,
+                              c == nullptr ? nullptr : c + row * hidden,
+                              kept == nullptr ? nullptr : kept + place * keep);
+            memcpy(y + place * hidden, state, hidden * sizeof(float));
+        }
+    });
+}
+
+void hadal_recurrent_step_backward(int cell, int64_t n, int64_t steps, int64_t hidden, int64_t t, int64_t before,
+                                   const int32_t* lengths, const float* y, const float* h0, const float* c0,
+                                   const float* kept, const float* dy, float* dh, float* dc, float* da, float* db,
+                                   float* h_before) {
+    const int64_t gates = gates_of(cell) * hidden, keep = kept_of(cell) * hidden;
+    share(n, 1, n * hidden * kCellWork, [=](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; row++) {
+            int64_t place = row * steps + t, length = lengths == nullptr ? steps : lengths[row];
+            float* h = h_before + place * hidden;
+            if (t >= length) {
+                memset(da + place * gates, 0, gates * sizeof(float));
+                if (db != nullptr) memset(db + place * gates, 0, gates * sizeof(float));
+                memset(h, 0, hidden * sizeof(float));
+                continue;
+            }
+            bool first = before < 0 || before >= steps || before >= length;
+            int64_t earlier = row * steps + before;
+            const float* from = !first ? y + earlier * hidden : h0 == nullptr ? nullptr : h0 + row * hidden;
+            if (from == nullptr) {
+                memset(h, 0, hidden * sizeof(float));
+            } else {
+                memcpy(h, from, hidden * sizeof(float));
+            }
+            const float* c = nullptr;
+            if (cell == HADAL_LSTM) {
+                c = !first ? kept + earlier * keep + 4 * hidden : c0 == nullptr ? nullptr : c0 + row * hidden;
+            }
+            active->recurrent_backward(
+                cell, hidden,
+                {y + place * hidden, h, c, kept == nullptr ? nullptr : kept + place * keep,
+                 dy == nullptr ? nullptr : dy + place * hidden, dh + row * hidden,
+                 dc == nullptr ? nullptr : dc + row * hidden, da + place * gates,
+                 db == nullptr ? nullptr : db + place * gates});
+        }
+    });
+}
+
+void hadal_column_sums(const float* x, int64_t rows, int64_t columns, float* y) {
+    share(columns, kCacheLine, rows * columns, [=](int64_t begin, int64_t end) {
+        active->column_sums(x + begin, rows, end - begin, columns, y + begin);
+    });
+}
+
 void hadal_cross_entropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
                          float smoothing, float* loss, float* probabilities) {
     int64_t block_rows = classes < kBlockElements ? kBlockElements / (classes + 1) + 1 : 1;

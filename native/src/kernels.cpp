@@ -9,6 +9,7 @@
  * Include no header here that defines inline functions: the linker keeps one copy of each, which may be the
  * one compiled for AVX-512, and the processor without it then dies on that copy.
  */
+#include "hadal.h"
 #include "kernels.h"
 
 #include "hadal.h"
@@ -178,6 +179,162 @@ void update(int rule, float* w, const float* g, float* m0, float* m1, float* m2,
                 m = average(s.b, m, d);
                 return (u > 0.0f ? 1.0f : 0.0f) - (u < 0.0f ? 1.0f : 0.0f);
             });
+    }
+}
+
+// ---- recurrent networks -----------------------------------------------------------------------------------
+
+/** σ(x) = 1 / (1 + e⁻ˣ), through eˣ where x is negative, so that no digits are lost. */
+inline float sigmoid(float x) {
+    float e = exp_of_negative(x < 0.0f ? x : -x);
+    float s = 1.0f / (1.0f + e);
+    return x < 0.0f ? e * s : s;
+}
+
+/** tanh x; near zero, where 1 − e⁻²ˣ would cancel, by the polynomial of Cephes' tanhf.c. */
+inline float tanh(float x) {
+    float size = __builtin_fabsf(x);
+    float e = exp_of_negative(-2.0f * size);
+    float large = (1.0f - e) / (1.0f + e);
+    float z = x * x;
+    float y = -5.70498872745e-3f * z + 2.06390887954e-2f;
+    y = y * z + -5.37397155531e-2f;
+    y = y * z + 1.33314422036e-1f;
+    y = y * z + -3.33332819422e-1f;
+    float small = y * z * x + x;
+    return size < 0.625f ? small : x < 0.0f ? -large : large;
+}
+
+inline float relu(float x) { return x < 0.0f ? 0.0f : x; }
+
+/** h ← f(a + b) */
+template <float f(float)>
+void simple(int64_t hidden, const float* a, const float* b, const float* bias_a, const float* bias_b, float* h) {
+#pragma omp simd
+    for (int64_t j = 0; j < hidden; j++) h[j] = f((a[j] + bias_a[j]) + (b[j] + bias_b[j]));
+}
+
+void lstm(int64_t hidden, const float* a, const float* b, const float* bias_a, const float* bias_b, float* h,
+          float* c, float* kept) {
+#pragma omp simd
+    for (int64_t j = 0; j < hidden; j++) {
+        int64_t j1 = hidden + j, j2 = 2 * hidden + j, j3 = 3 * hidden + j;
+        float i = sigmoid((a[j] + bias_a[j]) + (b[j] + bias_b[j]));
+        float f = sigmoid((a[j1] + bias_a[j1]) + (b[j1] + bias_b[j1]));
+        float g = tanh((a[j2] + bias_a[j2]) + (b[j2] + bias_b[j2]));
+        float o = sigmoid((a[j3] + bias_a[j3]) + (b[j3] + bias_b[j3]));
+        float cj = f * c[j] + i * g;
+        c[j] = cj;
+        h[j] = o * tanh(cj);
+        kept[j] = i;
+        kept[j1] = f;
+        kept[j2] = g;
+        kept[j3] = o;
+        kept[4 * hidden + j] = cj;
+    }
+}
+
+void gru(int64_t hidden, const float* a, const float* b, const float* bias_a, const float* bias_b, float* h,
+         float* kept) {
+#pragma omp simd
+    for (int64_t j = 0; j < hidden; j++) {
+        int64_t j1 = hidden + j, j2 = 2 * hidden + j;
+        float r = sigmoid((a[j] + bias_a[j]) + (b[j] + bias_b[j]));
+        float z = sigmoid((a[j1] + bias_a[j1]) + (b[j1] + bias_b[j1]));
+        float q = b[j2] + bias_b[j2];
+        float g = tanh((a[j2] + bias_a[j2]) + r * q);
+        h[j] = (1.0f - z) * g + z * h[j];
+        kept[j] = r;
+        kept[j1] = z;
+        kept[j2] = g;
+        kept[3 * hidden + j] = q;
+    }
+}
+
+void recurrent(int cell, int64_t hidden, const float* a, const float* b, const float* bias_a, const float* bias_b,
+               float* h, float* c, float* kept) {
+    switch (cell) {
+        case HADAL_RNN_TANH: return simple<tanh>(hidden, a, b, bias_a, bias_b, h);
+        case HADAL_RNN_RELU: return simple<relu>(hidden, a, b, bias_a, bias_b, h);
+        case HADAL_LSTM: return lstm(hidden, a, b, bias_a, bias_b, h, c, kept);
+        case HADAL_GRU: return gru(hidden, a, b, bias_a, bias_b, h, kept);
+    }
+}
+
+/** da = f′·dh, with f′ told from y. */
+template <bool relu>
+void simple_backward(int64_t hidden, const RecurrentRow& row) {
+    const RecurrentRow r = row;
+#pragma omp simd
+    for (int64_t j = 0; j < hidden; j++) {
+        float d = r.dh[j] + (r.dy == nullptr ? 0.0f : r.dy[j]);
+        r.da[j] = relu ? (r.y[j] > 0.0f ? d : 0.0f) : d * (1.0f - r.y[j] * r.y[j]);
+        r.dh[j] = 0.0f;
+    }
+}
+
+/** dc' = dc + dh·o·(1 − tanh² c); the gates' gradients are those of c ← f·c + i·g and h ← o·tanh c. */
+void lstm_backward(int64_t hidden, const RecurrentRow& row) {
+    const RecurrentRow r = row;
+#pragma omp simd
+    for (int64_t j = 0; j < hidden; j++) {
+        int64_t j1 = hidden + j, j2 = 2 * hidden + j, j3 = 3 * hidden + j;
+        float i = r.kept[j], f = r.kept[j1], g = r.kept[j2], o = r.kept[j3];
+        float tanh_c = tanh(r.kept[4 * hidden + j]);
+        float c = r.c == nullptr ? 0.0f : r.c[j];
+        float dh = r.dh[j] + (r.dy == nullptr ? 0.0f : r.dy[j]);
+        float dc = r.dc[j] + dh * o * (1.0f - tanh_c * tanh_c);
+        r.da[j] = dc * g * i * (1.0f - i);
+        r.da[j1] = dc * c * f * (1.0f - f);
+        r.da[j2] = dc * i * (1.0f - g * g);
+        r.da[j3] = dh * tanh_c * o * (1.0f - o);
+        r.dc[j] = dc * f;
+        r.dh[j] = 0.0f;
+    }
+}
+
+/** Those of h ← (1 − z)·n + z·h and n = tanh(a₂ + r·b₂). */
+void gru_backward(int64_t hidden, const RecurrentRow& row) {
+    const RecurrentRow r = row;
+#pragma omp simd
+    for (int64_t j = 0; j < hidden; j++) {
+        int64_t j1 = hidden + j, j2 = 2 * hidden + j;
+        float reset = r.kept[j], z = r.kept[j1], g = r.kept[j2], q = r.kept[3 * hidden + j];
+        float dh = r.dh[j] + (r.dy == nullptr ? 0.0f : r.dy[j]);
+        float dn = dh * (1.0f - z) * (1.0f - g * g);
+        float dr = dn * q * reset * (1.0f - reset);
+        float dz = dh * (r.h[j] - g) * z * (1.0f - z);
+        r.da[j] = dr;
+        r.da[j1] = dz;
+        r.da[j2] = dn;
+        r.db[j] = dr;
+        r.db[j1] = dz;
+        r.db[j2] = dn * reset;
+        r.dh[j] = dh * z;
+    }
+}
+
+void recurrent_backward(int cell, int64_t hidden, const RecurrentRow& row) {
+    switch (cell) {
+        case HADAL_RNN_TANH: return simple_backward<false>(hidden, row);
+        case HADAL_RNN_RELU: return simple_backward<true>(hidden, row);
+        case HADAL_LSTM: return lstm_backward(hidden, row);
+        case HADAL_GRU: return gru_backward(hidden, row);
+    }
+}
+
+void column_sums(const float* x, int64_t rows, int64_t columns, int64_t stride, float* y) {
+    for (int64_t j = 0; j < columns; j += kLanes) {
+        int64_t count = columns - j < kLanes ? columns - j : kLanes;
+        double lanes[kLanes] = {};
+        if (count == kLanes) {
+            for (int64_t i = 0; i < rows; i++)
+                for (int64_t lane = 0; lane < kLanes; lane++) lanes[lane] += (double)x[i * stride + j + lane];
+        } else {
+            for (int64_t i = 0; i < rows; i++)
+                for (int64_t lane = 0; lane < count; lane++) lanes[lane] += (double)x[i * stride + j + lane];
+        }
+        for (int64_t lane = 0; lane < count; lane++) y[j + lane] = (float)lanes[lane];
     }
 }
 
@@ -585,7 +742,8 @@ void average_pool_backward(const Pooling& p, int64_t row, const float* dy, float
 #define HADAL_TEXT(x) #x
 #define HADAL_NAME(x) HADAL_TEXT(x)
 extern const Kernels kernels = {
-    HADAL_NAME(HADAL_NAMESPACE), sum_of_squares, update, cross_entropy, cross_entropy_backward,
+    HADAL_NAME(HADAL_NAMESPACE), sum_of_squares, update,
+    recurrent, recurrent_backward, column_sums, cross_entropy, cross_entropy_backward,
     group_norm, group_norm_backward, softmax, softmax_backward,
     max_pool, average_pool, max_pool_backward, average_pool_backward,
 };

@@ -33,12 +33,24 @@ struct Pooling {
     int64_t channels;
 };
 
+/** One row of a recurrent layer's step backwards: what hadal_recurrent_step_backward takes, at that row. */
+struct RecurrentRow {
+    const float *y, *h, *c, *kept, *dy;  // h and c before the step; c and dy may be null
+    float *dh, *dc, *da, *db;
+};
+
 struct Kernels {
     const char* name;
     double (*sum_of_squares)(const float* x, int64_t n);
     /** `rule` is a hadal_rule. */
     void (*update)(int rule, float* w, const float* g, float* m0, float* m1, float* m2, int64_t n,
                    const UpdateStep& step);
+    /** One row of a recurrent layer's step; cell as in hadal.h. */
+    void (*recurrent)(int cell, int64_t hidden, const float* a, const float* b, const float* bias_a,
+                      const float* bias_b, float* h, float* c, float* kept);
+    void (*recurrent_backward)(int cell, int64_t hidden, const RecurrentRow& row);
+    /** Columns of a matrix with that stride from row to row. */
+    void (*column_sums)(const float* x, int64_t rows, int64_t columns, int64_t stride, float* y);
     /** Returns the sum of the rows' losses. */
     double (*cross_entropy)(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
                             float smoothing, float* probabilities);

@@ -20,6 +20,7 @@ import dev.hadal.op.NAdam;
 import dev.hadal.op.Norm;
 import dev.hadal.op.Pool;
 import dev.hadal.op.Pooling;
+import dev.hadal.op.Recurrent;
 import dev.hadal.op.Reshape;
 import dev.hadal.op.RmsNorm;
 import dev.hadal.op.RmsProp;
@@ -65,6 +66,8 @@ final class KernelTable {
             hadal(AdaptivePool.class, BinKernels::forward),
             hadal(Pooling.MaxBackward.class, BinKernels::maxBackward),
             hadal(Pooling.AverageBackward.class, BinKernels::averageBackward),
+            hadal(Recurrent.class, RecurrentKernels::forward),
+            hadal(Recurrent.Backward.class, RecurrentKernels::backward),
             hadal(Norm.class, HadalKernels::norm),
             hadal(LayerNorm.class, HadalKernels::layerNorm),
             hadal(LayerNorm.Backward.class, HadalKernels::layerNormBackward),

@@ -30,6 +30,8 @@ class OneDnnOpsTest extends OpSpecs {
             Norm.class,
             CrossEntropy.class,
             CrossEntropy.Backward.class,
+            Recurrent.class,
+            Recurrent.Backward.class,
             LayerNorm.class,
             LayerNorm.Backward.class,
             RmsNorm.class,
@@ -47,9 +49,6 @@ class OneDnnOpsTest extends OpSpecs {
     protected Subject subject() {
         return Subject.of(new OneDnnBackend())
                 .withThreads(1, 2)
-                .mayDecline(
-                        "recurrent kernels are to come",
-                        c -> c.op() instanceof Recurrent || c.op() instanceof Recurrent.Backward)
                 .mayDecline(
                         "libhadal is not built",
                         c -> !Library.get().hasHadal() && needLibhadal(c.op()))

@@ -150,6 +150,62 @@ public final class HadalNative {
             @Const FloatPointer hyper,
             @Const FloatPointer norm);
 
+    /**
+     * One step of a recurrent layer for a batch of sequences, after the products with the weights.
+     *
+     * @param cell 0 and 1 for simple networks of tanh and ReLU, 2 for an LSTM, 3 for a GRU
+     * @param lengths null if every sequence takes all steps
+     * @param c null but for an LSTM
+     * @param kept null for a simple network
+     */
+    @Name("hadal_recurrent_step")
+    public static native void recurrentStep(
+            int cell,
+            @Cast("int64_t") long n,
+            @Cast("int64_t") long steps,
+            @Cast("int64_t") long hidden,
+            @Cast("int64_t") long t,
+            @Const @Nullable IntPointer lengths,
+            @Const FloatPointer a,
+            @Const FloatPointer b,
+            @Const FloatPointer biasA,
+            @Const FloatPointer biasB,
+            FloatPointer h,
+            @Nullable FloatPointer c,
+            FloatPointer y,
+            @Nullable FloatPointer kept);
+
+    /**
+     * The same step backwards.
+     *
+     * @param before the step that comes before t as time runs; one that there is not if t is the first
+     * @param db null but for a GRU
+     */
+    @Name("hadal_recurrent_step_backward")
+    public static native void recurrentStepBackward(
+            int cell,
+            @Cast("int64_t") long n,
+            @Cast("int64_t") long steps,
+            @Cast("int64_t") long hidden,
+            @Cast("int64_t") long t,
+            @Cast("int64_t") long before,
+            @Const @Nullable IntPointer lengths,
+            @Const FloatPointer y,
+            @Const @Nullable FloatPointer h0,
+            @Const @Nullable FloatPointer c0,
+            @Const @Nullable FloatPointer kept,
+            @Const @Nullable FloatPointer dy,
+            FloatPointer dh,
+            @Nullable FloatPointer dc,
+            FloatPointer da,
+            @Nullable FloatPointer db,
+            FloatPointer hBefore);
+
+    /** The sums of a matrix's columns, each in double. */
+    @Name("hadal_column_sums")
+    public static native void columnSums(
+            @Const FloatPointer x, @Cast("int64_t") long rows, @Cast("int64_t") long columns, FloatPointer y);
+
     /** The mean cross entropy of softmax(logits) against labels, and that softmax; probabilities may be logits. */
     @Name("hadal_cross_entropy")
     public static native void crossEntropy(
