@@ -1,28 +1,42 @@
 package dev.hadal.model;
 
 import dev.hadal.graph.Graph;
+import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Node;
 import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.BatchNorm;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * Turns the ops that behave otherwise in training into their training forms: batch norm then uses the batch's own
- * statistics, and commits the running ones at the end of the run.
+ * statistics, and commits the running ones at the end of the run. A batch norm whose weights are not trained goes on
+ * predicting: it uses the running statistics, and leaves them as they are.
+ *
+ * @param trained which weights are trained, by name
  */
-public record Training() implements Pass {
+public record Training(Predicate<String> trained) implements Pass {
     /** The scalar that random ops read: i32 [4], the seed's low and high half, the number of the run, and 0. */
     public static final String RANDOM = "random";
+
+    /** All weights are trained. */
+    public Training() {
+        this(name -> true);
+    }
 
     @Override
     public Model apply(Model model) {
         return model.withGraph(model.graph().rewrite((node, inputs, target) -> {
-            if (node.op() instanceof BatchNorm bn) {
+            if (node.op() instanceof BatchNorm bn && !(frozen(node.input(1)) && frozen(node.input(2)))) {
                 return List.of(batchNorm(bn, node, inputs, target));
             }
             return target.append(node.op(), inputs);
         }));
+    }
+
+    private boolean frozen(Value weight) {
+        return weight.node().op() instanceof Leaf leaf && !trained.test(leaf.name());
     }
 
     /**

@@ -4,6 +4,7 @@ import dev.hadal.graph.Node;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
+import dev.hadal.graph.WeightedSum;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
 import java.util.List;
@@ -35,6 +36,18 @@ public record BatchNorm(float epsilon, float momentum) implements Op {
         Require.operands(name(), in, "x", "scale", "bias", "mean", "variance");
         checkChannels(name(), in, "x", "scale", "bias", "mean", "variance");
         return List.of(in.get(0));
+    }
+
+    /** With statistics that do not depend on x: dx = γ·dy/√(σ² + ε), dγ and dβ as in training. */
+    @Override
+    public List<@Nullable Value> gradient(Node y, List<@Nullable Value> dy) {
+        Value g = Require.gradientOfFirst(y, dy);
+        Value scale = y.input(1);
+        Value mean = y.input(3);
+        Value variance = y.input(4);
+        Value zero = new WeightedSum(List.of(0f)).of(mean);
+        List<Value> d = new Backward(epsilon).call(y.input(0), g, scale, mean, variance);
+        return Arrays.asList(of(g, scale, zero, zero, variance), d.get(1), d.get(2), null, null);
     }
 
     @Override

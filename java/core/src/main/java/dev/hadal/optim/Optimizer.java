@@ -2,7 +2,9 @@ package dev.hadal.optim;
 
 import dev.hadal.op.Adam;
 import dev.hadal.op.Hyper;
+import dev.hadal.op.Lamb;
 import dev.hadal.op.Lion;
+import dev.hadal.op.Muon;
 import dev.hadal.op.NAdam;
 import dev.hadal.op.RmsProp;
 import dev.hadal.op.Sgd;
@@ -102,6 +104,19 @@ public record Optimizer(
     /** Stochastic gradient descent, with Nesterov's momentum if so wanted. */
     public static Optimizer sgd(double momentum, boolean nesterov) {
         return of(new Sgd((float) momentum, nesterov), 0.01);
+    }
+
+    /** LAMB: rate 10⁻³, β 0.9 and 0.999, ε 10⁻⁶, decoupled decay 0.01. */
+    public static Optimizer lamb() {
+        return of(new Lamb(0.9f, 0.999f, 1e-6f), 1e-3).weightDecay(0.01);
+    }
+
+    /**
+     * Muon as its author has it, rate 0.02 and momentum 0.95, for matrices and convolutions; AdamW at a rate of 3·10⁻⁴ for
+     * biases and norms. Embeddings and the last layer should be left to AdamW, too, by a {@link #group}.
+     */
+    public static Optimizer muon() {
+        return of(new Muon(0.95f, true), 0.02).others(adamw().rate(3e-4));
     }
 
     // ---- settings ----

@@ -88,6 +88,9 @@ final class Fitting {
         values.put(Epoch.RATE, trainer.rate());
         values.put(Epoch.GRADIENT_NORM, norms / steps);
         values.put(Epoch.SAMPLES_PER_SECOND, progress.samples() / seconds);
+        if (complete) {
+            trainer.endEpoch(values);
+        }
         Epoch epoch = new Epoch(progress.epoch(), how.epochs(), complete, values);
         progress.add(epoch);
         if (best != null && complete) {

@@ -23,8 +23,9 @@ import org.jspecify.annotations.Nullable;
  *
  * @param objectives the terms of the loss
  * @param weighted whether each sample has a weight
+ * @param trained which weights to differentiate, by name
  */
-record StepGraphs(Model model, List<Objective> objectives, boolean weighted) {
+record StepGraphs(Model model, List<Objective> objectives, boolean weighted, Predicate<String> trained) {
     /** The output that is made small; behind a slash and a name, one of its terms. */
     static final String LOSS = "loss";
     /** The scalar that the loss is multiplied with before it is differentiated. */
@@ -36,13 +37,9 @@ record StepGraphs(Model model, List<Objective> objectives, boolean weighted) {
     /** Before a name: the output that shows what the name asks for. */
     static final String SHOWN = "shown/";
 
-    /**
-     * Forward, loss and backward.
-     *
-     * @param trained which weights to differentiate, by name
-     */
-    Graph gradients(int n, Predicate<String> trained) {
-        Graph graph = model.apply(new BatchSize(n)).apply(new Training()).graph();
+    /** Forward, loss and backward. */
+    Graph gradients(int n) {
+        Graph graph = model.apply(new BatchSize(n)).apply(new Training(trained)).graph();
         Value loss = appendLosses(graph, n);
         List<Value> weights = graph.leaves(Role.WEIGHT).stream()
                 .filter(w -> trained.test(Graph.leafOf(w).name()))
@@ -68,7 +65,7 @@ record StepGraphs(Model model, List<Objective> objectives, boolean weighted) {
 
     /** A training step that shows what the names ask for: see {@link Trainer#inspect}. */
     Graph inspection(int n, Collection<String> names) {
-        Graph graph = model.apply(new BatchSize(n)).apply(new Training()).graph();
+        Graph graph = model.apply(new BatchSize(n)).apply(new Training(trained)).graph();
         Map<String, Value> found = new LinkedHashMap<>();
         for (String name : names) {
             String path = name.startsWith(GRADIENT) ? name.substring(GRADIENT.length()) : name;

@@ -13,6 +13,7 @@ import dev.hadal.nn.Network;
 import dev.hadal.op.Hyper;
 import dev.hadal.optim.Clip;
 import dev.hadal.optim.Optimizer;
+import dev.hadal.optim.Plateau;
 import dev.hadal.run.Inputs;
 import dev.hadal.run.Plan;
 import dev.hadal.run.Session;
@@ -41,6 +42,7 @@ public final class Trainer implements AutoCloseable {
     private final StepGraphs graphs;
     private final Optimizer optimizer;
     private final Clip clip;
+    private final @Nullable Plateau plateau;
     private final int batch;
     private final int microBatch;
     private final boolean checked;
@@ -51,6 +53,7 @@ public final class Trainer implements AutoCloseable {
     private final float[] scalar = new float[1];
     private final int[] random = new int[4];
     private final float[] hyper = new float[Hyper.TYPE.shape().size()];
+    private Plateau.@Nullable State plateauState;
     private long step;
     private long runs;
     private long plannedSteps;
@@ -72,15 +75,19 @@ public final class Trainer implements AutoCloseable {
         this.builder = builder.copy(builder.model);
         optimizer = builder.optimizer;
         clip = builder.clip;
+        plateau = builder.plateau;
+        plateauState = plateau == null ? null : plateau.start();
         batch = builder.batch;
         microBatch = builder.microBatch;
         checked = builder.checked;
         seed = builder.seed;
-        graphs = new StepGraphs(model, objectives(builder, model), builder.weighted);
+        graphs = new StepGraphs(model, objectives(builder, model), builder.weighted, builder.trained);
         outputTypes = model.outputs();
         fed = fed();
         Backends backends = builder.backends == null ? Backends.automatic() : builder.backends;
-        plans = new TrainingPlans(graphs, optimizer, backends, Math.min(batch, microBatch));
+        TrainingPlans.Updating updating =
+                new TrainingPlans.Updating(optimizer, clip, builder.average, builder.averageEvaluated);
+        plans = new TrainingPlans(graphs, updating, backends, Math.min(batch, microBatch));
     }
 
     private static List<Objective> objectives(Builder builder, Model model) {
@@ -245,7 +252,7 @@ public final class Trainer implements AutoCloseable {
      */
     public void step(Batch samples) {
         check(samples);
-        lastRate = optimizer.rate().rate(step, plannedSteps);
+        lastRate = optimizer.rate().rate(step, plannedSteps) * rateFactor();
         int parts = (samples.size() - 1) / microBatch + 1;
         if (parts == 1) {
             Session session = gradients(samples, 0, samples.size());
@@ -308,7 +315,7 @@ public final class Trainer implements AutoCloseable {
     private void update(Session gradients) {
         Session update = plans.update();
         for (TrainingPlans.Group group : plans.groups()) {
-            double rate = group.settings().rate().rate(step, plannedSteps);
+            double rate = group.settings().rate().rate(step, plannedSteps) * rateFactor();
             group.settings().fill(hyper, step + 1, rate, clip);
             update.write(group.hyper(), hyper);
         }
@@ -401,6 +408,46 @@ public final class Trainer implements AutoCloseable {
         return plans.snapshot();
     }
 
+    /**
+     * A snapshot with the running average of the weights; running statistics are those of the weights themselves.
+     *
+     * @throws IllegalStateException unless the builder was asked for {@link Builder#ema}
+     */
+    public Model emaModel() {
+        return plans.averages();
+    }
+
+    /** What {@link Builder#reduceOnPlateau} has seen; null without it. */
+    public Plateau.@Nullable State plateau() {
+        return plateauState;
+    }
+
+    /** The metrics of one more epoch, for {@link Builder#reduceOnPlateau}: validation's count before training's. */
+    void endEpoch(Map<String, Double> values) {
+        if (plateau != null) {
+            Double metric = values.getOrDefault(Epoch.VALIDATION + plateau.metric(), values.get(plateau.metric()));
+            if (metric == null) {
+                throw new IllegalArgumentException("reduceOnPlateau looks at '" + plateau.metric()
+                        + "', but an epoch measures only " + values.keySet());
+            }
+            endEpoch(metric);
+        }
+    }
+
+    /**
+     * Tells {@link Builder#reduceOnPlateau} the metric of one more epoch. {@link #fit} does so; this is for hand-written
+     * loops.
+     */
+    public void endEpoch(double metric) {
+        if (plateau != null && plateauState != null) {
+            plateauState = plateau.after(plateauState, metric);
+        }
+    }
+
+    private double rateFactor() {
+        return plateau != null && plateauState != null ? plateau.factor(plateauState) : 1;
+    }
+
     /** The training step's plan, for those who want to see kernels, layouts and memory. */
     public Plan plan() {
         return plans.main();
@@ -418,6 +465,10 @@ public final class Trainer implements AutoCloseable {
         private final List<Objective> objectives = new ArrayList<>();
         private Optimizer optimizer = Optimizer.adamw();
         private Clip clip = Clip.NONE;
+        private @Nullable Plateau plateau;
+        private Trained trained = Trained.ALL;
+        private double average = Double.NaN;
+        private boolean averageEvaluated;
         private @Nullable Backends backends;
         private int batch = 64;
         private int microBatch = Integer.MAX_VALUE;
@@ -499,6 +550,41 @@ public final class Trainer implements AutoCloseable {
         /** How to keep gradients from exploding; not at all unless said. */
         public Builder clip(Clip limit) {
             clip = limit;
+            return this;
+        }
+
+        /**
+         * Lowers the rate when an epoch's metric no longer improves: validation's if there is validation, else training's.
+         */
+        public Builder reduceOnPlateau(Plateau rule) {
+            plateau = rule;
+            return this;
+        }
+
+        /**
+         * Keeps the weights whose path matches a {@link dev.hadal.optim.Glob} as they are: they get no gradient and no
+         * moments, and a batch norm of frozen weights goes on predicting. The last call that matches a weight decides.
+         */
+        public Builder freeze(String pattern) {
+            trained = trained.with(pattern, false);
+            return this;
+        }
+
+        /** Takes some weights out of an earlier {@link #freeze}. */
+        public Builder unfreeze(String pattern) {
+            trained = trained.with(pattern, true);
+            return this;
+        }
+
+        /** Keeps a running average of the weights, e ← decay·e + (1−decay)·w after each step, for {@link Trainer#emaModel}. */
+        public Builder ema(double decay) {
+            average = decay;
+            return this;
+        }
+
+        /** Evaluates the running average of the weights instead of the weights. */
+        public Builder evaluateEma() {
+            averageEvaluated = true;
             return this;
         }
 

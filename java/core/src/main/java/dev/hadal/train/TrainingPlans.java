@@ -2,14 +2,18 @@ package dev.hadal.train;
 
 import dev.hadal.backend.Backends;
 import dev.hadal.graph.Graph;
+import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.model.Model;
+import dev.hadal.op.ClipGradient;
 import dev.hadal.op.Hyper;
+import dev.hadal.op.MovingAverage;
 import dev.hadal.op.Norm;
 import dev.hadal.op.UpdateRule;
+import dev.hadal.optim.Clip;
 import dev.hadal.optim.Optimizer;
 import dev.hadal.run.Plan;
 import dev.hadal.run.Session;
@@ -31,12 +35,13 @@ final class TrainingPlans implements AutoCloseable {
     static final String NORM = "norm";
     private static final String GRADIENT = StepGraphs.GRADIENT;
     private static final String ACCUMULATED = "accumulated";
+    private static final String AVERAGE = "ema";
     /** Plans for so many batch sizes are kept, of each kind. */
     private static final int SIZES = 8;
 
     private final Model model;
     private final StepGraphs graphs;
-    private final Optimizer optimizer;
+    private final Updating updating;
     private final Backends backends;
     private final Store store = new Store();
     private final List<Group> groups = new ArrayList<>();
@@ -45,6 +50,18 @@ final class TrainingPlans implements AutoCloseable {
     private final Ready main;
     private final Ready update;
     private @Nullable Ready accumulate;
+
+    /**
+     * How weights change.
+     *
+     * @param average the decay of the weights' running average; NaN for none
+     * @param evaluated whether it is the average that is evaluated
+     */
+    record Updating(Optimizer optimizer, Clip clip, double average, boolean evaluated) {
+        boolean averages() {
+            return !Double.isNaN(average);
+        }
+    }
 
     /** A plan and its only session. */
     private record Ready(Plan plan, Session session) {}
@@ -63,10 +80,10 @@ final class TrainingPlans implements AutoCloseable {
     }
 
     /** @param samples the usual size of a batch, or of a part of one */
-    TrainingPlans(StepGraphs graphs, Optimizer optimizer, Backends backends, int samples) {
+    TrainingPlans(StepGraphs graphs, Updating updating, Backends backends, int samples) {
         this.model = graphs.model();
         this.graphs = graphs;
-        this.optimizer = optimizer;
+        this.updating = updating;
         this.backends = backends;
         try {
             Plan plan = Plan.compile(gradientGraph(samples), backends, new Plan.Options(null, like(), false));
@@ -93,7 +110,7 @@ final class TrainingPlans implements AutoCloseable {
 
     /** The network as it predicts, and the loss, on a batch of n. */
     Session evaluation(int n) {
-        return others.computeIfAbsent(n, k -> compile(new Plan.Options(store), graphs.evaluation(n)))
+        return others.computeIfAbsent(n, k -> compile(new Plan.Options(store), evaluationGraph(n)))
                 .session();
     }
 
@@ -149,6 +166,31 @@ final class TrainingPlans implements AutoCloseable {
         return model.withValues(values);
     }
 
+    /** The same with the running average of the weights. */
+    Model averages() {
+        if (!updating.averages()) {
+            throw new IllegalStateException("no average of the weights is kept; ask the trainer's builder for ema(…)");
+        }
+        Map<String, Tensor> values = new LinkedHashMap<>(snapshot().values());
+        trained().forEach(name -> values.put(name, store.read(AVERAGE + "/" + name)));
+        return model.withValues(values);
+    }
+
+    /** What is kept of each trained weight beside itself: its moments and its average, named before a slash. */
+    Map<String, Tensor> kept() {
+        Map<String, Tensor> kept = new LinkedHashMap<>();
+        for (Group group : groups) {
+            List<String> kinds = new ArrayList<>(group.settings().rule().moments());
+            if (updating.averages()) {
+                kinds.add(AVERAGE);
+            }
+            for (String name : group.weights().keySet()) {
+                kinds.forEach(kind -> kept.put(kind + "/" + name, store.read(kind + "/" + name)));
+            }
+        }
+        return kept;
+    }
+
     /** Takes over a snapshot's weights and state. */
     void restore(Model snapshot) {
         snapshot.values().forEach(store::write);
@@ -195,14 +237,29 @@ final class TrainingPlans implements AutoCloseable {
     // ---- the graphs ----
 
     private Graph gradientGraph(int n) {
-        return graphs.gradients(n, name -> true);
+        return graphs.gradients(n);
+    }
+
+    private Graph evaluationGraph(int n) {
+        Graph graph = graphs.evaluation(n);
+        if (!updating.evaluated()) {
+            return graph;
+        }
+        return graph.rewrite((node, inputs, target) -> node.op() instanceof Leaf l
+                        && l.role() == Role.WEIGHT
+                        && graphs.trained().test(l.name())
+                ? List.of(target.leaf(Role.WEIGHT, AVERAGE + "/" + l.name(), l.type()))
+                : target.append(node.op(), inputs));
     }
 
     /** Each gradient lies as its weight does. */
     private Map<String, String> like() {
         Map<String, String> like = new LinkedHashMap<>();
         for (Value w : model.graph().leaves(Role.WEIGHT)) {
-            like.put(GRADIENT + Graph.leafOf(w).name(), Graph.leafOf(w).name());
+            String name = Graph.leafOf(w).name();
+            if (graphs.trained().test(name)) {
+                like.put(GRADIENT + name, name);
+            }
         }
         return like;
     }
@@ -218,10 +275,10 @@ final class TrainingPlans implements AutoCloseable {
         for (int i = 0; i < groups.size(); i++) {
             Group group = groups.get(i);
             Value hyper = graph.leaf(Role.SCALAR, group.hyper(), Hyper.TYPE);
-            if (group.settings().rule().wholeTensors()) {
+            if (group.settings().rule().wholeTensors() || updating.clip().perTensor() != null) {
                 for (String name : group.weights().keySet()) {
                     Value g = graph.leaf(Role.INPUT, GRADIENT + name, store.type(name));
-                    update(graph, group, name, g, moment -> moment + "/" + name, norm, hyper);
+                    graph.within(name, () -> update(graph, group, name, g, kind -> kind + "/" + name, norm, hyper));
                 }
             } else {
                 update(graph, group, group.block("weights"), dw[i], group::block, norm, hyper);
@@ -230,23 +287,24 @@ final class TrainingPlans implements AutoCloseable {
         return graph;
     }
 
-    private void update(
-            Graph graph,
-            Group group,
-            String weights,
-            Value g,
-            UnaryOperator<String> moments,
-            Value norm,
-            Value hyper) {
+    private Value update(
+            Graph graph, Group group, String weights, Value g, UnaryOperator<String> kept, Value norm, Value hyper) {
         UpdateRule rule = group.settings().rule();
-        List<Value> kept = new ArrayList<>(List.of(graph.leaf(Role.WEIGHT, weights, g.type())));
-        for (String moment : rule.moments()) {
-            kept.add(graph.leaf(Role.STATE, moments.apply(moment), g.type()));
+        Value w = graph.leaf(Role.WEIGHT, weights, g.type());
+        List<Value> moments = rule.moments().stream()
+                .map(moment -> graph.leaf(Role.STATE, kept.apply(moment), g.type()))
+                .toList();
+        ClipGradient clip = updating.clip().perTensor();
+        List<Value> updated = rule.update(w, clip == null ? g : clip.of(w, g), moments, norm, hyper);
+        graph.commit(w, updated.get(0));
+        for (int k = 0; k < moments.size(); k++) {
+            graph.commit(moments.get(k), updated.get(1 + k));
         }
-        List<Value> updated = rule.update(kept.get(0), g, kept.subList(1, kept.size()), norm, hyper);
-        for (int k = 0; k < kept.size(); k++) {
-            graph.commit(kept.get(k), updated.get(k));
+        if (updating.averages()) {
+            Value average = graph.leaf(Role.STATE, kept.apply(AVERAGE), g.type());
+            graph.commit(average, new MovingAverage((float) updating.average()).of(average, updated.get(0), norm));
         }
+        return norm;
     }
 
     private Type flat(Group group) {
@@ -261,11 +319,12 @@ final class TrainingPlans implements AutoCloseable {
         plan.stored().forEach((name, placement) -> {
             Value leaf = model.graph().leaf(name);
             String backend = placement.backend().name();
-            if (Graph.leafOf(leaf).role() == Role.STATE) {
-                states.computeIfAbsent("state/" + backend, b -> new LinkedHashMap<>())
-                        .put(name, placement);
+            boolean state = Graph.leafOf(leaf).role() == Role.STATE;
+            if (state || !graphs.trained().test(name)) {
+                String block = (state ? "state/" : "frozen/") + backend;
+                states.computeIfAbsent(block, b -> new LinkedHashMap<>()).put(name, placement);
             } else {
-                Optimizer.Settings settings = optimizer.settings(name, leaf.shape());
+                Optimizer.Settings settings = updating.optimizer().settings(name, leaf.shape());
                 String group = "group " + alike.size();
                 alike.computeIfAbsent(
                                 List.of(backend, settings),
@@ -275,11 +334,17 @@ final class TrainingPlans implements AutoCloseable {
             }
         });
         groups.addAll(alike.values());
+        if (groups.isEmpty()) {
+            throw new IllegalArgumentException("there is nothing to train: every weight is frozen");
+        }
         for (Group group : groups) {
             store.add(group.block("weights"), group.weights());
             store.add(group.block("gradients"), prefixed(GRADIENT, group.weights()));
             for (String moment : group.settings().rule().moments()) {
                 store.add(group.block(moment), prefixed(moment + "/", group.weights()));
+            }
+            if (updating.averages()) {
+                store.add(group.block(AVERAGE), prefixed(AVERAGE + "/", group.weights()));
             }
         }
         states.forEach(store::add);
@@ -287,6 +352,13 @@ final class TrainingPlans implements AutoCloseable {
                 .keySet()
                 .forEach(name ->
                         store.write(name, Objects.requireNonNull(model.values().get(name), name)));
+        if (updating.averages()) {
+            trained().forEach(name -> store.write(AVERAGE + "/" + name, store.read(name)));
+        }
+    }
+
+    private List<String> trained() {
+        return groups.stream().flatMap(g -> g.weights().keySet().stream()).toList();
     }
 
     private static Map<String, Store.Placement> prefixed(String prefix, Map<String, Store.Placement> weights) {

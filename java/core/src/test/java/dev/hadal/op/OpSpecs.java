@@ -164,6 +164,14 @@ public abstract class OpSpecs {
     }
 
     @Nested
+    class TensorUpdates extends TensorUpdateSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
     class Networks extends NetworkSpec {
         @Override
         Bench bench() {

@@ -156,6 +156,32 @@ class TypeRuleTest {
                         "hyper"),
                 new Rule(new WeightedSum(List.of(1f, 2f)), List.of(IMAGE, IMAGE), "operand 0", "operand 1"),
                 new Rule(
+                        new Lamb(0.9f, 0.999f, 1e-6f),
+                        List.of(PARAMETERS, PARAMETERS, PARAMETERS, PARAMETERS, SCALAR, Hyper.TYPE),
+                        "w",
+                        "g",
+                        "m",
+                        "v",
+                        "norm",
+                        "hyper"),
+                new Rule(
+                        new Muon.Direction(0.9f, true),
+                        List.of(PARAMETERS, PARAMETERS, PARAMETERS, SCALAR, Hyper.TYPE),
+                        "w",
+                        "g",
+                        "m",
+                        "norm",
+                        "hyper"),
+                new Rule(
+                        new Muon.Apply(1),
+                        List.of(PARAMETERS, PARAMETERS, SCALAR, Hyper.TYPE),
+                        "w",
+                        "x",
+                        "norm",
+                        "hyper"),
+                new Rule(new ClipGradient(1, true), List.of(PARAMETERS, PARAMETERS), "w", "g"),
+                new Rule(new MovingAverage(0.9f), List.of(PARAMETERS, PARAMETERS, SCALAR), "e", "w", "norm"),
+                new Rule(
                         new RmsProp(0.9f, 1e-8f, 0.9f, true),
                         List.of(PARAMETERS, PARAMETERS, PARAMETERS, PARAMETERS, PARAMETERS, SCALAR, Hyper.TYPE),
                         "w",
@@ -514,6 +540,10 @@ class TypeRuleTest {
         assertSays(badAttribute(() -> new NAdam(0.9f, 0.9f, 1e-8f, -1)), "momentum decay", "-1.0");
         assertSays(badAttribute(() -> new RmsProp(0.9f, 1e-8f, 1, false)), "RMSprop", "momentum 1.0");
         assertSays(badAttribute(() -> new Lion(0.9f, 1)), "Lion", "1.0");
+        assertSays(badAttribute(() -> new Lamb(0.9f, 1, 1)), "LAMB", "1.0");
+        assertSays(badAttribute(() -> new Muon(1, true)), "Muon", "1.0");
+        assertSays(badAttribute(() -> new ClipGradient(0, true)), "limit", "0.0");
+        assertSays(badAttribute(() -> new MovingAverage(1)), "decay", "1.0");
         assertSays(badAttribute(() -> new Sgd(0, true)), "Nesterov", "0.0");
         assertSays(badAttribute(() -> new LayerNorm(0, 1e-5f)), "axes", "0");
         assertSays(badAttribute(() -> new LayerNorm(1, 0)), "epsilon", "0.0");

@@ -3,17 +3,21 @@ package dev.hadal.onednn;
 import dev.hadal.graph.Op;
 import dev.hadal.op.Activation;
 import dev.hadal.op.AdaptivePool;
+import dev.hadal.op.ClipGradient;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.Expand;
 import dev.hadal.op.GroupNorm;
+import dev.hadal.op.Lamb;
 import dev.hadal.op.LayerNorm;
 import dev.hadal.op.LogSoftmax;
+import dev.hadal.op.MovingAverage;
+import dev.hadal.op.Muon;
 import dev.hadal.op.Norm;
 import dev.hadal.op.OpSpecs;
-import dev.hadal.op.RmsNorm;
-import dev.hadal.op.Recurrent;
 import dev.hadal.op.Pool;
 import dev.hadal.op.Pooling;
+import dev.hadal.op.Recurrent;
+import dev.hadal.op.RmsNorm;
 import dev.hadal.op.Softmax;
 import dev.hadal.op.Subject;
 import dev.hadal.op.UpdateOp;
@@ -43,6 +47,9 @@ class OneDnnOpsTest extends OpSpecs {
             LogSoftmax.class,
             LogSoftmax.Backward.class);
 
+    private static final Set<Class<?>> TENSOR_RULES = Set.of(
+            Lamb.class, Muon.Direction.class, Muon.Apply.class, ClipGradient.class, MovingAverage.class);
+
     private static final Set<Class<?>> RARE = Set.of(Expand.class, Expand.Backward.class);
 
     @Override
@@ -52,6 +59,7 @@ class OneDnnOpsTest extends OpSpecs {
                 .mayDecline(
                         "libhadal is not built",
                         c -> !Library.get().hasHadal() && needLibhadal(c.op()))
+                .mayDecline("optimizers' tensor rules are left to Java", c -> TENSOR_RULES.contains(c.op().getClass()))
                 .mayDecline("rare, and left to Java", c -> RARE.contains(c.op().getClass()))
                 .mayDecline("not yet native", c -> c.op() instanceof Activation || c.op() instanceof Activation.Backward);
     }

@@ -23,6 +23,7 @@ final class FastKernels {
         PoolKernels.add(TABLE);
         LossKernels.add(TABLE);
         UpdateKernels.add(TABLE);
+        TensorUpdateKernels.add(TABLE);
         MoveKernels.add(TABLE);
         RecurrentKernels.add(TABLE);
         TABLE.put(MatMul.class, (op, j) -> MatMulKernel.prepare(op, j.in(), j.out(), j.machine()));

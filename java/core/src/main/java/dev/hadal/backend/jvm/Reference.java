@@ -41,6 +41,7 @@ public final class Reference {
         PoolReference.define(TABLE);
         LossReference.define(TABLE);
         UpdateReference.define(TABLE);
+        TensorUpdateReference.define(TABLE);
         MoveReference.define(TABLE);
         RecurrentReference.define(TABLE);
     }
