@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -123,12 +124,11 @@ public final class Model {
 
     /**
      * Writes graph, weights and state into one safetensors file; an existing file is replaced only once the new one is
-     * complete.
+     * complete on disk.
      */
     public void save(Path file) throws IOException {
-        Map<String, String> all = new LinkedHashMap<>(metadata);
-        all.put(GraphFile.METADATA, GraphFile.write(graph));
-        Safetensors.write(file, values, all);
+        Safetensors.Content content = content();
+        Safetensors.write(file, content.tensors(), content.metadata());
     }
 
     /**
@@ -138,16 +138,45 @@ public final class Model {
      *     know
      */
     public static Model load(Path file) throws IOException {
-        Safetensors.Content content = Safetensors.read(file);
-        Map<String, String> metadata = new LinkedHashMap<>(content.metadata());
-        String text = metadata.remove(GraphFile.METADATA);
-        if (text == null) {
-            throw new ModelFormatException(file + " holds tensors but no Hadal graph; was it written by Model.save?");
-        }
         try {
-            return new Model(GraphFile.read(text), content.tensors(), metadata);
+            return of(Safetensors.readChecked(file));
         } catch (IllegalArgumentException e) {
             throw new ModelFormatException(file + ": " + e.getMessage(), e);
         }
+    }
+
+    /** What a file of this model holds. */
+    public Safetensors.Content content() {
+        Map<String, String> all = new LinkedHashMap<>(metadata);
+        all.put(GraphFile.METADATA, GraphFile.write(graph));
+        return new Safetensors.Content(values, all);
+    }
+
+    /**
+     * The model that a file holds.
+     *
+     * @throws ModelFormatException if it holds none, or an op that this version does not know
+     * @throws IllegalArgumentException if a value is missing, or of another type than the graph says
+     */
+    public static Model of(Safetensors.Content content) throws ModelFormatException {
+        Map<String, String> metadata = new LinkedHashMap<>(content.metadata());
+        String text = metadata.remove(GraphFile.METADATA);
+        if (text == null) {
+            throw new ModelFormatException("it holds tensors but no Hadal graph; was it written by Model.save?");
+        }
+        return new Model(GraphFile.read(text), content.tensors(), metadata);
+    }
+
+    // ---- weights from elsewhere ----
+
+    /**
+     * The same network with a file's tensors in the place of its weights and states, as far as their names and types
+     * agree; the rest stays as it is.
+     *
+     * @param tensors by name, as {@link Safetensors#read} gives them
+     * @param rename what a tensor's name is in this network: {@code name -> name.replaceFirst("^encoder\\.", "0.")}
+     */
+    public Transfer withTensors(Map<String, Tensor> tensors, UnaryOperator<String> rename) {
+        return Transfer.of(this, tensors, rename);
     }
 }

@@ -13,7 +13,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,19 +25,27 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The safetensors format: the header's length as u64, little-endian; the header, a JSON object; then the values, row by
- * row, little-endian.
+ * row, little-endian. What Hadal writes carries a checksum in its metadata: the SHA-256 of the whole file, with zeros in
+ * the checksum's own place.
  */
 public final class Safetensors {
     private static final int MAX_HEADER = 100_000_000;
+    private static final int BUFFER = 1 << 20;
     private static final String METADATA = "__metadata__";
+
+    private static final String CHECKSUM = "hadal.sha256";
+    private static final String NO_CHECKSUM = "0".repeat(64);
 
     /** What a file holds. */
     public record Content(Map<String, Tensor> tensors, Map<String, String> metadata) {}
 
     /** Writes a file; an existing one is replaced only once the new one is complete on disk. */
     public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata) throws IOException {
+        Map<String, String> signed = new LinkedHashMap<>();
+        signed.put(CHECKSUM, NO_CHECKSUM);
+        signed.putAll(metadata);
         Map<String, Object> header = new LinkedHashMap<>();
-        header.put(METADATA, metadata);
+        header.put(METADATA, signed);
         long offset = 0;
         for (Map.Entry<String, Tensor> e : tensors.entrySet()) {
             Tensor t = e.getValue();
@@ -56,13 +68,46 @@ public final class Safetensors {
             head.putLong(json.length + (long) padding)
                     .put(json)
                     .put(" ".repeat(padding).getBytes(StandardCharsets.UTF_8));
-            writeFully(out, head.flip());
+            MessageDigest digest = sha256();
+            write(out, digest, head.flip());
             for (Tensor t : tensors.values()) {
-                writeFully(out, values(t));
+                write(out, digest, values(t));
             }
+            byte[] checksum = HexFormat.of().formatHex(digest.digest()).getBytes(StandardCharsets.US_ASCII);
+            out.position(8L + indexOf(json, NO_CHECKSUM));
+            writeFully(out, ByteBuffer.wrap(checksum));
             out.force(true);
         }
         Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        forceDirectory(file);
+    }
+
+    /** Makes the new name last as well, where directories can be forced to disk. */
+    private static void forceDirectory(Path file) throws IOException {
+        Path directory = file.toAbsolutePath().getParent();
+        if (directory != null && directory.getFileSystem().supportedFileAttributeViews().contains("posix")) {
+            try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+                channel.force(true);
+            }
+        }
+    }
+
+    private static MessageDigest sha256() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+
+    /** Where an ASCII text begins; −1 if it is not there. */
+    private static int indexOf(byte[] bytes, String text) {
+        return new String(bytes, StandardCharsets.ISO_8859_1).indexOf(text);
+    }
+
+    private static void write(FileChannel out, MessageDigest digest, ByteBuffer buffer) throws IOException {
+        digest.update(buffer.duplicate());
+        writeFully(out, buffer);
     }
 
     private static void writeFully(FileChannel out, ByteBuffer buffer) throws IOException {
@@ -85,11 +130,25 @@ public final class Safetensors {
     }
 
     /**
-     * Reads a file.
+     * Reads a file. A checksum is verified if there is one.
      *
-     * @throws ModelFormatException if it is not safetensors, is cut short, or holds a dtype that Hadal does not have
+     * @throws ModelFormatException if it is not safetensors, is cut short or damaged, or holds a dtype that Hadal does not
+     *     have
      */
     public static Content read(Path file) throws IOException {
+        return read(file, false);
+    }
+
+    /**
+     * Reads a file that Hadal wrote: a missing checksum is damage, too.
+     *
+     * @throws ModelFormatException if it is not such a file, is cut short or damaged
+     */
+    public static Content readChecked(Path file) throws IOException {
+        return read(file, true);
+    }
+
+    private static Content read(Path file, boolean checked) throws IOException {
         try (FileChannel in = FileChannel.open(file, StandardOpenOption.READ)) {
             ByteBuffer length = readFully(in, 0, 8, file);
             long headerBytes = length.getLong();
@@ -103,11 +162,44 @@ public final class Safetensors {
             if (!(header instanceof Map<?, ?> entries)) {
                 throw new ModelFormatException(file + " is not safetensors: its header is no JSON object");
             }
+            verify(in, json, entries, checked, file);
             return content(in, 8 + headerBytes, entries, file);
         }
     }
 
+    private static void verify(FileChannel in, byte[] json, Map<?, ?> entries, boolean checked, Path file)
+            throws IOException {
+        Object stated = entries.get(METADATA) instanceof Map<?, ?> metadata ? metadata.get(CHECKSUM) : null;
+        int at = stated instanceof String s && s.length() == NO_CHECKSUM.length() ? indexOf(json, s) : -1;
+        if (at < 0) {
+            if (checked || stated != null) {
+                throw new ModelFormatException(file + " has no checksum, as every file that Hadal writes; it is damaged,"
+                        + " or was written by something else");
+            }
+            return;
+        }
+        MessageDigest digest = sha256();
+        ByteBuffer buffer = ByteBuffer.allocate(BUFFER);
+        long from = 8L + at;
+        long to = from + NO_CHECKSUM.length();
+        in.position(0);
+        for (long position = 0; in.read(buffer) >= 0; buffer.clear()) {
+            buffer.flip();
+            for (long i = Math.max(from, position); i < Math.min(to, position + buffer.limit()); i++) {
+                buffer.put((int) (i - position), (byte) '0');
+            }
+            position += buffer.limit();
+            digest.update(buffer);
+        }
+        String found = HexFormat.of().formatHex(digest.digest());
+        if (!found.equals(stated)) {
+            throw new ModelFormatException(
+                    file + " is damaged: its checksum is " + found + ", but it says " + stated);
+        }
+    }
+
     private static Content content(FileChannel in, long base, Map<?, ?> entries, Path file) throws IOException {
+        checkRanges(entries, in.size() - base, file);
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         Map<String, String> metadata = new LinkedHashMap<>();
         for (Map.Entry<?, ?> e : entries.entrySet()) {
@@ -117,11 +209,38 @@ public final class Safetensors {
             }
             if (name.equals(METADATA)) {
                 entry.forEach((k, v) -> metadata.put(String.valueOf(k), String.valueOf(v)));
+                metadata.remove(CHECKSUM);
             } else {
                 tensors.put(name, tensor(in, base, name, entry, file));
             }
         }
         return new Content(tensors, metadata);
+    }
+
+    /** Values lie one after another without gaps: a small file cannot ask for much memory. */
+    private static void checkRanges(Map<?, ?> entries, long available, Path file) throws ModelFormatException {
+        List<List<Long>> ranges = new ArrayList<>();
+        for (Map.Entry<?, ?> e : entries.entrySet()) {
+            if (!METADATA.equals(e.getKey()) && e.getValue() instanceof Map<?, ?> entry) {
+                List<Long> range = longs(entry.get("data_offsets"), e.getKey() + ".data_offsets", file);
+                if (range.size() != 2 || range.get(0) < 0 || range.get(1) < range.get(0)) {
+                    throw new ModelFormatException(file + ": the offsets of '" + e.getKey() + "' are " + range);
+                }
+                ranges.add(range);
+            }
+        }
+        ranges.sort(Comparator.comparingLong((List<Long> r) -> r.get(0)).thenComparingLong(r -> r.get(1)));
+        long end = 0;
+        for (List<Long> range : ranges) {
+            if (range.get(0) != end) {
+                throw new ModelFormatException(file + ": values lie at " + range + ", but those before end at " + end);
+            }
+            end = range.get(1);
+        }
+        if (end != available) {
+            throw new ModelFormatException(
+                    file + " has " + available + " bytes of values, but its header tells of " + end);
+        }
     }
 
     private static Tensor tensor(FileChannel in, long base, String name, Map<?, ?> entry, Path file)
