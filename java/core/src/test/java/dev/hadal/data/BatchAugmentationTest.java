@@ -273,6 +273,22 @@ class BatchAugmentationTest {
     }
 
     @Test
+    void everyBatchHasDrawsOfItsOwn() {
+        List<Float> mixed = new ArrayList<>();
+        try (Batches batches = Batching.of(2)
+                .batchAugmentation((in, out, draws) -> in.x().floats()[0] = draws.uniform())
+                .open(levels(40))) {
+            for (int epoch = 0; epoch < 2; epoch++) {
+                batches.startEpoch(epoch);
+                while (batches.hasNext()) {
+                    mixed.add(batches.next().x().floats()[0]);
+                }
+            }
+        }
+        assertEquals(40, mixed.stream().distinct().count());
+    }
+
+    @Test
     void theFirstPhiloxDrawsOfABatchAreItsOwn() {
         Draws draws = new Draws(1, "batch augmentation");
         Philox stream = new Philox(1, Philox.streamOf("batch augmentation 4"));
