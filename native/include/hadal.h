@@ -244,6 +244,35 @@ HADAL_API void hadal_average_pool(const float* x, const int32_t* rows, const int
 HADAL_API void hadal_average_pool_backward(const float* dy, const int32_t* rows, const int32_t* columns,
                                            int64_t images, int64_t channels, float* dx);
 
+/* ---- movement ------------------------------------------------------------------------------------------ */
+
+/** The most axes that hadal_copy takes. */
+#define HADAL_MAX_RANK 32
+
+/**
+ * Copies a box of 4-byte values, of either type, bit by bit: y[Σ iₐ·toₐ] = x[Σ iₐ·fromₐ] for 0 ≤ iₐ < lengthₐ.
+ * Strides count values; one of 0 repeats, and a negative one walks backwards. A box of no values copies none.
+ */
+HADAL_API void hadal_copy(const void* x, void* y, int rank, const int64_t* lengths, const int64_t* from_strides,
+                          const int64_t* to_strides);
+
+/** yᵢ = the value of those bits. */
+HADAL_API void hadal_fill(void* y, int64_t n, uint32_t bits);
+
+/**
+ * y[o, i, ·] = x[o, indices[i], ·] with x: [outer, rows, width] and y: [outer, count, width], of 4-byte values
+ * of either type. Returns -1; or, with nothing written, the position of the first index outside [0, rows).
+ */
+HADAL_API int64_t hadal_gather(const void* x, const int32_t* indices, int64_t outer, int64_t rows, int64_t width,
+                               int64_t count, void* y);
+
+/**
+ * y[o, indices[i], ·] += updates[o, i, ·] for i = 0, 1, …, in that order whatever the number of threads.
+ * Shapes and result as for hadal_gather.
+ */
+HADAL_API int64_t hadal_scatter_add(float* y, const int32_t* indices, const float* updates, int64_t outer,
+                                    int64_t rows, int64_t width, int64_t count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -10,8 +10,10 @@ import dev.hadal.op.Activation;
 import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Bias;
+import dev.hadal.op.Concat;
 import dev.hadal.op.Convolution;
 import dev.hadal.op.Expand;
+import dev.hadal.op.Gather;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
@@ -19,9 +21,14 @@ import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.Recurrent;
 import dev.hadal.op.Pool;
+import dev.hadal.op.Pad;
 import dev.hadal.op.Reshape;
 import dev.hadal.op.RmsNorm;
+import dev.hadal.op.ScatterAdd;
+import dev.hadal.op.Slice;
 import dev.hadal.op.Softmax;
+import dev.hadal.op.Split;
+import dev.hadal.op.Transpose;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.ParameterizedType;
@@ -52,8 +59,10 @@ final class GraphFile {
         ADAPTIVE_POOL("adaptive_pool", 1, AdaptivePool.class),
         BATCH_NORM("batch_norm", 1, BatchNorm.class),
         BIAS("bias", 1, Bias.class),
+        CONCAT("concat", 1, Concat.class),
         CONVOLUTION("convolution", 1, Convolution.class),
         EXPAND("expand", 1, Expand.class),
+        GATHER("gather", 1, Gather.class),
         GLOBAL_AVERAGE_POOL("global_average_pool", 1, GlobalAveragePool.class),
         GROUP_NORM("group_norm", 1, GroupNorm.class),
         LAYER_NORM("layer_norm", 1, LayerNorm.class),
@@ -61,9 +70,14 @@ final class GraphFile {
         MATMUL("matmul", 1, MatMul.class),
         RECURRENT("recurrent", 1, Recurrent.class),
         POOL("pool", 1, Pool.class),
+        PAD("pad", 1, Pad.class),
         RESHAPE("reshape", 1, Reshape.class),
         RMS_NORM("rms_norm", 1, RmsNorm.class),
-        SOFTMAX("softmax", 1, Softmax.class);
+        SCATTER_ADD("scatter_add", 1, ScatterAdd.class),
+        SLICE("slice", 1, Slice.class),
+        SOFTMAX("softmax", 1, Softmax.class),
+        SPLIT("split", 1, Split.class),
+        TRANSPOSE("transpose", 1, Transpose.class);
 
         private final String name;
         private final long version;

@@ -132,6 +132,22 @@ public abstract class OpSpecs {
     }
 
     @Nested
+    class Moves extends MoveSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
+    class Gathers extends GatherSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
     class Expansions extends ExpandSpec {
         @Override
         Bench bench() {

@@ -200,6 +200,9 @@ abstract class Spec {
             double product = Truth.dot(dy, value(values, alone.y()));
             double sum = 0;
             for (int i = 0; i < operands.size(); i++) {
+                if (operands.get(i).dtype() != DType.F32) {
+                    continue; // such as indices
+                }
                 Tensor dx = value(values, alone.gradient(alone.operands().get(i)));
                 double term = Truth.dot(dx, operands.get(i));
                 if (!together) {

@@ -49,7 +49,8 @@ class TypeRuleTest {
     private static final Type CONVOLVED = Type.f32(2, 4, 4, 5);
 
     /** They only move values. */
-    private static final Set<Class<?>> ANY_TYPE = Set.of(Reshape.class, Expand.class);
+    private static final Set<Class<?>> ANY_TYPE = Set.of(
+            Reshape.class, Expand.class, Transpose.class, Slice.class, Concat.class, Split.class, Gather.class);
 
     /** They take operands of almost any rank. */
     private static final Set<Class<?>> ANY_RANK =
@@ -61,9 +62,17 @@ class TypeRuleTest {
             Expand.class,
             Expand.Backward.class,
             Softmax.class,
-            LogSoftmax.class);
+            LogSoftmax.class,
+            Slice.class,
+            Gather.class,
+            Gather.Backward.class,
+            ScatterAdd.class);
+
     private static final Pool MAX_POOL = new Pool(Pooling.Function.MAX, 3, 3, Window.of(2, 1, 1));
     private static final Type POOLED = Type.f32(2, 6, 4, 5);
+    private static final Slice SLICE = new Slice(3, 0, 3, 1);
+    private static final Split SPLIT = new Split(1, List.of(2, 4));
+    private static final Pad PAD = new Pad(List.of(0, 0, 1, 2), List.of(0, 0, 0, 0), 0.5f);
 
     private static final Recurrent LSTM = new Recurrent(Recurrent.Cell.LSTM, false, true, true);
     private static final Recurrent.Backward LSTM_BACKWARD = new Recurrent.Backward(LSTM, List.of("dy", "dc"));
@@ -249,7 +258,28 @@ class TypeRuleTest {
                         List.of(POOLED, Type.i32(2, 6, 4, 5)),
                         "dy",
                         "index"),
-                new Rule(new Pooling.AverageBackward(MAX_POOL, IMAGE.shape()), List.of(POOLED), "dy"));
+                new Rule(new Pooling.AverageBackward(MAX_POOL, IMAGE.shape()), List.of(POOLED), "dy"),
+                new Rule(new Transpose(List.of(0, 2, 3, 1)), List.of(IMAGE), "x"),
+                new Rule(SLICE, List.of(IMAGE), "x"),
+                new Rule(new Gather(1), List.of(IMAGE, Type.i32(3)), "x", "indices"),
+                new Rule(
+                        new Gather.Backward(1, IMAGE.shape()),
+                        List.of(Type.f32(2, 3, 8, 9), Type.i32(3)),
+                        "dy",
+                        "indices"),
+                new Rule(
+                        new ScatterAdd(1),
+                        List.of(IMAGE, Type.i32(3), Type.f32(2, 3, 8, 9)),
+                        "x",
+                        "indices",
+                        "updates"),
+                new Rule(new Slice.Backward(SLICE, IMAGE.shape()), List.of(Type.f32(2, 6, 8, 3)), "dy"),
+                new Rule(new Concat(1), List.of(IMAGE, Type.f32(2, 7, 8, 9)), "operand 0", "operand 1"),
+                new Rule(SPLIT, List.of(IMAGE), "x"),
+                new Rule(
+                        new Split.Backward(SPLIT, List.of(0), IMAGE.shape()), List.of(Type.f32(2, 2, 8, 9)), "dy0"),
+                new Rule(PAD, List.of(IMAGE), "x"),
+                new Rule(new Pad.Backward(PAD, IMAGE.shape()), List.of(Type.f32(2, 6, 9, 11)), "dy"));
     }
 
     private static String rejection(Op op, List<Type> operands) {
@@ -298,10 +328,11 @@ class TypeRuleTest {
         int n = rule.fitting().size();
         List<Type> more = new ArrayList<>(rule.fitting());
         more.add(IMAGE);
-        if (!(rule.op() instanceof Norm)) {
+        boolean anyNumber = rule.op() instanceof Norm || rule.op() instanceof Concat;
+        if (!anyNumber) {
             assertSays(rejection(rule.op(), more), rule.op().name(), n + 1);
         }
-        if (n > 1 && rule.op() instanceof Norm) {
+        if (n > 1 && anyNumber) {
             return;
         }
         assertSays(
@@ -431,6 +462,23 @@ class TypeRuleTest {
     }
 
     @Test
+    void movesTellWhatDoesNotFit() {
+        assertSays(rejection(new Transpose(List.of(1, 0)), List.of(IMAGE)), "transpose", "[2,6,8,9]", "[1, 0]");
+        assertSays(rejection(new Slice(4, 0, 1, 1), List.of(IMAGE)), "slice", "axis 4", "[2,6,8,9]");
+        assertSays(rejection(new Slice(-5, 0, 1, 1), List.of(IMAGE)), "slice", "axis -5", "[2,6,8,9]");
+        assertSays(rejection(new Concat(0), List.of(IMAGE, Type.f32(2, 6, 8, 8))), "concat", "[2,6,8,8]", "[2,6,8,9]");
+        List<Type> beyond = List.of(IMAGE, Type.i32(3));
+        assertSays(rejection(new Gather(4), beyond), "gather", "axis 4", "[2,6,8,9]");
+        assertSays(rejection(new Gather(0), List.of(IMAGE, IMAGE)), "gather", "indices must be i32", "f32[2,6,8,9]");
+        List<Type> update = List.of(IMAGE, Type.i32(3), Type.f32(3, 6, 8, 8));
+        assertSays(rejection(new ScatterAdd(0), update), "updates", "[3,6,8,8]", "[3,6,8,9]");
+        assertSays(rejection(new Concat(0), List.of()), "concat", "at least one");
+        assertSays(rejection(new Split(1, List.of(2, 3)), List.of(IMAGE)), "split", "[2, 3]", "5", "[2,6,8,9]");
+        assertSays(rejection(PAD, List.of(CHANNELS)), "pad", "[6]", "[0, 0, 1, 2]");
+        assertSays(rejection(new Slice.Backward(SLICE, IMAGE.shape()), List.of(IMAGE)), "dy", "[2,6,8,3]");
+    }
+
+    @Test
     void expandTellsWhatDoesNotFit() {
         assertSays(rejection(new Expand(List.of(2)), List.of(IMAGE)), "expand", "[2,6,8,9]", "[2]");
         assertSays(rejection(new Expand(List.of(-1, 6)), List.of(CHANNELS)), "[6]", "no axis", "[-1, 6]");
@@ -512,7 +560,7 @@ class TypeRuleTest {
         Value bad = graph.leaf(
                 Role.INPUT,
                 "bad",
-                rule.op() instanceof Reshape ? Type.f32() : Type.i32(rule.op() instanceof CrossEntropy ? 3 : 1, 2, 3));
+                rule.op() instanceof Reshape || rule.op() instanceof Gather ? Type.f32() : Type.i32(rule.op() instanceof CrossEntropy ? 3 : 1, 2, 3));
         operands.set(operands.size() - 1, bad);
         int before = graph.nodes().size();
         String e = message(
@@ -559,6 +607,12 @@ class TypeRuleTest {
         assertSays(badAttribute(() -> new AdaptivePool(Pooling.Function.AVERAGE_WITHOUT_PADDING, 1, 1)), "padding");
         assertSays(badAttribute(() -> new Reshape(List.of(-1, -1))), "-1");
         assertSays(badAttribute(() -> new Reshape(List.of(-2))), "-2");
+        assertSays(badAttribute(() -> new Transpose(List.of(0, 2))), "[0, 2]");
+        assertSays(badAttribute(() -> new Slice(0, 0, 1, 0)), "step", "0");
+        assertSays(badAttribute(() -> new Split(0, List.of())), "[]");
+        assertSays(badAttribute(() -> new Split(0, List.of(1, -1))), "[1, -1]");
+        assertSays(badAttribute(() -> new Pad(List.of(1), List.of(), 0)), "[1]", "[]");
+        assertSays(badAttribute(() -> new Pad(List.of(-1), List.of(0), 0)), "[-1]");
         assertSays(badAttribute(() -> new Expand(List.of(-2))), "-2");
         assertSays(badAttribute(() -> new WeightedSum(List.of())), "at least one");
         assertSays(badAttribute(() -> new Recurrent.Backward(LSTM, List.of("dh", "dy"))), "[dh, dy]");

@@ -26,6 +26,14 @@ import dev.hadal.op.RmsNorm;
 import dev.hadal.op.RmsProp;
 import dev.hadal.op.Sgd;
 import dev.hadal.op.Softmax;
+import dev.hadal.op.Concat;
+import dev.hadal.op.Expand;
+import dev.hadal.op.Gather;
+import dev.hadal.op.Pad;
+import dev.hadal.op.ScatterAdd;
+import dev.hadal.op.Slice;
+import dev.hadal.op.Split;
+import dev.hadal.op.Transpose;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -68,6 +76,18 @@ final class KernelTable {
             hadal(Pooling.AverageBackward.class, BinKernels::averageBackward),
             hadal(Recurrent.class, RecurrentKernels::forward),
             hadal(Recurrent.Backward.class, RecurrentKernels::backward),
+            oneDnn(Transpose.class, MoveKernels::transpose),
+            hadal(Expand.class, MoveKernels::expand),
+            hadal(Slice.class, MoveKernels::moves),
+            hadal(Slice.Backward.class, MoveKernels::moves),
+            hadal(Concat.class, MoveKernels::moves),
+            hadal(Split.class, MoveKernels::moves),
+            hadal(Split.Backward.class, MoveKernels::moves),
+            hadal(Pad.class, MoveKernels::moves),
+            hadal(Pad.Backward.class, MoveKernels::moves),
+            hadal(Gather.class, MoveKernels::gather),
+            hadal(Gather.Backward.class, MoveKernels::gatherBackward),
+            hadal(ScatterAdd.class, MoveKernels::scatterAdd),
             hadal(Norm.class, HadalKernels::norm),
             hadal(LayerNorm.class, HadalKernels::layerNorm),
             hadal(LayerNorm.Backward.class, HadalKernels::layerNormBackward),

@@ -7,7 +7,10 @@ import dev.hadal.backend.Memory;
 import dev.hadal.backend.Operand;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
+import dev.hadal.op.Gather;
+import dev.hadal.op.Move;
 import dev.hadal.op.Norm;
+import dev.hadal.op.ScatterAdd;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -43,7 +46,7 @@ public final class OneDnnBackend implements Backend {
         if (!op.infer(types).equals(outputs)) {
             throw new IllegalArgumentException(op + " of " + types + " gives " + op.infer(types) + ", not " + outputs);
         }
-        if (!(op instanceof Norm) && types.stream().anyMatch(t -> t.shape().size() == 0)) {
+        if (!takesNothing(op) && types.stream().anyMatch(t -> t.shape().size() == 0)) {
             return Optional.of(CopyKernels.zeros(types, outputs));
         }
         // oneDNN cuts the work for the threads that the preparing thread may use.
@@ -55,6 +58,15 @@ public final class OneDnnBackend implements Backend {
         } catch (IllegalStateException e) {
             throw new IllegalStateException("no kernel for " + op + " of " + text(inputs) + ": " + e.getMessage(), e);
         }
+    }
+
+    /** Whether an op makes more than zeros of operands without elements. */
+    private static boolean takesNothing(Op op) {
+        return op instanceof Norm
+                || op instanceof Move.Only
+                || op instanceof Gather
+                || op instanceof Gather.Backward
+                || op instanceof ScatterAdd;
     }
 
     private static String text(List<Operand> operands) {

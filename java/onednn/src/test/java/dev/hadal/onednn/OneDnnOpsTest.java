@@ -12,6 +12,12 @@ import dev.hadal.op.LayerNorm;
 import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.MovingAverage;
 import dev.hadal.op.Muon;
+import dev.hadal.op.Concat;
+import dev.hadal.op.Gather;
+import dev.hadal.op.Pad;
+import dev.hadal.op.ScatterAdd;
+import dev.hadal.op.Slice;
+import dev.hadal.op.Split;
 import dev.hadal.op.Norm;
 import dev.hadal.op.OpSpecs;
 import dev.hadal.op.Pool;
@@ -50,7 +56,20 @@ class OneDnnOpsTest extends OpSpecs {
     private static final Set<Class<?>> TENSOR_RULES = Set.of(
             Lamb.class, Muon.Direction.class, Muon.Apply.class, ClipGradient.class, MovingAverage.class);
 
-    private static final Set<Class<?>> RARE = Set.of(Expand.class, Expand.Backward.class);
+    private static final Set<Class<?>> RARE = Set.of(Expand.Backward.class);
+
+    private static final Set<Class<?>> MOVES_OF_LIBHADAL = Set.of(
+            Expand.class,
+            Slice.class,
+            Slice.Backward.class,
+            Concat.class,
+            Split.class,
+            Split.Backward.class,
+            Pad.class,
+            Pad.Backward.class,
+            Gather.class,
+            Gather.Backward.class,
+            ScatterAdd.class);
 
     @Override
     protected Subject subject() {
@@ -60,6 +79,10 @@ class OneDnnOpsTest extends OpSpecs {
                         "libhadal is not built",
                         c -> !Library.get().hasHadal() && needLibhadal(c.op()))
                 .mayDecline("optimizers' tensor rules are left to Java", c -> TENSOR_RULES.contains(c.op().getClass()))
+                .mayDecline(
+                        "libhadal is not built, to move values",
+                        c -> !Library.get().hasHadal()
+                                && MOVES_OF_LIBHADAL.contains(c.op().getClass()))
                 .mayDecline("rare, and left to Java", c -> RARE.contains(c.op().getClass()))
                 .mayDecline("not yet native", c -> c.op() instanceof Activation || c.op() instanceof Activation.Backward);
     }

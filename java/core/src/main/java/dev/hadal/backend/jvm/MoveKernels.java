@@ -1,17 +1,31 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.graph.Type;
+import dev.hadal.op.Concat;
 import dev.hadal.op.Expand;
+import dev.hadal.op.Move;
+import dev.hadal.op.Pad;
+import dev.hadal.op.Slice;
+import dev.hadal.op.Split;
+import dev.hadal.op.Transpose;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
+import java.util.Arrays;
 import java.util.List;
 
 /** What only moves values. */
 final class MoveKernels {
 
     static void add(OpTable<OpTable.Job, Kernel> table) {
+        table.put(Transpose.class, (op, j) -> transpose(op, j.in(), j.out(), j.machine()));
+        table.put(Slice.class, MoveKernels::moves);
+        table.put(Slice.Backward.class, MoveKernels::moves);
+        table.put(Concat.class, MoveKernels::moves);
+        table.put(Split.class, MoveKernels::moves);
+        table.put(Split.Backward.class, MoveKernels::moves);
+        table.put(Pad.class, MoveKernels::moves);
+        table.put(Pad.Backward.class, MoveKernels::moves);
         table.put(Expand.class, (op, j) -> expand(j.in(), j.out(), j.machine()));
         table.put(Expand.Backward.class, (op, j) -> BroadcastSum.prepare(op, j.in(), j.out(), j.machine()));
     }
@@ -39,6 +53,78 @@ final class MoveKernels {
         return copy("expand", new StridedCopy(lengths(y), 0, from, 0, strides(y)), in, out, machine);
     }
 
+    static Kernel transpose(Transpose op, List<Type> in, List<Type> out, Machine machine) {
+        int[] given = strides(in.get(0).shape());
+        int[] from = op.permutation().stream().mapToInt(axis -> given[axis]).toArray();
+        Shape y = out.get(0).shape();
+        return copy("transpose", new StridedCopy(lengths(y), 0, from, 0, strides(y)), in, out, machine);
+    }
+
+    /** The filling where there are gaps, then all boxes at once. */
+    private static Kernel moves(Move.Only op, OpTable.Job j) {
+        List<Move> moves = op.moves(j.in(), j.out());
+        StridedCopy[] copies = moves.stream()
+                .map(m -> copy(m, j.in(), j.out()))
+                .toArray(StridedCopy[]::new);
+        int[] firstTasks = new int[copies.length + 1];
+        for (int i = 0; i < copies.length; i++) {
+            firstTasks[i + 1] = firstTasks[i] + copies[i].tasks();
+        }
+        int values = j.out().stream().mapToInt(y -> y.shape().size()).sum();
+        boolean gaps = moves.stream().mapToInt(Move::size).sum() < values;
+        Chunks chunks = new Chunks(values);
+        Machine sized = j.machine().forWork(values);
+        return new HeapKernel("java " + op.name(), j.in(), j.out(), (x, y, scratch) -> {
+            Workers.Body fill =
+                    (task, lane) -> fill(y[0], chunks.start(task), chunks.length(task), op.filling());
+            Workers.Body copy = (task, lane) -> {
+                int i = moveOf(task, firstTasks);
+                HeapKernel.Slice from = x[moves.get(i).operand()];
+                HeapKernel.Slice to = y[moves.get(i).result()];
+                copies[i].run(task - firstTasks[i], array(from), from.offset(), array(to), to.offset());
+            };
+            return () -> {
+                if (gaps) {
+                    sized.forEach(chunks.count(), fill);
+                }
+                sized.forEach(firstTasks[copies.length], copy);
+            };
+        });
+    }
+
+    private static int moveOf(int task, int[] firstTasks) {
+        int i = Arrays.binarySearch(firstTasks, task);
+        return i >= 0 ? i : -i - 2;
+    }
+
+    private static StridedCopy copy(Move move, List<Type> in, List<Type> out) {
+        int[] x = strides(in.get(move.operand()).shape());
+        int[] y = strides(out.get(move.result()).shape());
+        int rank = x.length;
+        int[] lengths = new int[rank];
+        int[] from = new int[rank];
+        int[] to = new int[rank];
+        int fromAt = 0;
+        int toAt = 0;
+        for (int axis = 0; axis < rank; axis++) {
+            lengths[axis] = move.lengths().get(axis);
+            from[axis] = move.from().steps().get(axis) * x[axis];
+            to[axis] = move.to().steps().get(axis) * y[axis];
+            fromAt += move.from().starts().get(axis) * x[axis];
+            toAt += move.to().starts().get(axis) * y[axis];
+        }
+        return new StridedCopy(lengths, fromAt, from, toAt, to);
+    }
+
+    private static void fill(HeapKernel.Slice y, int at, int count, float value) {
+        int from = y.offset() + at;
+        if (y.type().dtype() == DType.F32) {
+            Arrays.fill(y.floats(), from, from + count, value);
+        } else {
+            Arrays.fill(y.ints(), from, from + count, (int) value);
+        }
+    }
+
     private static Kernel copy(String name, StridedCopy copy, List<Type> in, List<Type> out, Machine machine) {
         Machine sized = machine.forWork(out.get(0).shape().size());
         return new HeapKernel("java " + name, in, out, (x, y, scratch) -> {
@@ -49,7 +135,7 @@ final class MoveKernels {
         });
     }
 
-    private static Object array(Slice slice) {
+    private static Object array(HeapKernel.Slice slice) {
         return slice.type().dtype() == DType.F32 ? slice.floats() : slice.ints();
     }
 

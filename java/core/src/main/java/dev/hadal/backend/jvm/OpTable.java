@@ -31,7 +31,12 @@ final class OpTable<C, R> {
     }
 
     /** The same with the machine that a kernel is for. */
-    record Job(List<Type> in, List<Type> out, Machine machine) {}
+    record Job(List<Type> in, List<Type> out, Machine machine) {
+        /** The shape of an operand. */
+        Shape x(int operand) {
+            return in.get(operand).shape();
+        }
+    }
 
     /** The answer for ops of one kind; null declines. */
     interface Row<O extends Op, C, R> {

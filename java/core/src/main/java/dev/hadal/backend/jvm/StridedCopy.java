@@ -58,7 +58,7 @@ final class StridedCopy {
                 sorted.add(new Axis(lengths[i], fromStrides[i], toStrides[i]));
             }
         }
-        sorted.sort(Comparator.comparing(axis -> -axis.to));
+        sorted.sort(Comparator.comparing(axis -> -Math.abs(axis.to)));
         List<Axis> axes = new ArrayList<>();
         for (Axis inner : sorted) {
             Axis outer = axes.isEmpty() ? new Axis(1, 0, 0) : axes.get(axes.size() - 1);

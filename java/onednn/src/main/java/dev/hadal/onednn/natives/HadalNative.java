@@ -11,6 +11,7 @@ import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.annotation.Cast;
 import org.bytedeco.javacpp.annotation.Const;
 import org.bytedeco.javacpp.annotation.Name;
@@ -338,4 +339,45 @@ public final class HadalNative {
             @Cast("int64_t") long images,
             @Cast("int64_t") long channels,
             FloatPointer dx);
+
+    /** Copies a box of 4-byte values; strides count values. */
+    @Name("hadal_copy")
+    public static native void copy(
+            @Cast("const void*") Pointer x,
+            @Cast("void*") Pointer y,
+            int rank,
+            @Cast("const int64_t*") long[] lengths,
+            @Cast("const int64_t*") long[] fromStrides,
+            @Cast("const int64_t*") long[] toStrides);
+
+    /** Sets n values to the one with those bits. */
+    @Name("hadal_fill")
+    public static native void fill(
+            @Cast("void*") Pointer y, @Cast("int64_t") long n, @Cast("uint32_t") int bits);
+
+    /**
+     * Rows of x: [outer,rows,width] by their indices.
+     *
+     * @return −1; or, with nothing written, the position of the first index outside of the rows
+     */
+    @Name("hadal_gather")
+    public static native @Cast("int64_t") long gather(
+            @Cast("const void*") Pointer x,
+            @Const IntPointer indices,
+            @Cast("int64_t") long outer,
+            @Cast("int64_t") long rows,
+            @Cast("int64_t") long width,
+            @Cast("int64_t") long count,
+            @Cast("void*") Pointer y);
+
+    /** Adds updates: [outer,count,width] to the rows of y: [outer,rows,width]; the result is as for {@link #gather}. */
+    @Name("hadal_scatter_add")
+    public static native @Cast("int64_t") long scatterAdd(
+            FloatPointer y,
+            @Const IntPointer indices,
+            @Const FloatPointer updates,
+            @Cast("int64_t") long outer,
+            @Cast("int64_t") long rows,
+            @Cast("int64_t") long width,
+            @Cast("int64_t") long count);
 }

@@ -1,0 +1,157 @@
+/*
+ * What moves values and computes next to nothing: memory is what it waits for, so one build serves every
+ * instruction set.
+ */
+#include <omp.h>
+#include <string.h>
+
+#include "hadal.h"
+
+namespace {
+
+constexpr int64_t kParallelElements = 32768;
+constexpr int64_t kSquare = 32;
+
+using Value = uint32_t;  // of either type, by its bits
+
+struct Axis {
+    int64_t length, from, to;
+};
+
+int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
+
+/** Axes from the outermost in, as the target has them; those that can be walked as one are one. Never empty. */
+int merge(Axis* axes, int rank) {
+    int count = 0;
+    for (int i = 0; i < rank; i++) {
+        if (axes[i].length == 1) continue;
+        Axis axis = axes[i];
+        int at = count++;
+        for (; at > 0 && magnitude(axes[at - 1].to) < magnitude(axis.to); at--) axes[at] = axes[at - 1];
+        axes[at] = axis;
+    }
+    int merged = 0;
+    for (int i = 0; i < count; i++) {
+        Axis inner = axes[i];
+        if (merged > 0 && axes[merged - 1].from == inner.length * inner.from &&
+            axes[merged - 1].to == inner.length * inner.to) {
+            axes[merged - 1] = {axes[merged - 1].length * inner.length, inner.from, inner.to};
+        } else {
+            axes[merged++] = inner;
+        }
+    }
+    if (merged == 0) axes[merged++] = {1, 1, 1};
+    return merged;
+}
+
+/** Rows side by side, in squares, so that each line of the cache is read once where a row is a column of x. */
+void copy_strip(const Value* x, Value* y, Axis across, int64_t columns, Axis row) {
+    for (int64_t j0 = 0; j0 < row.length; j0 += kSquare) {
+        int64_t j1 = j0 + kSquare < row.length ? j0 + kSquare : row.length;
+        for (int64_t c = 0; c < columns; c++) {
+            const Value* from = x + c * across.from;
+            Value* to = y + c * across.to;
+            if (row.to == 1) {
+                for (int64_t j = j0; j < j1; j++) to[j] = from[j * row.from];
+            } else {
+                for (int64_t j = j0; j < j1; j++) to[j * row.to] = from[j * row.from];
+            }
+        }
+    }
+}
+
+/** The position of the first index outside [0, rows), or −1. */
+int64_t first_outside(const int32_t* indices, int64_t count, int64_t rows) {
+    for (int64_t i = 0; i < count; i++)
+        if (indices[i] < 0 || indices[i] >= rows) return i;
+    return -1;
+}
+
+}  // namespace
+
+void hadal_copy(const void* source, void* target, int rank, const int64_t* lengths, const int64_t* from_strides,
+                const int64_t* to_strides) {
+    const Value* x = (const Value*)source;
+    Value* y = (Value*)target;
+    Axis axes[HADAL_MAX_RANK + 1];
+    int64_t elements = 1;
+    for (int i = 0; i < rank; i++) {
+        axes[i] = {lengths[i], from_strides[i], to_strides[i]};
+        elements *= lengths[i];
+    }
+    if (elements == 0) return;
+    int count = merge(axes, rank);
+    Axis row = axes[--count];
+    Axis across = {1, 0, 0};
+    for (int i = 0; i < count && row.from != 1 && row.to == 1; i++) {
+        if (axes[i].from != 1) continue;
+        across = axes[i];
+        for (count--; i < count; i++) axes[i] = axes[i + 1];
+        break;
+    }
+    int64_t strips = (across.length + kSquare - 1) / kSquare;
+    int64_t units = elements / row.length / across.length * strips;
+#pragma omp parallel for schedule(static) if (elements >= kParallelElements)
+    for (int64_t unit = 0; unit < units; unit++) {
+        int64_t strip = unit % strips * kSquare, rest = unit / strips;
+        const Value* from = x + strip * across.from;
+        Value* to = y + strip * across.to;
+        for (int i = count - 1; i >= 0; i--) {
+            int64_t place = rest % axes[i].length;
+            rest /= axes[i].length;
+            from += place * axes[i].from;
+            to += place * axes[i].to;
+        }
+        if (row.from == 1 && row.to == 1) {
+            memcpy(to, from, (size_t)row.length * sizeof(Value));
+        } else {
+            int64_t columns = across.length - strip;
+            copy_strip(from, to, across, columns < kSquare ? columns : kSquare, row);
+        }
+    }
+}
+
+void hadal_fill(void* target, int64_t n, uint32_t bits) {
+    Value* y = (Value*)target;
+#pragma omp parallel for simd schedule(static) if (n >= kParallelElements)
+    for (int64_t i = 0; i < n; i++) y[i] = bits;
+}
+
+int64_t hadal_gather(const void* source, const int32_t* indices, int64_t outer, int64_t rows, int64_t width,
+                     int64_t count, void* target) {
+    int64_t outside = first_outside(indices, count, rows);
+    if (outside >= 0) return outside;
+    const Value* x = (const Value*)source;
+    Value* y = (Value*)target;
+#pragma omp parallel for collapse(2) schedule(static) if (outer * count * width >= kParallelElements)
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < count; i++)
+            memcpy(y + (o * count + i) * width, x + (o * rows + indices[i]) * width,
+                   (size_t)width * sizeof(Value));
+    return -1;
+}
+
+int64_t hadal_scatter_add(float* y, const int32_t* indices, const float* updates, int64_t outer, int64_t rows,
+                          int64_t width, int64_t count) {
+    int64_t outside = first_outside(indices, count, rows);
+    if (outside >= 0) return outside;
+    // Each thread owns some columns, or some rows, of y, and meets the indices in their order.
+#pragma omp parallel if (outer * count * width >= kParallelElements)
+    {
+        int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
+        bool by_columns = width >= 16 * threads;
+        int64_t all = by_columns ? width : rows;
+        int64_t first = all * thread / threads, end = all * (thread + 1) / threads;
+        int64_t column = by_columns ? first : 0, columns = by_columns ? end - first : width;
+        for (int64_t o = 0; o < outer; o++) {
+            for (int64_t i = 0; i < count; i++) {
+                if (!by_columns && (indices[i] < first || indices[i] >= end)) continue;
+                float* to = y + (o * rows + indices[i]) * width + column;
+                const float* from = updates + (o * count + i) * width + column;
+#pragma omp simd
+                for (int64_t j = 0; j < columns; j++) to[j] += from[j];
+            }
+        }
+    }
+    return -1;
+}
