@@ -18,7 +18,8 @@ record Axis(double from, double to, double step) {
         double to = most + margin;
         double rough = (to - from) / marks;
         double power = Math.pow(10, Math.floor(Math.log10(rough)));
-        double step = rough <= power ? power : rough <= 2 * power ? 2 * power : rough <= 5 * power ? 5 * power : 10 * power;
+        double step =
+                rough <= power ? power : rough <= 2 * power ? 2 * power : rough <= 5 * power ? 5 * power : 10 * power;
         return new Axis(from, to, step);
     }
 
@@ -38,7 +39,8 @@ record Axis(double from, double to, double step) {
             return "0";
         }
         if (largest < 1e-3 || largest >= 1e6) {
-            int digits = (int) Math.max(0, Math.floor(Math.log10(Math.abs(mark)) + 1e-9) - Math.floor(Math.log10(step) + 1e-9));
+            int digits = (int)
+                    Math.max(0, Math.floor(Math.log10(Math.abs(mark)) + 1e-9) - Math.floor(Math.log10(step) + 1e-9));
             return String.format(Locale.ROOT, "%." + digits + "e", mark);
         }
         int decimals = (int) Math.max(0, -Math.floor(Math.log10(step) + 1e-9));

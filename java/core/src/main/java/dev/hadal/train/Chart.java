@@ -55,15 +55,23 @@ final class Chart {
     private void axes() {
         for (double mark : up.marks()) {
             add("<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>", LEFT, RIGHT, y(mark), y(mark));
-            add("<text class=\"mark\" text-anchor=\"end\" x=\"%d\" y=\"%.1f\">%s</text>", LEFT - 8, y(mark) + 4, up.label(mark));
+            add(
+                    "<text class=\"mark\" text-anchor=\"end\" x=\"%d\" y=\"%.1f\">%s</text>",
+                    LEFT - 8, y(mark) + 4, up.label(mark));
         }
         add("<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>", LEFT, RIGHT, BOTTOM, BOTTOM);
         add("<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>", LEFT, LEFT, TOP, BOTTOM);
         for (double mark : across.marks()) {
-            add("<line class=\"axis\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>", x(mark), x(mark), BOTTOM, BOTTOM + 4);
-            add("<text class=\"mark\" text-anchor=\"middle\" x=\"%.1f\" y=\"%d\">%.0f</text>", x(mark), BOTTOM + 17, mark);
+            add(
+                    "<line class=\"axis\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>",
+                    x(mark), x(mark), BOTTOM, BOTTOM + 4);
+            add(
+                    "<text class=\"mark\" text-anchor=\"middle\" x=\"%.1f\" y=\"%d\">%.0f</text>",
+                    x(mark), BOTTOM + 17, mark);
         }
-        add("<text class=\"mark\" text-anchor=\"middle\" x=\"%d\" y=\"%d\">epoch</text>", (LEFT + RIGHT) / 2, HEIGHT - 6);
+        add(
+                "<text class=\"mark\" text-anchor=\"middle\" x=\"%d\" y=\"%d\">epoch</text>",
+                (LEFT + RIGHT) / 2, HEIGHT - 6);
     }
 
     private void legend() {
@@ -82,7 +90,8 @@ final class Chart {
         for (Epoch epoch : history) {
             double value = epoch.get(curve.name());
             if (Double.isFinite(value)) {
-                path.append(String.format(Locale.ROOT, "%s%.1f %.1f", drawing ? "L" : "M", x(epoch.number()), y(value)));
+                path.append(
+                        String.format(Locale.ROOT, "%s%.1f %.1f", drawing ? "L" : "M", x(epoch.number()), y(value)));
             }
             drawing = Double.isFinite(value);
         }
@@ -90,7 +99,9 @@ final class Chart {
         for (Epoch epoch : history.size() <= DOTS ? history : List.<Epoch>of()) {
             double value = epoch.get(curve.name());
             if (Double.isFinite(value)) {
-                add("<circle class=\"dot %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>", curve.style(), x(epoch.number()), y(value));
+                add(
+                        "<circle class=\"dot %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>",
+                        curve.style(), x(epoch.number()), y(value));
             }
         }
     }
@@ -103,13 +114,20 @@ final class Chart {
             Epoch epoch = history.get(i);
             double here = x(epoch.number());
             double from = i == 0 ? LEFT : (x(history.get(i - 1).number()) + here) / 2;
-            double to = i == history.size() - 1 ? RIGHT : (here + x(history.get(i + 1).number())) / 2;
+            double to = i == history.size() - 1
+                    ? RIGHT
+                    : (here + x(history.get(i + 1).number())) / 2;
             List<String> values = new ArrayList<>();
             for (Curve curve : curves) {
                 values.add(curve.label() + " " + number(epoch.get(curve.name())));
             }
-            add("<rect class=\"hit\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" data-x=\"%.1f\" data-text=\"%s\"/>",
-                    from, TOP, to - from, BOTTOM - TOP, here,
+            add(
+                    "<rect class=\"hit\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" data-x=\"%.1f\" data-text=\"%s\"/>",
+                    from,
+                    TOP,
+                    to - from,
+                    BOTTOM - TOP,
+                    here,
                     escaped("epoch " + epoch.number() + ": " + String.join(", ", values)));
         }
     }
@@ -136,6 +154,9 @@ final class Chart {
 
     /** Text for XML, in elements or attributes. */
     static String escaped(String text) {
-        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\"", "&quot;");
+        return text.replace("&", "&amp;")
+                .replace("<", "&lt;")
+                .replace(">", "&gt;")
+                .replace("\"", "&quot;");
     }
 }

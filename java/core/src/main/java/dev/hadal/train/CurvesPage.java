@@ -7,8 +7,7 @@ import java.util.Map;
 
 /** All numbers of all epochs as curves, in one HTML page that needs nothing else, neither files nor a network. */
 final class CurvesPage {
-    private static final String STYLE =
-            """
+    private static final String STYLE = """
             :root { color-scheme: light dark; --back: #ffffff; --text: #24292f; --soft: #6a737d; --grid: #e4e7eb;
               --training: #1f66b0; --validation: #c2500a; }
             @media (prefers-color-scheme: dark) {
@@ -34,8 +33,7 @@ final class CurvesPage {
             """;
 
     /** It has neither less-than signs nor ampersands: the page is XML, too. */
-    private static final String SCRIPT =
-            """
+    private static final String SCRIPT = """
             for (const hit of document.querySelectorAll('.hit')) {
               const line = hit.parentNode.querySelector('.here');
               const text = hit.parentNode.querySelector('.values');
@@ -56,7 +54,8 @@ final class CurvesPage {
 
     /** The page; there is at least one epoch. */
     static String html(List<Epoch> history) {
-        StringBuilder page = new StringBuilder("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n")
+        StringBuilder page = new StringBuilder(
+                        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n")
                 .append("<meta name=\"viewport\" content=\"width=device-width\"/>\n<title>Training curves</title>\n")
                 .append("<style>\n" + STYLE + "</style>\n</head>\n<body>\n<h1>Training curves</h1>\n<p>")
                 .append(Chart.escaped(history.get(history.size() - 1).toString()))

@@ -192,7 +192,10 @@ public final class Metrics {
     static float[] numbers(Tensor output, Tensor target) {
         int rank = output.shape().rank();
         boolean sameCount = output.shape().size() == target.shape().size();
-        if (!sameCount || rank == 0 || target.shape().rank() == 0 || output.shape().get(0) != target.shape().get(0)) {
+        if (!sameCount
+                || rank == 0
+                || target.shape().rank() == 0
+                || output.shape().get(0) != target.shape().get(0)) {
             throw new IllegalArgumentException(
                     "this metric takes a target for each output, not outputs " + output + " with targets " + target);
         }

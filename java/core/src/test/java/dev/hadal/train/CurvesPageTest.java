@@ -31,16 +31,27 @@ class CurvesPageTest {
         List<Epoch> history = new ArrayList<>();
         for (int e = 1; e <= epochs; e++) {
             history.add(epoch(
-                    e, "loss", 2.0 / e, "accuracy", 1 - 0.9 / e, "val_loss", 2.1 / e + 0.02 * e, "val_accuracy", 1 - 0.95 / e,
-                    "rate", 1e-3 * Math.cos(0.1 * e), "gradient_norm", 1 + 5.0 / e, "samples_per_second", 12000 + 10 * e));
+                    e,
+                    "loss",
+                    2.0 / e,
+                    "accuracy",
+                    1 - 0.9 / e,
+                    "val_loss",
+                    2.1 / e + 0.02 * e,
+                    "val_accuracy",
+                    1 - 0.95 / e,
+                    "rate",
+                    1e-3 * Math.cos(0.1 * e),
+                    "gradient_norm",
+                    1 + 5.0 / e,
+                    "samples_per_second",
+                    12000 + 10 * e));
         }
         return history;
     }
 
     private static Document parsed(String page) throws Exception {
-        return DocumentBuilderFactory.newInstance()
-                .newDocumentBuilder()
-                .parse(new InputSource(new StringReader(page)));
+        return DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(new InputSource(new StringReader(page)));
     }
 
     private static List<Element> all(Element root, String tag, String style) {
@@ -122,7 +133,10 @@ class CurvesPageTest {
         assertFalse(page.contains("src="), page);
         assertTrue(page.contains("prefers-color-scheme: dark"));
         // Of many epochs the dots would only hide the line.
-        assertEquals(0, all(charts(CurvesPage.html(history(200))).get(0), "circle", "dot training").size());
+        assertEquals(
+                0,
+                all(charts(CurvesPage.html(history(200))).get(0), "circle", "dot training")
+                        .size());
     }
 
     @Test
@@ -132,7 +146,8 @@ class CurvesPageTest {
         assertEquals(List.of("-0.02", "0", "0.02"), labels(Axis.over(-0.03, 0.03, 4)));
         assertEquals(List.of("2e-05", "4e-05", "6e-05", "8e-05", "1.0e-04"), labels(Axis.over(1.3e-5, 1e-4, 5)));
         assertEquals(List.of("1e+06", "2e+06", "3e+06"), labels(Axis.over(1e6, 3e6, 3)));
-        assertEquals(1, labels(Axis.over(5, 5, 5)).stream().filter("5.0"::equals).count());
+        assertEquals(
+                1, labels(Axis.over(5, 5, 5)).stream().filter("5.0"::equals).count());
         assertTrue(Axis.over(0, 0, 5).place(0) == 0.5);
     }
 
@@ -145,6 +160,7 @@ class CurvesPageTest {
         List<Epoch> history =
                 List.of(epoch(1, "loss", 0.5, "val_f1, \"macro\"", 1), epoch(2, "loss", Double.NaN, "rate", 1e-3));
         assertEquals(
-                "epoch,loss,\"val_f1, \"\"macro\"\"\",rate\r\n1,0.5,1.0,\r\n2,NaN,,0.001\r\n", HistoryFile.csv(history));
+                "epoch,loss,\"val_f1, \"\"macro\"\"\",rate\r\n1,0.5,1.0,\r\n2,NaN,,0.001\r\n",
+                HistoryFile.csv(history));
     }
 }

@@ -120,9 +120,9 @@ class FittingTest {
 
     private static void assertRefused(String words, Fit how) {
         try (Trainer trainer = trainer()) {
-            String message = String.valueOf(assertThrows(
-                            IllegalArgumentException.class, () -> trainer.fit(clouds(40, 1), how))
-                    .getMessage());
+            String message =
+                    String.valueOf(assertThrows(IllegalArgumentException.class, () -> trainer.fit(clouds(40, 1), how))
+                            .getMessage());
             assertTrue(message.contains(words), message);
             assertEquals(0, trainer.steps());
         }
@@ -135,7 +135,10 @@ class FittingTest {
         Dataset test = clouds(30, 2);
         try (Trainer trainer = trainer()) {
             List<Epoch> history = trainer.fit(
-                    clouds(100, 1), Fit.epochs(12).metrics(Metrics.accuracy(), Metrics.perplexity()).validateOn(test));
+                    clouds(100, 1),
+                    Fit.epochs(12)
+                            .metrics(Metrics.accuracy(), Metrics.perplexity())
+                            .validateOn(test));
             assertEquals(
                     List.of(
                             "loss",
@@ -190,8 +193,7 @@ class FittingTest {
             assertTrue(epoch.values().containsKey("accuracy"));
         }
         assertThrows(
-                IllegalArgumentException.class,
-                () -> Fit.epochs(1).metrics(Metrics.accuracy(), Metrics.accuracy()));
+                IllegalArgumentException.class, () -> Fit.epochs(1).metrics(Metrics.accuracy(), Metrics.accuracy()));
     }
 
     // ---- who is told ----
@@ -285,7 +287,9 @@ class FittingTest {
         try (Trainer trainer = trainer()) {
             assertEquals(5, trainer.fit(clouds(40, 1), how.listener(diary)).size());
         }
-        assertEquals("end val_rigged has not improved since epoch 2, where it was 0.7000", diary.lines.get(diary.lines.size() - 1));
+        assertEquals(
+                "end val_rigged has not improved since epoch 2, where it was 0.7000",
+                diary.lines.get(diary.lines.size() - 1));
     }
 
     @Test
@@ -351,12 +355,11 @@ class FittingTest {
                 Fit.epochs(1).earlyStopping(EarlyStopping.on("val_loss")));
         assertRefused(
                 "monitors 'f1', but what is measured is [auc, loss], and the same behind 'val_'",
-                Fit.epochs(1)
-                        .metrics(Metrics.auc())
-                        .validateOn(clouds(10, 2))
-                        .earlyStopping(EarlyStopping.on("f1")));
-        assertThrows(IllegalArgumentException.class, () -> EarlyStopping.on("loss").patience(0));
-        assertThrows(IllegalArgumentException.class, () -> EarlyStopping.on("loss").minimalImprovement(-1));
+                Fit.epochs(1).metrics(Metrics.auc()).validateOn(clouds(10, 2)).earlyStopping(EarlyStopping.on("f1")));
+        assertThrows(
+                IllegalArgumentException.class, () -> EarlyStopping.on("loss").patience(0));
+        assertThrows(
+                IllegalArgumentException.class, () -> EarlyStopping.on("loss").minimalImprovement(-1));
     }
 
     /** It ends with the weights of the steps that were taken, as if no more had been asked for. */
@@ -416,8 +419,8 @@ class FittingTest {
         Diary diary = new Diary();
         try (Trainer trainer = trainer()) {
             Map<String, Tensor> before = trainer.model().values();
-            List<Epoch> history =
-                    trainer.fit(clouds(40, 1), Fit.epochs(2).stopWhen(() -> true).listener(diary));
+            List<Epoch> history = trainer.fit(
+                    clouds(40, 1), Fit.epochs(2).stopWhen(() -> true).listener(diary));
             assertEquals(List.of(), history);
             assertEquals(0, trainer.steps());
             assertEquals(before, trainer.model().values());

@@ -57,10 +57,13 @@ class LearningRateFinderTest {
     @Test
     void suggestsTheSteepestDescent() {
         // A fall by the logistic curve, steepest at 10⁻², and beyond it a steeper rise.
-        assertEquals(1e-2, curve(x -> 1 / (1 + Math.exp(4 * (x + 2))) + Math.exp(9 * x)).suggestion(), 1e-9);
-        String message = String.valueOf(assertThrows(
-                        IllegalStateException.class, () -> curve(x -> x).suggestion())
-                .getMessage());
+        assertEquals(
+                1e-2,
+                curve(x -> 1 / (1 + Math.exp(4 * (x + 2))) + Math.exp(9 * x)).suggestion(),
+                1e-9);
+        String message = String.valueOf(
+                assertThrows(IllegalStateException.class, () -> curve(x -> x).suggestion())
+                        .getMessage());
         assertTrue(message.contains("falls at none of the 61 rates"), message);
         assertThrows(IllegalStateException.class, () -> new Curve(List.of()).suggestion());
     }
@@ -74,7 +77,10 @@ class LearningRateFinderTest {
             // It diverged, and so did not come to the end.
             assertTrue(points.size() > 40 && points.size() < 110, "" + points.size());
             assertEquals(1e-5, points.get(0).rate(), 1e-18);
-            assertEquals(Math.pow(10, 11 / 109.0), points.get(8).rate() / points.get(7).rate(), 1e-9);
+            assertEquals(
+                    Math.pow(10, 11 / 109.0),
+                    points.get(8).rate() / points.get(7).rate(),
+                    1e-9);
             assertEquals(points.get(0).loss(), points.get(0).smoothedLoss(), 1e-6);
             assertEquals(
                     (0.1 * points.get(1).loss() + 0.09 * points.get(0).loss()) / 0.19,
@@ -110,6 +116,8 @@ class LearningRateFinderTest {
     void ratesMustGrow() {
         assertThrows(IllegalArgumentException.class, () -> LearningRateFinder.between(1e-3, 1e-3));
         assertThrows(IllegalArgumentException.class, () -> LearningRateFinder.between(0, 1));
-        assertThrows(IllegalArgumentException.class, () -> LearningRateFinder.between(1e-3, 1).steps(2));
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> LearningRateFinder.between(1e-3, 1).steps(2));
     }
 }

@@ -46,7 +46,8 @@ class MetricsTest {
     }
 
     private static void assertRefused(String words, Executable call) {
-        String message = String.valueOf(assertThrows(RuntimeException.class, call).getMessage());
+        String message =
+                String.valueOf(assertThrows(RuntimeException.class, call).getMessage());
         assertTrue(message.contains(words), message);
     }
 
@@ -79,7 +80,10 @@ class MetricsTest {
         assertEquals(0.75, value(Metrics.accuracy(), logits, asFloats), CLOSE);
         assertEquals(1, confusion(logits, asFloats).count(0, 1));
         // softplus(x) − x·target, summed over the four.
-        double loss = Math.log1p(Math.exp(-1)) + Math.log1p(Math.exp(-2)) + Math.log1p(Math.exp(3)) + Math.log1p(Math.exp(-4));
+        double loss = Math.log1p(Math.exp(-1))
+                + Math.log1p(Math.exp(-2))
+                + Math.log1p(Math.exp(3))
+                + Math.log1p(Math.exp(-4));
         assertEquals(Math.exp(loss / 4), value(Metrics.perplexity(), logits, asFloats), CLOSE);
     }
 
@@ -129,14 +133,12 @@ class MetricsTest {
     void theMatrixIsPrintedAsATable() {
         ConfusionMatrix matrix = Metrics.confusionMatrix("cat", "dog", "Löwe");
         matrix.add(ANSWERS, TARGETS);
-        assertEquals(
-                """
+        assertEquals("""
                 target \\ predicted  cat  dog  Löwe  precision  recall      F1
                 cat                   2    0     0     0.6667  1.0000  0.8000
                 dog                   1    0     1     0.0000  0.0000  0.0000
                 Löwe                  0    2     0     0.0000  0.0000  0.0000
-                """,
-                matrix.toString());
+                """, matrix.toString());
         assertRefused(
                 "tells 3 classes apart, but the names are 2",
                 () -> Metrics.confusionMatrix("cat", "dog").add(ANSWERS, TARGETS));
@@ -164,8 +166,7 @@ class MetricsTest {
     void aucOfTwoClasses() {
         Tensor target = labels(0, 0, 1, 1);
         assertEquals(0.75, value(Metrics.auc(), column(0.1f, 0.4f, 0.35f, 0.8f), target), CLOSE);
-        assertEquals(
-                0.75, value(Metrics.auc(), matrix(4, 2, 1, 1.1f, 0, 0.4f, -1, -0.65f, 0, 0.8f), target), CLOSE);
+        assertEquals(0.75, value(Metrics.auc(), matrix(4, 2, 1, 1.1f, 0, 0.4f, -1, -0.65f, 0, 0.8f), target), CLOSE);
         // Equal scores count half: of four pairs, two are right and two equal.
         assertEquals(0.75, value(Metrics.auc(), column(1, 2, 2, 2), labels(0, 0, 1, 1)), CLOSE);
         assertEquals(0.5, value(Metrics.auc(), column(7, 7, 7), labels(0, 1, 0)), CLOSE);

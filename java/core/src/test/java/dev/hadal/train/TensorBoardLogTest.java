@@ -44,7 +44,10 @@ class TensorBoardLogTest {
             byte[] length = new byte[8];
             bytes.get(length);
             assertEquals(masked(length), bytes.getInt(), "checksum of a length");
-            byte[] data = new byte[(int) ByteBuffer.wrap(length).order(ByteOrder.LITTLE_ENDIAN).getLong()];
+            byte[] data = new byte
+                    [(int) ByteBuffer.wrap(length)
+                            .order(ByteOrder.LITTLE_ENDIAN)
+                            .getLong()];
             bytes.get(data);
             assertEquals(masked(data), bytes.getInt(), "checksum of an event");
             events.add(event(ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN)));
@@ -125,10 +128,10 @@ class TensorBoardLogTest {
         try (EventFile file = new EventFile(path, 256.5)) {
             file.scalars(256.5, 1, Map.of("v/1", 1.5));
         }
-        String version = "1800000000000000" + "a37f4b22"
-                + "090000000000087040" + "1a0d" + "627261696e2e4576656e743a32" + "bc98212b";
-        String scalar = "1900000000000000" + "8bf10828"
-                + "090000000000087040" + "1001" + "2a0c" + "0a0a" + "0a03762f31" + "150000c03f" + "2cecc087";
+        String version = "1800000000000000" + "a37f4b22" + "090000000000087040" + "1a0d" + "627261696e2e4576656e743a32"
+                + "bc98212b";
+        String scalar = "1900000000000000" + "8bf10828" + "090000000000087040" + "1001" + "2a0c" + "0a0a" + "0a03762f31"
+                + "150000c03f" + "2cecc087";
         assertArrayEquals(HexFormat.of().parseHex(version + scalar), Files.readAllBytes(path));
         assertThrows(FileAlreadyExistsException.class, () -> new EventFile(path, 0));
     }
@@ -179,7 +182,9 @@ class TensorBoardLogTest {
             assertTrue(Math.abs(events.get(0).seconds() - System.currentTimeMillis() / 1000.0) < 600);
             Event step = events.get(6);
             assertEquals(run * 6 + 5, step.step());
-            assertEquals(List.of("step/loss", "step/rate", "step/gradient_norm"), List.copyOf(step.scalars().keySet()));
+            assertEquals(
+                    List.of("step/loss", "step/rate", "step/gradient_norm"),
+                    List.copyOf(step.scalars().keySet()));
             assertEquals(0.25f, step.scalars().get("step/rate"));
             Event epoch = events.get(8);
             assertEquals(run * 6 + 6, epoch.step());
