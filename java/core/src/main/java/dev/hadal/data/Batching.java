@@ -35,6 +35,10 @@ public record Batching(
         return new Batching(size, 0, false, false, false, Augmentation.none(), BatchAugmentation.none(), 1);
     }
 
+    public Batching size(int size) {
+        return new Batching(size, seed, shuffled, dropLast, balanced, augmentation, batchAugmentation, threads);
+    }
+
     public Batching seed(long seed) {
         return new Batching(size, seed, shuffled, dropLast, balanced, augmentation, batchAugmentation, threads);
     }

@@ -4,19 +4,24 @@ import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
 
 /**
- * A batch of answers to "which class?". The outputs are logits or probabilities [N,…,C], with as many targets as there
- * are rows of C; or one logit for each target, which says that class 1 is likelier than class 0.
+ * A batch of answers to "which class?". The outputs are logits or probabilities [N,…,C], with a class index for each row
+ * of C, or a distribution over the classes, of which the likeliest counts; or one logit for each target, which says that
+ * class 1 is likelier than class 0.
  */
 final class ClassTargets {
     private final float[] outputs;
     private final Tensor target;
     private final int rows;
     private final int columns;
+    private final boolean distributions;
 
     ClassTargets(Tensor output, Tensor target) {
         outputs = output.floats();
         this.target = target;
-        rows = target.shape().size();
+        int rank = output.shape().rank();
+        int last = rank < 2 ? 1 : output.shape().get(rank - 1);
+        distributions = target.dtype() == DType.F32 && last > 1 && target.shape().equals(output.shape());
+        rows = distributions ? outputs.length / last : target.shape().size();
         columns = rows == 0 ? 1 : outputs.length / rows;
         if (rows == 0 ? outputs.length > 0 : outputs.length == 0 || outputs.length != (long) rows * columns) {
             throw new IllegalArgumentException("this metric takes outputs F32[N,…,C] with a target of class indices for"
@@ -35,6 +40,9 @@ final class ClassTargets {
 
     /** The target of a row. */
     int label(int row) {
+        if (distributions) {
+            return largest(target.floats(), row);
+        }
         float label = target.dtype() == DType.I32 ? target.ints()[row] : target.floats()[row];
         if (label != (int) label || label < 0 || label >= classes()) {
             throw new IllegalArgumentException(
@@ -48,11 +56,15 @@ final class ClassTargets {
         if (columns == 1) {
             return outputs[row] > 0 ? 1 : 0;
         }
+        return largest(outputs, row);
+    }
+
+    private int largest(float[] values, int row) {
         int from = row * columns;
         int best = 0;
         for (int c = 1; c < columns; c++) {
-            float largest = outputs[from + best];
-            best = outputs[from + c] > largest || Float.isNaN(largest) ? c : best;
+            float largest = values[from + best];
+            best = values[from + c] > largest || Float.isNaN(largest) ? c : best;
         }
         return best;
     }
@@ -90,5 +102,17 @@ final class ClassTargets {
         for (int c = 0; c < into.length; c++) {
             into[c] = into[c] - max - Math.log(sum);
         }
+    }
+
+    /** −Σ target·logarithm, or minus the target's logarithm, of a row with these. */
+    double crossEntropy(int row, double[] logs) {
+        if (!distributions) {
+            return -logs[label(row)];
+        }
+        double sum = 0;
+        for (int c = 0; c < columns; c++) {
+            sum -= target.floats()[row * columns + c] * logs[c];
+        }
+        return sum;
     }
 }

@@ -1,21 +1,24 @@
 package dev.hadal.train;
 
 import dev.hadal.data.Augmentation;
+import dev.hadal.data.Batching;
 import dev.hadal.data.Dataset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
  * How long to train, and what to do meanwhile: {@code Fit.epochs(6).augment(flip()).validateOn(test)}.
  *
+ * @param batching how the training data are cut into batches, from what is usual
  * @param metrics what to measure beside the loss; if none is named, the accuracy where targets are class indices
  * @param stopping asked after each step and each batch of validation data: whether to end here
  */
 public record Fit(
         int epochs,
-        Augmentation augmentation,
+        UnaryOperator<Batching> batching,
         @Nullable Dataset validation,
         List<Metric> metrics,
         @Nullable EarlyStopping earlyStopping,
@@ -35,27 +38,36 @@ public record Fit(
 
     /** That many passes over the data, each in another order. */
     public static Fit epochs(int count) {
-        return new Fit(count, Augmentation.none(), null, List.of(), null, () -> false, List.of());
+        return new Fit(count, batching -> batching, null, List.of(), null, () -> false, List.of());
     }
 
     /** Changes every training sample at random, every time it is seen. */
     public Fit augment(Augmentation change) {
-        return new Fit(epochs, change, validation, metrics, earlyStopping, stopping, listeners);
+        return batching(batching -> batching.augmentation(change));
+    }
+
+    /**
+     * Changes how the training data are cut into batches, which by default are shuffled and of the trainer's size: {@code
+     * batching(b -> b.balanced(true).threads(2))}.
+     */
+    public Fit batching(UnaryOperator<Batching> change) {
+        UnaryOperator<Batching> both = usual -> change.apply(batching.apply(usual));
+        return new Fit(epochs, both, validation, metrics, earlyStopping, stopping, listeners);
     }
 
     /** Measures the loss and the metrics on these data after each epoch. */
     public Fit validateOn(Dataset data) {
-        return new Fit(epochs, augmentation, data, metrics, earlyStopping, stopping, listeners);
+        return new Fit(epochs, batching, data, metrics, earlyStopping, stopping, listeners);
     }
 
     /** Measures these, on training and validation data; names must differ. */
     public Fit metrics(Metric... measured) {
-        return new Fit(epochs, augmentation, validation, List.of(measured), earlyStopping, stopping, listeners);
+        return new Fit(epochs, batching, validation, List.of(measured), earlyStopping, stopping, listeners);
     }
 
     /** Ends training when a number no longer improves. */
     public Fit earlyStopping(EarlyStopping rule) {
-        return new Fit(epochs, augmentation, validation, metrics, rule, stopping, listeners);
+        return new Fit(epochs, batching, validation, metrics, rule, stopping, listeners);
     }
 
     /**
@@ -64,13 +76,13 @@ public record Fit(
      */
     public Fit stopWhen(BooleanSupplier condition) {
         BooleanSupplier either = () -> stopping.getAsBoolean() || condition.getAsBoolean();
-        return new Fit(epochs, augmentation, validation, metrics, earlyStopping, either, listeners);
+        return new Fit(epochs, batching, validation, metrics, earlyStopping, either, listeners);
     }
 
     /** Tells one more listener; they are told in the order in which they came. */
     public Fit listener(Listener listener) {
         List<Listener> all = new ArrayList<>(listeners);
         all.add(listener);
-        return new Fit(epochs, augmentation, validation, metrics, earlyStopping, stopping, all);
+        return new Fit(epochs, batching, validation, metrics, earlyStopping, stopping, all);
     }
 }

@@ -26,15 +26,12 @@ final class Fitting {
     }
 
     static List<Epoch> run(Trainer trainer, Dataset data, Fit how) {
-        trainer.check(data);
-        if (how.validation() != null) {
-            trainer.check(how.validation());
-        }
-        try (Batches batches = Batching.of(trainer.batch())
-                .seed(trainer.seed())
-                .shuffled(true)
-                .augmentation(how.augmentation())
-                .open(data)) {
+        Batching usual = Batching.of(trainer.batch()).seed(trainer.seed()).shuffled(true);
+        try (Batches batches = how.batching().apply(usual).open(data)) {
+            trainer.check(data.size(), batches.fields());
+            if (how.validation() != null) {
+                trainer.check(how.validation().size(), how.validation().fields());
+            }
             return new Fitting(trainer, how, batches).run();
         }
     }

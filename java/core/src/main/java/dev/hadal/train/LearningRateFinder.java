@@ -49,7 +49,7 @@ public record LearningRateFinder(double lowest, double highest, int steps) {
 
     /** Trains until the rates are through or the loss diverges: 4 times its best, or not finite. */
     public Curve run(Trainer trainer, Dataset data) {
-        trainer.check(data);
+        trainer.check(data.size(), data.fields());
         Schedule growing = (step, ignored) -> rate(step);
         List<Point> points = new ArrayList<>();
         try (Trainer copy = trainer.copy(rule -> rule.rate(growing));

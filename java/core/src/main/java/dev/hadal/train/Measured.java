@@ -49,7 +49,7 @@ final class Measured {
 
     /** Takes in all of the data, with the network as it predicts; false if it was stopped before the end. */
     boolean addAll(Trainer trainer, Dataset data, BooleanSupplier stopped) {
-        trainer.check(data);
+        trainer.check(data.size(), data.fields());
         try (Batches batches =
                 Batching.of(Math.min(EVALUATION_BATCH, data.size())).open(data)) {
             batches.startEpoch(0);

@@ -6,9 +6,10 @@ import dev.hadal.tensor.Tensor;
 /**
  * The usual metrics; where something is undefined they follow scikit-learn, with {@code zero_division=0}.
  *
- * <p>Those of classes take outputs [N,…,C] and class indices [N,…]; or for two classes one logit for each target,
- * positive where class 1 is likelier. Of equal outputs the one of the first class counts as the larger. Those of numbers
- * take as many targets as outputs.
+ * <p>Those of classes take outputs [N,…,C] and class indices [N,…], or f32 distributions over the classes [N,…,C], of which
+ * the likeliest counts; or for two classes one logit for each target, [N] or [N,1] with f32 targets, positive where class
+ * 1 is likelier. Of equal outputs the one of the first class counts as the larger. Those of numbers take as many targets
+ * as outputs.
  */
 public final class Metrics {
 
@@ -151,7 +152,7 @@ public final class Metrics {
             double[] logs = new double[batch.classes()];
             for (int i = 0; i < batch.rows(); i++) {
                 batch.logSoftmax(i, logs);
-                sum -= logs[batch.label(i)];
+                sum += batch.crossEntropy(i, logs);
             }
             seen += batch.rows();
         }

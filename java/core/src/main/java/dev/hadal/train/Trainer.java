@@ -217,15 +217,20 @@ public final class Trainer implements AutoCloseable {
         plans.restore(model.values());
     }
 
-    void check(Dataset data) {
-        if (data.size() < 1) {
+    /** Whether so many samples with these fields are what a step takes. */
+    void check(int samples, List<Field> fields) {
+        if (samples < 1) {
             throw new IllegalArgumentException("the data hold no sample");
         }
         for (Fed f : fed) {
-            Field field = data.field(f.name);
+            Field field = fields.stream()
+                    .filter(given -> given.name().equals(f.name))
+                    .findFirst()
+                    .orElseThrow(() -> new IllegalArgumentException("this network takes a field '" + f.name
+                            + "', but the data are " + samples + " samples of " + fields));
             if (field.dtype() != f.sample.dtype() || !field.shape().equals(f.sample.shape())) {
                 throw new IllegalArgumentException("this network takes " + f.name + " " + f.sample.dtype()
-                        + f.sample.shape() + ", but the data are " + data.size() + " samples of " + field);
+                        + f.sample.shape() + ", but the data are " + samples + " samples of " + field);
             }
         }
     }

@@ -87,6 +87,18 @@ class MetricsTest {
         assertEquals(Math.exp(loss / 4), value(Metrics.perplexity(), logits, asFloats), CLOSE);
     }
 
+    /** As mixup leaves them: the likeliest class counts, and all of them in the cross-entropy. */
+    @Test
+    void distributionsOverTheClasses() {
+        Tensor logits = matrix(2, 3, 0, 2, 0, 1, 0, 0);
+        Tensor target = matrix(2, 3, 0.25f, 0.75f, 0, 0, 0.5f, 0.5f);
+        assertEquals(0.5, value(Metrics.accuracy(), logits, target), CLOSE);
+        assertEquals(1, confusion(logits, target).count(1, 0));
+        double first = Math.log(2 + Math.exp(2)) - 0.75 * 2;
+        double second = Math.log(2 + Math.exp(1));
+        assertEquals(Math.exp((first + second) / 2), value(Metrics.perplexity(), logits, target), CLOSE);
+    }
+
     /** A text of 2 × 3 characters, say. */
     @Test
     void sequencesHaveATargetForEachRow() {
