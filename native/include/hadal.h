@@ -138,6 +138,34 @@ HADAL_API void hadal_recurrent_step_backward(int cell, int64_t n, int64_t steps,
 /** y[j] = Σᵢ x[i,j] for x: [rows,columns], in double, in the order of the rows. */
 HADAL_API void hadal_column_sums(const float* x, int64_t rows, int64_t columns, float* y);
 
+/* ---- elementwise --------------------------------------------------------------------------------------- */
+
+/*
+ * What oneDNN has too, but without NaN, or not to a few units in the last place. NaN stays NaN; results may be
+ * written over any operand.
+ */
+
+/** y = above·x if x > 0, else below·(eˣ − 1): ELU with above = 1, SELU with λ and λ·α. */
+HADAL_API void hadal_elu(const float* x, int64_t n, float above, float below, float* y);
+
+/** dx = dy·(above if y > 0, else y + below), for below ≥ 0. */
+HADAL_API void hadal_elu_backward(const float* y, const float* dy, int64_t n, float above, float below, float* dx);
+
+/** y = min(max(scale·x + shift, 0), limit) */
+HADAL_API void hadal_clip(const float* x, int64_t n, float scale, float shift, float limit, float* y);
+
+/** y = ln(1 + eˣ) */
+HADAL_API void hadal_softplus(const float* x, int64_t n, float* y);
+
+/** y = x·tanh ln(1 + eˣ) */
+HADAL_API void hadal_mish(const float* x, int64_t n, float* y);
+
+/** dx = dy·(t + x·(1 − t²) / (1 + e⁻ˣ)), with t = tanh ln(1 + eˣ). */
+HADAL_API void hadal_mish_backward(const float* x, const float* dy, int64_t n, float* dx);
+
+/** dx = dy·f′(x), for f(x) = x/2·(1 + tanh z) with z = √(2/π)·(x + 0.044715·x³). */
+HADAL_API void hadal_gelu_tanh_backward(const float* x, const float* dy, int64_t n, float* dx);
+
 /* ---- loss ---------------------------------------------------------------------------------------------- */
 
 /**

@@ -253,6 +253,45 @@ void hadal_column_sums(const float* x, int64_t rows, int64_t columns, float* y) 
     });
 }
 
+void hadal_elu(const float* x, int64_t n, float above, float below, float* y) {
+    share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
+        active->elu(x + begin, end - begin, above, below, y + begin);
+    });
+}
+
+void hadal_elu_backward(const float* y, const float* dy, int64_t n, float above, float below, float* dx) {
+    share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
+        active->elu_backward(y + begin, dy + begin, end - begin, above, below, dx + begin);
+    });
+}
+
+void hadal_clip(const float* x, int64_t n, float scale, float shift, float limit, float* y) {
+    share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
+        active->clip(x + begin, end - begin, scale, shift, limit, y + begin);
+    });
+}
+
+void hadal_softplus(const float* x, int64_t n, float* y) {
+    share(n, kCacheLine, n,
+          [&](int64_t begin, int64_t end) { active->softplus(x + begin, end - begin, y + begin); });
+}
+
+void hadal_mish(const float* x, int64_t n, float* y) {
+    share(n, kCacheLine, n, [&](int64_t begin, int64_t end) { active->mish(x + begin, end - begin, y + begin); });
+}
+
+void hadal_mish_backward(const float* x, const float* dy, int64_t n, float* dx) {
+    share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
+        active->mish_backward(x + begin, dy + begin, end - begin, dx + begin);
+    });
+}
+
+void hadal_gelu_tanh_backward(const float* x, const float* dy, int64_t n, float* dx) {
+    share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
+        active->gelu_tanh_backward(x + begin, dy + begin, end - begin, dx + begin);
+    });
+}
+
 void hadal_cross_entropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
                          float smoothing, float* loss, float* probabilities) {
     int64_t block_rows = classes < kBlockElements ? kBlockElements / (classes + 1) + 1 : 1;

@@ -338,6 +338,116 @@ void column_sums(const float* x, int64_t rows, int64_t columns, int64_t stride, 
     }
 }
 
+// ---- elementwise ------------------------------------------------------------------------------------------
+
+/** eˣ − 1 = 2ⁿ·(eʳ − 1) + (2ⁿ − 1) for x ≤ 0, as above, without cancellation. */
+inline float expm1_of_negative(float x) {
+    const float round = 12582912.0f;
+    float bounded = x < -30.0f ? -30.0f : x;
+    float shifted = bounded * 1.44269504088896341f + round;
+    float n = shifted - round;
+    float r = bounded - n * 0.693359375f;
+    r = r - n * -2.12194440e-4f;
+
+    float y = 1.9875691500e-4f * r + 1.3981999507e-3f;
+    y = y * r + 8.3334519073e-3f;
+    y = y * r + 4.1665795894e-2f;
+    y = y * r + 1.6666665459e-1f;
+    y = y * r + 5.0000001201e-1f;
+    y = y * (r * r) + r;
+
+    float power = float_of((bits_of(shifted) - bits_of(round) + 127) << 23);  // 2ⁿ
+    return power * y + (power - 1.0f);
+}
+
+/** ln(1 + t) for 0 ≤ t ≤ 1: 2·artanh s with s = t/(2 + t), by its series. */
+inline float log1p_of_share(float t) {
+    float s = t / (2.0f + t);
+    float z = s * s;
+    float p = z * (1.0f / 15.0f) + 1.0f / 13.0f;
+    p = p * z + 1.0f / 11.0f;
+    p = p * z + 1.0f / 9.0f;
+    p = p * z + 1.0f / 7.0f;
+    p = p * z + 1.0f / 5.0f;
+    p = p * z + 1.0f / 3.0f;
+    return 2.0f * s + 2.0f * s * (z * p);
+}
+
+void elu(const float* x, int64_t n, float above, float below, float* y) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        float xi = x[i];
+        float curve = below * expm1_of_negative(xi > 0.0f ? 0.0f : xi);
+        y[i] = xi > 0.0f ? above * xi : curve;
+    }
+}
+
+void elu_backward(const float* y, const float* dy, int64_t n, float above, float below, float* dx) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * (y[i] > 0.0f ? above : y[i] + below);
+}
+
+void clip(const float* x, int64_t n, float scale, float shift, float limit, float* y) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        float v = scale * x[i] + shift;
+        v = v < 0.0f ? 0.0f : v;  // in this order NaN passes
+        y[i] = v > limit ? limit : v;
+    }
+}
+
+/** max(x, 0) + ln(1 + e^−|x|) */
+void softplus(const float* x, int64_t n, float* y) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        float xi = x[i];
+        y[i] = (xi > 0.0f ? xi : 0.0f) + log1p_of_share(exp_of_negative(-__builtin_fabsf(xi)));
+    }
+}
+
+/** x·p/(p + q), with e = e^−|x|: p = 1 + 2e and q = 2e² if x > 0, else p = e² + 2e and q = 2. */
+void mish(const float* x, int64_t n, float* y) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        float xi = x[i];
+        float e = exp_of_negative(-__builtin_fabsf(xi));
+        float p = 2.0f * e + (xi > 0.0f ? 1.0f : e * e);
+        float q = xi > 0.0f ? 2.0f * (e * e) : 2.0f;
+        y[i] = xi * (p / (p + q));
+    }
+}
+
+/** t + x·(1 − t²)·s, with t = p/(p + q) as above, 1 − t² = q·(2p + q)/(p + q)², and s = 1/(1 + e⁻ˣ). */
+void mish_backward(const float* x, const float* dy, int64_t n, float* dx) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        float xi = x[i];
+        float e = exp_of_negative(-__builtin_fabsf(xi));
+        float p = 2.0f * e + (xi > 0.0f ? 1.0f : e * e);
+        float q = xi > 0.0f ? 2.0f * (e * e) : 2.0f;
+        float s = (xi > 0.0f ? 1.0f : e) / (1.0f + e);
+        float per = 1.0f / (p + q);
+        dx[i] = dy[i] * (p * per + xi * ((q * per) * ((p + p + q) * per) * s));
+    }
+}
+
+/** s = (1 + tanh z)/2 = 1/(1 + e⁻²ᶻ);  f′ = s + x·s·(1 − s)·2z′ */
+void gelu_tanh_backward(const float* x, const float* dy, int64_t n, float* dx) {
+    const float twice_root = 1.59576912160573071f;  // 2·√(2/π)
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        float xi = x[i];
+        float square = xi * xi;
+        float e = exp_of_negative(-__builtin_fabsf(twice_root * (xi + 0.044715f * (square * xi))));
+        float small = e / (1.0f + e);
+        float large = 1.0f / (1.0f + e);
+        float bend = twice_root * (1.0f + 3.0f * 0.044715f * square);
+        // beyond 10, s·(1 − s) is 0, and bend may be infinite
+        float rest = __builtin_fabsf(xi) > 10.0f ? 0.0f : xi * (small * large) * bend;
+        dx[i] = dy[i] * ((xi < 0.0f ? small : large) + rest);
+    }
+}
+
 // ---- loss -------------------------------------------------------------------------------------------------
 
 /** Per row: log S − (1−s)·z_label − s/C · Σₖ zₖ, and pₖ = exp(zₖ) / S. */
@@ -742,10 +852,29 @@ void average_pool_backward(const Pooling& p, int64_t row, const float* dy, float
 #define HADAL_TEXT(x) #x
 #define HADAL_NAME(x) HADAL_TEXT(x)
 extern const Kernels kernels = {
-    HADAL_NAME(HADAL_NAMESPACE), sum_of_squares, update,
-    recurrent, recurrent_backward, column_sums, cross_entropy, cross_entropy_backward,
-    group_norm, group_norm_backward, softmax, softmax_backward,
-    max_pool, average_pool, max_pool_backward, average_pool_backward,
+    HADAL_NAME(HADAL_NAMESPACE),
+    sum_of_squares,
+    update,
+    recurrent,
+    recurrent_backward,
+    column_sums,
+    elu,
+    elu_backward,
+    clip,
+    softplus,
+    mish,
+    mish_backward,
+    gelu_tanh_backward,
+    cross_entropy,
+    cross_entropy_backward,
+    group_norm,
+    group_norm_backward,
+    softmax,
+    softmax_backward,
+    max_pool,
+    average_pool,
+    max_pool_backward,
+    average_pool_backward,
 };
 
 }  // namespace HADAL_NAMESPACE

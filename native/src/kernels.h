@@ -51,6 +51,13 @@ struct Kernels {
     void (*recurrent_backward)(int cell, int64_t hidden, const RecurrentRow& row);
     /** Columns of a matrix with that stride from row to row. */
     void (*column_sums)(const float* x, int64_t rows, int64_t columns, int64_t stride, float* y);
+    void (*elu)(const float* x, int64_t n, float above, float below, float* y);
+    void (*elu_backward)(const float* y, const float* dy, int64_t n, float above, float below, float* dx);
+    void (*clip)(const float* x, int64_t n, float scale, float shift, float limit, float* y);
+    void (*softplus)(const float* x, int64_t n, float* y);
+    void (*mish)(const float* x, int64_t n, float* y);
+    void (*mish_backward)(const float* x, const float* dy, int64_t n, float* dx);
+    void (*gelu_tanh_backward)(const float* x, const float* dy, int64_t n, float* dx);
     /** Returns the sum of the rows' losses. */
     double (*cross_entropy)(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
                             float smoothing, float* probabilities);

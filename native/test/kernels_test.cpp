@@ -578,6 +578,81 @@ void test_pooling() {
 
 }  // namespace
 
+// ---- elementwise ------------------------------------------------------------------------------------------
+
+using Kernel = std::function<void(const float* x, int64_t n, float* y)>;
+using Formula = std::function<double(double x)>;
+
+/** In place and not, on normal values and the odd ones, NaN among them. */
+void test_elementwise(const std::string& name, const Kernel& kernel, double relative, const Formula& formula) {
+    for (int64_t n : kSizes) {
+        Buffer x = normal(n, 7, 3.0f);
+        const float odd[] = {kNaN, 0.0f, -0.0f, 1e-30f, -1e-30f, -1e-4f, 20.0f, -20.0f, 88.0f, -88.0f, 1e30f, -1e30f};
+        for (int64_t i = 0; i < 12 && i < n / 2; i++) x[2 * i] = odd[i];
+        std::vector<double> expected(n);
+        for (int64_t i = 0; i < n; i++) expected[i] = isnan(x[i]) ? 0.0 : formula(x[i]);
+        everywhere(name + " of " + std::to_string(n), [&] {
+            Buffer y(n, kPoison), in_place = x;
+            kernel(x.data(), n, y.data());
+            kernel(in_place.data(), n, in_place.data());
+            check_same(in_place, y, "in place");
+            for (int64_t i = 0; i < n; i++) {
+                check(isnan(x[i]) == isnan(y[i]), "NaN must show, and nothing else be it");
+                if (isnan(x[i])) y[i] = 0.0f;  // whose sign nobody promises
+            }
+            check_close(y, expected, relative, 1e-36, "y");
+            return y;
+        });
+    }
+}
+
+void test_elementwise() {
+    const double unit = 6e-8;
+    test_elementwise(
+        "elu", [](const float* x, int64_t n, float* y) { hadal_elu(x, n, 1.5f, 0.25f, y); }, 6 * unit,
+        [](double x) { return x > 0 ? 1.5 * x : 0.25 * expm1(x); });
+    test_elementwise(
+        "elu_backward",
+        [](const float* y, int64_t n, float* dx) {
+            Buffer threes(n, 3.0f);
+            hadal_elu_backward(y, threes.data(), n, 1.5f, 200.0f, dx);
+        },
+        2 * unit, [](double y) { return 3.0 * (y > 0 ? 1.5 : y + 200.0); });
+    test_elementwise(
+        "clip", [](const float* x, int64_t n, float* y) { hadal_clip(x, n, 0.5f, 64.0f, 66.0f, y); }, 2 * unit,
+        [](double x) { return fmin(fmax(0.5 * x + 64.0, 0.0), 66.0); });
+    test_elementwise("softplus", hadal_softplus, 8 * unit,
+                     [](double x) { return fmax(x, 0.0) + log1p(exp(-fabs(x))); });
+    test_elementwise("mish", hadal_mish, 8 * unit,
+                     [](double x) { return x * tanh(fmax(x, 0.0) + log1p(exp(-fabs(x)))); });
+    test_elementwise(
+        "mish_backward",
+        [](const float* x, int64_t n, float* dx) {
+            Buffer ones(n, 1.0f);
+            hadal_mish_backward(x, ones.data(), n, dx);
+            for (int64_t i = 0; i < n; i++) dx[i] += 4.0f;  // it crosses 0; but it may not be off by more
+        },
+        6 * unit,
+        [](double x) {
+            double t = tanh(fmax(x, 0.0) + log1p(exp(-fabs(x))));
+            return t + x * (1.0 - t * t) / (1.0 + exp(-x)) + 4.0;
+        });
+    test_elementwise(
+        "gelu_tanh_backward",
+        [](const float* x, int64_t n, float* dx) {
+            Buffer ones(n, 1.0f);
+            hadal_gelu_tanh_backward(x, ones.data(), n, dx);
+            for (int64_t i = 0; i < n; i++) dx[i] += 4.0f;  // as above
+        },
+        6 * unit,
+        [](double x) {
+            double z = sqrt(2.0 / M_PI) * (x + 0.044715 * x * x * x);
+            double bend = sqrt(2.0 / M_PI) * (1.0 + 3.0 * 0.044715 * x * x);
+            double rest = fabs(x) > 10.0 ? 0.0 : x / 2.0 * (1.0 - tanh(z) * tanh(z)) * bend;
+            return (1.0 + tanh(z)) / 2.0 + rest + 4.0;
+        });
+}
+
 int main() {
     printf("chosen at load: %s; %d threads\n", hadal_isa(), hadal_threads());
     check(hadal_abi_version() == HADAL_ABI_VERSION, "ABI version");
@@ -586,6 +661,7 @@ int main() {
     test_update();
     test_a_norm_that_is_not_finite_writes_nothing();
     test_the_moments_of_dead_gradients_become_zero();
+    test_elementwise();
     test_cross_entropy();
     test_cross_entropy_of_odd_logits_and_labels();
     test_group_norm();

@@ -12,11 +12,25 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_add;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_max;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_backward_primitive_desc_create;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_clip_v2_use_dst_for_bwd;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_elu_use_dst_for_bwd;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_forward_primitive_desc_create;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_gelu_erf;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_gelu_tanh;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_hardsigmoid;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_hardswish;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_logistic_use_dst_for_bwd;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_mish;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_relu_use_dst_for_bwd;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_soft_relu;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_swish;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_tanh_use_dst_for_bwd;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_forward_training;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_backward_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_forward_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_logistic_use_dst_for_bwd;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_relu_use_dst_for_bwd;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_tanh_use_dst_for_bwd;
-import static org.bytedeco.dnnl.global.dnnl.dnnl_forward_training;
 
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
@@ -38,12 +52,13 @@ final class ElementwiseKernels {
     static @Nullable Kernel activation(Activation op, Request r) {
         return switch (op.function()) {
             case RELU -> relu(op, r);
-            case ELU, SELU, RELU6, HARD_SIGMOID, SOFTPLUS, MISH -> null;
-            default -> smooth(op, r);
+            case ELU, SELU, RELU6, HARD_SIGMOID, SOFTPLUS, MISH ->
+                Library.get().hasHadal() ? HadalKernels.activation(op, layout(op.function(), r)) : null;
+            default -> primitive(op, r);
         };
     }
 
-    private static Kernel smooth(Activation op, Request r) {
+    private static Kernel primitive(Activation op, Request r) {
         Layout x = layout(op.function(), r);
         return new PrimitiveKernel.Builder(op, forward(op, row(x, r), r))
                 .in(DNNL_ARG_SRC, x)
@@ -73,9 +88,14 @@ final class ElementwiseKernels {
     }
 
     static @Nullable Kernel activationBackward(Activation.Backward op, Request r) {
-        if (op.function() == Activation.Function.SELU || op.function() == Activation.Function.GELU_TANH) {
-            return null;
-        }
+        return switch (op.function()) {
+            case SELU, GELU_TANH, MISH ->
+                Library.get().hasHadal() ? HadalKernels.activationBackward(op, layout(op.function(), r)) : null;
+            default -> primitive(op, r);
+        };
+    }
+
+    private static Kernel primitive(Activation.Backward op, Request r) {
         Activation forward = new Activation(op.function(), op.alpha());
         Layout y = layout(op.function(), r);
         dnnl_memory_desc row = row(y, r);
@@ -119,22 +139,23 @@ final class ElementwiseKernels {
             case RELU, LEAKY_RELU -> dnnl_eltwise_relu_use_dst_for_bwd;
             case SIGMOID -> dnnl_eltwise_logistic_use_dst_for_bwd;
             case TANH -> dnnl_eltwise_tanh_use_dst_for_bwd;
-            case ELU, SELU -> dnnl.dnnl_eltwise_elu_use_dst_for_bwd;
-            case RELU6 -> dnnl.dnnl_eltwise_clip_v2_use_dst_for_bwd;
-            case GELU -> dnnl.dnnl_eltwise_gelu_erf;
-            case GELU_TANH -> dnnl.dnnl_eltwise_gelu_tanh;
-            case SILU -> dnnl.dnnl_eltwise_swish;
-            case HARD_SWISH -> dnnl.dnnl_eltwise_hardswish;
-            case HARD_SIGMOID -> dnnl.dnnl_eltwise_hardsigmoid;
-            case SOFTPLUS -> dnnl.dnnl_eltwise_soft_relu;
-            case MISH -> dnnl.dnnl_eltwise_mish;
+            case ELU -> dnnl_eltwise_elu_use_dst_for_bwd;
+            case RELU6 -> dnnl_eltwise_clip_v2_use_dst_for_bwd;
+            case GELU -> dnnl_eltwise_gelu_erf;
+            case GELU_TANH -> dnnl_eltwise_gelu_tanh;
+            case SILU -> dnnl_eltwise_swish;
+            case HARD_SWISH -> dnnl_eltwise_hardswish;
+            case HARD_SIGMOID -> dnnl_eltwise_hardsigmoid;
+            case SOFTPLUS -> dnnl_eltwise_soft_relu;
+            case MISH -> dnnl_eltwise_mish;
+            case SELU -> throw new IllegalArgumentException("oneDNN has no SELU");
         };
     }
 
     private static float alpha(Activation op) {
         return switch (op.function()) {
             case LEAKY_RELU, ELU -> op.alpha();
-            case SELU, SILU, SOFTPLUS -> 1;
+            case SILU, SOFTPLUS -> 1;
             case HARD_SWISH, HARD_SIGMOID -> 1 / 6f;
             default -> UNUSED;
         };

@@ -7,6 +7,7 @@ import dev.hadal.backend.Region;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.onednn.natives.HadalNative;
+import dev.hadal.op.Activation;
 import dev.hadal.op.Adam;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.GroupNorm;
@@ -22,6 +23,7 @@ import dev.hadal.op.Softmax;
 import dev.hadal.op.UpdateOp;
 import dev.hadal.tensor.Shape;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import org.bytedeco.javacpp.FloatPointer;
@@ -30,6 +32,9 @@ import org.bytedeco.javacpp.Pointer;
 
 /** Kernels of libhadal. */
 final class HadalKernels {
+    private static final float SELU_ABOVE = (float) Activation.Function.SELU_SCALE;
+    private static final float SELU_BELOW =
+            (float) (Activation.Function.SELU_SCALE * Activation.Function.SELU_ALPHA);
 
     /** Padding is zero, and adds nothing. */
     static Kernel norm(Norm op, Request r) {
@@ -120,6 +125,57 @@ final class HadalKernels {
                 copy.run();
             }
         };
+    }
+
+    /** One call that turns the x of an activation into its y, or y and dy into dx. */
+    private interface Curve {
+        void run(FloatPointer[] in, long count, FloatPointer out);
+    }
+
+    /**
+     * The functions of which oneDNN loses NaN, or digits.
+     *
+     * @param x where operand and result lie, both alike, in padding too
+     */
+    static Kernel activation(Activation op, Layout x) {
+        return curve(
+                op,
+                x,
+                1,
+                switch (op.function()) {
+                    case ELU -> (in, n, y) -> HadalNative.elu(in[0], n, 1, op.alpha(), y);
+                    case SELU -> (in, n, y) -> HadalNative.elu(in[0], n, SELU_ABOVE, SELU_BELOW, y);
+                    case RELU6 -> (in, n, y) -> HadalNative.clip(in[0], n, 1, 0, 6, y);
+                    case HARD_SIGMOID -> (in, n, y) -> HadalNative.clip(in[0], n, 1 / 6f, 0.5f, 1, y);
+                    case SOFTPLUS -> (in, n, y) -> HadalNative.softplus(in[0], n, y);
+                    case MISH -> (in, n, y) -> HadalNative.mish(in[0], n, y);
+                    default -> throw new IllegalArgumentException("libhadal has no " + op);
+                });
+    }
+
+    /** Likewise, backward: SELU, which oneDNN lacks, and two of which it makes NaN or ∞ where x² is infinite. */
+    static Kernel activationBackward(Activation.Backward op, Layout x) {
+        return curve(
+                op,
+                x,
+                2,
+                switch (op.function()) {
+                    case SELU -> (in, n, dx) -> HadalNative.eluBackward(in[0], in[1], n, SELU_ABOVE, SELU_BELOW, dx);
+                    case MISH -> (in, n, dx) -> HadalNative.mishBackward(in[0], in[1], n, dx);
+                    case GELU_TANH -> (in, n, dx) -> HadalNative.geluTanhBackward(in[0], in[1], n, dx);
+                    default -> throw new IllegalArgumentException("libhadal has no " + op);
+                });
+    }
+
+    private static Kernel curve(Op op, Layout layout, int operands, Curve curve) {
+        long count = layout.bytes() / Float.BYTES;
+        List<Layout> in = Collections.nCopies(operands, layout);
+        return new FunctionKernel(op, in, List.of(layout), List.of(operands - 1), b -> {
+            FloatPointer[] x = new FloatPointer[operands];
+            Arrays.setAll(x, i -> floats(b.input(i)));
+            FloatPointer y = floats(b.output(0));
+            return () -> curve.run(x, count, y);
+        });
     }
 
     static Kernel crossEntropy(CrossEntropy op, Request r) {

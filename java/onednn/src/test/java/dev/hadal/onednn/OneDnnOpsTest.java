@@ -2,6 +2,7 @@ package dev.hadal.onednn;
 
 import dev.hadal.graph.Op;
 import dev.hadal.op.Activation;
+import dev.hadal.op.Activation.Function;
 import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.ClipGradient;
 import dev.hadal.op.CrossEntropy;
@@ -27,6 +28,7 @@ import dev.hadal.op.RmsNorm;
 import dev.hadal.op.Softmax;
 import dev.hadal.op.Subject;
 import dev.hadal.op.UpdateOp;
+import java.util.EnumSet;
 import java.util.Set;
 import org.junit.jupiter.api.Tag;
 
@@ -71,6 +73,18 @@ class OneDnnOpsTest extends OpSpecs {
             Gather.Backward.class,
             ScatterAdd.class);
 
+    private static final Set<Function> BY_LIBHADAL = EnumSet.of(
+            Function.ELU, Function.SELU, Function.RELU6, Function.HARD_SIGMOID, Function.SOFTPLUS, Function.MISH);
+
+    private static final Set<Function> BACKWARD_BY_LIBHADAL = EnumSet.of(Function.SELU, Function.GELU_TANH, Function.MISH);
+
+    private static boolean needLibhadal(Op op) {
+        return op instanceof UpdateOp
+                || NEED_LIBHADAL.contains(op.getClass())
+                || (op instanceof Activation a && BY_LIBHADAL.contains(a.function()))
+                || (op instanceof Activation.Backward b && BACKWARD_BY_LIBHADAL.contains(b.function()));
+    }
+
     @Override
     protected Subject subject() {
         return Subject.of(new OneDnnBackend())
@@ -83,11 +97,6 @@ class OneDnnOpsTest extends OpSpecs {
                         "libhadal is not built, to move values",
                         c -> !Library.get().hasHadal()
                                 && MOVES_OF_LIBHADAL.contains(c.op().getClass()))
-                .mayDecline("rare, and left to Java", c -> RARE.contains(c.op().getClass()))
-                .mayDecline("not yet native", c -> c.op() instanceof Activation || c.op() instanceof Activation.Backward);
-    }
-
-    private static boolean needLibhadal(Op op) {
-        return op instanceof UpdateOp || NEED_LIBHADAL.contains(op.getClass());
+                .mayDecline("rare, and left to Java", c -> RARE.contains(c.op().getClass()));
     }
 }

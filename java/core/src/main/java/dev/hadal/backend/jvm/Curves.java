@@ -1,7 +1,7 @@
 package dev.hadal.backend.jvm;
 
 /**
- * The exponential and its kin in f32, to a few units in the last place; NaN stays NaN. libhadal has the same formulas.
+ * The exponential and its kin in f32, to a few units in the last place; NaN stays NaN.
  */
 final class Curves {
     /** Added to a float below 2²², it leaves the nearest integer in the low bits. */

@@ -207,6 +207,44 @@ public final class HadalNative {
     public static native void columnSums(
             @Const FloatPointer x, @Cast("int64_t") long rows, @Cast("int64_t") long columns, FloatPointer y);
 
+    /** y = above·x if x > 0, else below·(eˣ − 1); y may be x. */
+    @Name("hadal_elu")
+    public static native void elu(
+            @Const FloatPointer x, @Cast("int64_t") long n, float above, float below, FloatPointer y);
+
+    /** Its gradient, from y; dx may be y or dy. */
+    @Name("hadal_elu_backward")
+    public static native void eluBackward(
+            @Const FloatPointer y,
+            @Const FloatPointer dy,
+            @Cast("int64_t") long n,
+            float above,
+            float below,
+            FloatPointer dx);
+
+    /** y = min(max(scale·x + shift, 0), limit); y may be x. */
+    @Name("hadal_clip")
+    public static native void clip(
+            @Const FloatPointer x, @Cast("int64_t") long n, float scale, float shift, float limit, FloatPointer y);
+
+    /** y = ln(1 + eˣ); y may be x. */
+    @Name("hadal_softplus")
+    public static native void softplus(@Const FloatPointer x, @Cast("int64_t") long n, FloatPointer y);
+
+    /** y = x·tanh ln(1 + eˣ); y may be x. */
+    @Name("hadal_mish")
+    public static native void mish(@Const FloatPointer x, @Cast("int64_t") long n, FloatPointer y);
+
+    /** Its gradient, from x; dx may be x or dy. */
+    @Name("hadal_mish_backward")
+    public static native void mishBackward(
+            @Const FloatPointer x, @Const FloatPointer dy, @Cast("int64_t") long n, FloatPointer dx);
+
+    /** The gradient of GELU with tanh, from x; dx may be x or dy. */
+    @Name("hadal_gelu_tanh_backward")
+    public static native void geluTanhBackward(
+            @Const FloatPointer x, @Const FloatPointer dy, @Cast("int64_t") long n, FloatPointer dx);
+
     /** The mean cross entropy of softmax(logits) against labels, and that softmax; probabilities may be logits. */
     @Name("hadal_cross_entropy")
     public static native void crossEntropy(
