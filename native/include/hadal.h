@@ -24,7 +24,7 @@ extern "C" {
 /* ---- the library --------------------------------------------------------------------------------------- */
 
 /** Counts up with every incompatible change of this header; the binding refuses any version but its own. */
-#define HADAL_ABI_VERSION 1
+#define HADAL_ABI_VERSION 3
 
 /** HADAL_ABI_VERSION as this library was built. */
 HADAL_API int hadal_abi_version(void);
@@ -169,26 +169,32 @@ HADAL_API void hadal_gelu_tanh_backward(const float* x, const float* dy, int64_t
 /* ---- loss ---------------------------------------------------------------------------------------------- */
 
 /**
- * Mean cross entropy of softmax(logits) against class labels, with label smoothing s in [0, 1); C = classes.
+ * Mean cross entropy of softmax(logits) against class labels, with label smoothing s in [0, 1); C = classes,
+ * w the weights of the classes and v those of the samples, each 1 where the pointer is null.
  *
  *   z = x − max(x)      S = Σₖ exp(zₖ)      pₖ = exp(zₖ) / S
  *   t = (1−s)·onehot(label) + s/C
- *   loss = 1/rows · Σ_rows −Σₖ tₖ·log pₖ = 1/rows · Σ_rows ( log S − (1−s)·z_label − s/C · Σₖ zₖ )
+ *   loss = Σ_rows v·(−Σₖ tₖ·wₖ·log pₖ) / Σ_rows w_label
  *
- * logits and probabilities: [rows, classes]; loss: one float, summed in double; where zₖ < −87, exp(zₖ)
- * counts as 0. probabilities may be logits (in place). A label outside [0, classes), a row that holds NaN or
- * +Inf or nothing but −Inf, and rows = 0 make the loss NaN; nothing is read out of bounds.
+ * logits and probabilities: [samples, places, classes]; labels: [samples, places]; sample_weights: [samples];
+ * loss: one float, summed in double; where zₖ < −87, exp(zₖ) counts as 0. probabilities may be logits (in
+ * place). Rows whose label is `ignore` count in neither sum. Any other label outside [0, classes), a row that
+ * counts and holds NaN or +Inf or nothing but −Inf, and no rows that count make the loss NaN; nothing is read
+ * out of bounds.
  */
-HADAL_API void hadal_cross_entropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
-                                   float smoothing, float* loss, float* probabilities);
+HADAL_API void hadal_cross_entropy(const float* logits, const int32_t* labels, const float* class_weights,
+                                   const float* sample_weights, int64_t samples, int64_t places,
+                                   int64_t classes, float smoothing, int32_t ignore, float* loss,
+                                   float* probabilities);
 
 /**
- * dlogits = (p − t) · dloss / rows, with p and t as above; dloss: one float.
- * dlogits may be probabilities (in place). A label outside [0, classes) makes its row NaN.
+ * dlogits = v · (p·Σₖ tₖ·wₖ − t·w) · dloss / Σ_rows w_label, with p, t, v and w as above; dloss: one float.
+ * dlogits may be probabilities (in place). A label outside [0, classes) makes its row NaN, `ignore` makes it 0.
  */
 HADAL_API void hadal_cross_entropy_backward(const float* probabilities, const int32_t* labels,
-                                            const float* dloss, int64_t rows, int64_t classes, float smoothing,
-                                            float* dlogits);
+                                            const float* class_weights, const float* sample_weights,
+                                            const float* dloss, int64_t samples, int64_t places,
+                                            int64_t classes, float smoothing, int32_t ignore, float* dlogits);
 
 /* ---- normalization ------------------------------------------------------------------------------------- */
 

@@ -292,25 +292,51 @@ void hadal_gelu_tanh_backward(const float* x, const float* dy, int64_t n, float*
     });
 }
 
-void hadal_cross_entropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
-                         float smoothing, float* loss, float* probabilities) {
-    int64_t block_rows = classes < kBlockElements ? kBlockElements / (classes + 1) + 1 : 1;
-    int64_t blocks = (rows + block_rows - 1) / block_rows;
-    double sum = ordered_sum(blocks, rows * classes, [=](int64_t block) {
-        int64_t begin = block * block_rows;
-        int64_t count = rows - begin < block_rows ? rows - begin : block_rows;
-        return active->cross_entropy(logits + begin * classes, labels + begin, count, classes, smoothing,
-                                     probabilities + begin * classes);
-    });
-    *loss = (float)(sum / (double)rows);
+static Targets targets_of(int64_t places, int64_t classes, const float* class_weights,
+                          const float* sample_weights, float smoothing, int32_t ignore) {
+    double total = (double)classes;
+    if (class_weights != nullptr) {
+        total = 0.0;
+        for (int64_t k = 0; k < classes; k++) total += (double)class_weights[k];
+    }
+    return {classes, places, class_weights, sample_weights, total, smoothing, ignore};
 }
 
-void hadal_cross_entropy_backward(const float* probabilities, const int32_t* labels, const float* dloss,
-                                  int64_t rows, int64_t classes, float smoothing, float* dlogits) {
-    float scale = (float)((double)*dloss / (double)rows);
+/** Σ w_label over the labels that count; those out of range make NaN of their row, so what they add is all the same. */
+static double divisor(const int32_t* labels, int64_t rows, const Targets& t) {
+    double sum = 0.0;
+    for (int64_t row = 0; row < rows; row++) {
+        if (labels[row] == t.ignore) continue;
+        bool known = 0 <= labels[row] && labels[row] < t.classes;
+        sum += known && t.class_weights != nullptr ? (double)t.class_weights[labels[row]] : 1.0;
+    }
+    return sum;
+}
+
+void hadal_cross_entropy(const float* logits, const int32_t* labels, const float* class_weights,
+                         const float* sample_weights, int64_t samples, int64_t places, int64_t classes,
+                         float smoothing, int32_t ignore, float* loss, float* probabilities) {
+    Targets targets = targets_of(places, classes, class_weights, sample_weights, smoothing, ignore);
+    int64_t rows = samples * places;
+    int64_t block_rows = classes < kBlockElements ? kBlockElements / (classes + 1) + 1 : 1;
+    int64_t blocks = (rows + block_rows - 1) / block_rows;
+    double sum = ordered_sum(blocks, rows * classes, [&](int64_t block) {
+        int64_t begin = block * block_rows;
+        int64_t end = rows - begin < block_rows ? rows : begin + block_rows;
+        return active->cross_entropy(logits, labels, begin, end, targets, probabilities);
+    });
+    *loss = (float)(sum / divisor(labels, rows, targets));
+}
+
+void hadal_cross_entropy_backward(const float* probabilities, const int32_t* labels, const float* class_weights,
+                                  const float* sample_weights, const float* dloss, int64_t samples,
+                                  int64_t places, int64_t classes, float smoothing, int32_t ignore,
+                                  float* dlogits) {
+    Targets targets = targets_of(places, classes, class_weights, sample_weights, smoothing, ignore);
+    int64_t rows = samples * places;
+    double scale = (double)*dloss / divisor(labels, rows, targets);
     share(rows, 1, rows * classes, [&](int64_t begin, int64_t end) {
-        active->cross_entropy_backward(probabilities + begin * classes, labels + begin, end - begin, classes,
-                                       smoothing, scale, dlogits + begin * classes);
+        active->cross_entropy_backward(probabilities, labels, begin, end, targets, scale, dlogits);
     });
 }
 

@@ -37,6 +37,32 @@ inline double sum(const float* x, int64_t n, Term term) {
     return lanes[0];
 }
 
+/** *sum_g = Σ γ·dy and *sum_gx = Σ γ·dy·(x − μ). `step` is 1 where every value has a γ of its own, else 0. */
+template <int64_t step>
+inline void products(const float* x, const float* dy, const float* gamma, double mu, int64_t n, double* sum_g,
+                     double* sum_gx) {
+    double lanes[kLanes] = {}, lanes_x[kLanes] = {};
+    int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes)
+        for (int64_t lane = 0; lane < kLanes; lane++) {
+            double product = (double)dy[i + lane] * (double)gamma[(i + lane) * step];
+            lanes[lane] += product;
+            lanes_x[lane] += product * ((double)x[i + lane] - mu);
+        }
+    for (int64_t lane = 0; i + lane < n; lane++) {
+        double product = (double)dy[i + lane] * (double)gamma[(i + lane) * step];
+        lanes[lane] += product;
+        lanes_x[lane] += product * ((double)x[i + lane] - mu);
+    }
+    for (int64_t half = kLanes / 2; half > 0; half /= 2)
+        for (int64_t lane = 0; lane < half; lane++) {
+            lanes[lane] += lanes[lane + half];
+            lanes_x[lane] += lanes_x[lane + half];
+        }
+    *sum_g = lanes[0];
+    *sum_gx = lanes_x[0];
+}
+
 /** The largest xᵢ; −Inf if there is none. Of NaN it makes anything: exp(NaN − max) is NaN anyway. */
 inline float max(const float* x, int64_t n) {
     float largest = -kInfinity;
@@ -450,54 +476,80 @@ void gelu_tanh_backward(const float* x, const float* dy, int64_t n, float* dx) {
 
 // ---- loss -------------------------------------------------------------------------------------------------
 
-/** Per row: log S − (1−s)·z_label − s/C · Σₖ zₖ, and pₖ = exp(zₖ) / S. */
-double cross_entropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
-                     float smoothing, float* probabilities) {
+/** Per row: (1−s)·w_label·(log S − z_label) + s/C · Σₖ wₖ·(log S − zₖ), and pₖ = exp(zₖ) / S. */
+double cross_entropy(const float* logits, const int32_t* labels, int64_t begin, int64_t end,
+                     const Targets& targets, float* probabilities) {
+    const Targets t = targets;
+    const int64_t classes = t.classes;
     double loss = 0.0;
-    for (int64_t row = 0; row < rows; row++) {
+    for (int64_t row = begin; row < end; row++) {
         const float* x = logits + row * classes;
         float* p = probabilities + row * classes;
-        int32_t label = labels[row];
-        bool known = 0 <= label && label < classes;
-        float x_label = known ? x[label] : kNaN;  // read before p overwrites it
+        const int32_t label = labels[row];
+        const bool known = 0 <= label && label < classes;
+        const float x_label = known ? x[label] : kNaN;  // read before p overwrites it
+        const double w_label = known && t.class_weights != nullptr ? (double)t.class_weights[label] : 1.0;
 
-        // Σz = Σx − C·max. Without smoothing not even 0 · Σz: a logit of −Inf, which rules a class out,
-        // makes it NaN.
+        // Σw·z. Without smoothing not even 0 · Σw·z: a logit of −Inf, which rules a class out, makes it NaN.
         auto identity = [](double element) { return element; };
-        float x_max = max(x, classes);
-        double smoothed = 0.0;
-        if (smoothing > 0.0f) {
-            double sum_z = sum(x, classes, identity) - (double)classes * (double)x_max;
-            smoothed = (double)smoothing / (double)classes * sum_z;
+        const float x_max = max(x, classes);
+        double sum_wz = 0.0;
+        if (t.smoothing > 0.0f && t.class_weights == nullptr) {
+            sum_wz = sum(x, classes, identity) - (double)classes * (double)x_max;
+        } else if (t.smoothing > 0.0f) {
+            const float one = 1.0f;
+            double sum_w;
+            products<0>(x, t.class_weights, &one, (double)x_max, classes, &sum_w, &sum_wz);
         }
 
 #pragma omp simd
         for (int64_t k = 0; k < classes; k++) p[k] = exp_of_negative(x[k] - x_max);
-        double s = sum(p, classes, identity);
-        float per_s = (float)(1.0 / s);
+        const double s = sum(p, classes, identity);
+        const float per_s = (float)(1.0 / s);
         for (int64_t k = 0; k < classes; k++) p[k] *= per_s;
 
-        double z_label = (double)(x_label - x_max);
-        loss += __builtin_log(s) - (1.0 - (double)smoothing) * z_label - smoothed;
+        if (label == t.ignore) continue;
+        const double log_s = __builtin_log(s);
+        double row_loss = (1.0 - (double)t.smoothing) * w_label * (log_s - (double)(x_label - x_max));
+        if (t.smoothing > 0.0f) {
+            row_loss += (double)t.smoothing / (double)classes * (t.total_weight * log_s - sum_wz);
+        }
+        loss += t.sample_weights == nullptr ? row_loss : (double)t.sample_weights[row / t.places] * row_loss;
     }
     return loss;
 }
 
-/** dxₖ = (pₖ − tₖ) · scale, with t = (1−s)·onehot(label) + s/C. */
-void cross_entropy_backward(const float* probabilities, const int32_t* labels, int64_t rows, int64_t classes,
-                            float smoothing, float scale, float* dlogits) {
-    const float off = smoothing / (float)classes;
-    const float on = (1.0f - smoothing) + off;
-    for (int64_t row = 0; row < rows; row++) {
+/** dxₖ = (pₖ·Σ t·w − tₖ·wₖ) · scale · v, with t = (1−s)·onehot(label) + s/C; 0 where the label is ignored. */
+void cross_entropy_backward(const float* probabilities, const int32_t* labels, int64_t begin, int64_t end,
+                            const Targets& targets, double scale, float* dlogits) {
+    const Targets t = targets;
+    const int64_t classes = t.classes;
+    const float off = t.smoothing / (float)classes;
+    const float on = (1.0f - t.smoothing) + off;
+    for (int64_t row = begin; row < end; row++) {
         const float* p = probabilities + row * classes;
         float* dx = dlogits + row * classes;
-        int32_t label = labels[row];
-        bool known = 0 <= label && label < classes;
-        float row_scale = known ? scale : kNaN;
-        float p_label = known ? p[label] : kNaN;  // read before dx overwrites it
+        const int32_t label = labels[row];
+        if (label == t.ignore) {
+            for (int64_t k = 0; k < classes; k++) dx[k] = 0.0f;
+            continue;
+        }
+        const bool known = 0 <= label && label < classes;
+        const double v = t.sample_weights == nullptr ? 1.0 : (double)t.sample_weights[row / t.places];
+        const float row_scale = known ? (float)(scale * v) : kNaN;
+        const float p_label = known ? p[label] : kNaN;  // read before dx overwrites it
+        if (t.class_weights == nullptr) {
 #pragma omp simd
-        for (int64_t k = 0; k < classes; k++) dx[k] = (p[k] - off) * row_scale;
-        if (known) dx[label] = (p_label - on) * scale;
+            for (int64_t k = 0; k < classes; k++) dx[k] = (p[k] - off) * row_scale;
+            if (known) dx[label] = (p_label - on) * row_scale;
+        } else {
+            const float w_label = known ? t.class_weights[label] : kNaN;
+            const float total = (float)((1.0 - (double)t.smoothing) * (double)w_label +
+                                        (double)t.smoothing / (double)classes * t.total_weight);
+#pragma omp simd
+            for (int64_t k = 0; k < classes; k++) dx[k] = (p[k] * total - off * t.class_weights[k]) * row_scale;
+            if (known) dx[label] = (p_label * total - on * w_label) * row_scale;
+        }
     }
 }
 
@@ -540,32 +592,6 @@ void group_norm(const float* x, const float* scale, const float* bias, int64_t b
             }
         }
     }
-}
-
-/** *sum_g = Σ γ·dy and *sum_gx = Σ γ·dy·(x − μ). `step` is 1 where every value has a γ of its own, else 0. */
-template <int64_t step>
-inline void products(const float* x, const float* dy, const float* gamma, double mu, int64_t n, double* sum_g,
-                     double* sum_gx) {
-    double lanes[kLanes] = {}, lanes_x[kLanes] = {};
-    int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes)
-        for (int64_t lane = 0; lane < kLanes; lane++) {
-            double product = (double)dy[i + lane] * (double)gamma[(i + lane) * step];
-            lanes[lane] += product;
-            lanes_x[lane] += product * ((double)x[i + lane] - mu);
-        }
-    for (int64_t lane = 0; i + lane < n; lane++) {
-        double product = (double)dy[i + lane] * (double)gamma[(i + lane) * step];
-        lanes[lane] += product;
-        lanes_x[lane] += product * ((double)x[i + lane] - mu);
-    }
-    for (int64_t half = kLanes / 2; half > 0; half /= 2)
-        for (int64_t lane = 0; lane < half; lane++) {
-            lanes[lane] += lanes[lane + half];
-            lanes_x[lane] += lanes_x[lane + half];
-        }
-    *sum_g = lanes[0];
-    *sum_gx = lanes_x[0];
 }
 
 /** dx = ρ·γ·dy − ρ·mean(g) − ρ³·(x − μ)·mean(g·(x − μ)), with g = γ·dy; dγ = ρ·Σ dy·(x − μ), dβ = Σ dy. */

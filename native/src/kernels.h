@@ -39,6 +39,16 @@ struct RecurrentRow {
     float *dh, *dc, *da, *db;
 };
 
+/** What the rows of logits are held against; weights that are null are 1. */
+struct Targets {
+    int64_t classes, places;
+    const float* class_weights;
+    const float* sample_weights;
+    double total_weight;  // Σ w over the classes
+    float smoothing;
+    int32_t ignore;
+};
+
 struct Kernels {
     const char* name;
     double (*sum_of_squares)(const float* x, int64_t n);
@@ -58,12 +68,12 @@ struct Kernels {
     void (*mish)(const float* x, int64_t n, float* y);
     void (*mish_backward)(const float* x, const float* dy, int64_t n, float* dx);
     void (*gelu_tanh_backward)(const float* x, const float* dy, int64_t n, float* dx);
-    /** Returns the sum of the rows' losses. */
-    double (*cross_entropy)(const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
-                            float smoothing, float* probabilities);
-    /** `scale` is dloss / rows. */
-    void (*cross_entropy_backward)(const float* probabilities, const int32_t* labels, int64_t rows,
-                                   int64_t classes, float smoothing, float scale, float* dlogits);
+    /** Returns the sum of the losses of the rows from `begin` to `end`. */
+    double (*cross_entropy)(const float* logits, const int32_t* labels, int64_t begin, int64_t end,
+                            const Targets& targets, float* probabilities);
+    /** `scale` is dloss / Σ w_label. */
+    void (*cross_entropy_backward)(const float* probabilities, const int32_t* labels, int64_t begin, int64_t end,
+                                   const Targets& targets, double scale, float* dlogits);
     /** The groups from `begin` to `end`, counted over all samples. Without `mean`, root-mean-square norm. */
     void (*group_norm)(const float* x, const float* scale, const float* bias, int64_t begin, int64_t end,
                        const Groups& geometry, float* y, float* mean, float* variance);

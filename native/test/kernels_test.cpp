@@ -268,38 +268,59 @@ const Problem kProblems[] = {{0, 10, 1},     {1, 1, 1},     {1, 7, 1},    {3, 15
 
 void test_cross_entropy() {
     for (Problem problem : kProblems) {
-        for (float smoothing : {0.0f, 0.1f}) {
+        for (int kind = 0; kind < 4; kind++) {  // plain, smoothed, weighted, both
+            const float smoothing = kind % 2 == 0 ? 0.0f : 0.1f;
+            const bool weighted = kind >= 2;
             const int64_t rows = problem.rows, classes = problem.classes;
+            const int64_t places = rows % 2 == 0 ? 2 : 1, samples = rows / places;
             const Buffer x = normal(rows * classes, 13, problem.scale);
+            Buffer w(classes), v(samples);
+            for (int64_t k = 0; k < classes; k++) w[k] = weighted ? 0.25f * (float)(k % 5 + 1) : 1.0f;
+            for (int64_t n = 0; n < samples; n++) v[n] = weighted ? 0.5f * (float)(n % 4) : 1.0f;
             std::vector<int32_t> labels(rows);
-            for (int64_t row = 0; row < rows; row++) labels[row] = (int32_t)(row * 7919 % classes);
+            for (int64_t row = 0; row < rows; row++) {
+                labels[row] = weighted && row % 5 == 1 ? -100 : (int32_t)(row * 7919 % classes);
+            }
             const float dloss = 0.75f;
 
-            double loss1 = 0;
+            double loss1 = 0, divisor = 0;
+            for (int32_t label : labels) divisor += label < 0 ? 0 : (double)w[label];
             std::vector<double> p1(rows * classes), dx1(rows * classes);
             for (int64_t row = 0; row < rows; row++) {
                 const float* xs = x.data() + row * classes;
+                const double vi = labels[row] < 0 ? 0 : (double)v[row / places];
                 float max = -kInf;
-                double s = 0;
+                double s = 0, total = 0;
                 for (int64_t k = 0; k < classes; k++) max = fmaxf(max, xs[k]);
                 // z is a float: rounding it is part of the bargain, and moves p by |z|·6·10⁻⁸
                 auto z = [&](int64_t k) { return (double)(float)(xs[k] - max); };
+                auto t = [&](int64_t k) {
+                    return ((1.0 - smoothing) * (k == labels[row]) + (double)smoothing / classes) * w[k];
+                };
                 for (int64_t k = 0; k < classes; k++) s += exp(z(k));
+                for (int64_t k = 0; k < classes; k++) total += t(k);
                 for (int64_t k = 0; k < classes; k++) {
                     double p = exp(z(k)) / s;
-                    double t = (1.0 - smoothing) * (k == labels[row]) + (double)smoothing / classes;
                     p1[row * classes + k] = p;
-                    dx1[row * classes + k] = (p - t) * dloss / rows;
-                    loss1 -= t * (z(k) - log(s)) / rows;
+                    dx1[row * classes + k] = vi * (p * total - t(k)) * dloss / divisor;
+                    loss1 -= vi * t(k) * (z(k) - log(s)) / divisor;
                 }
             }
             everywhere("cross entropy " + std::to_string(rows) + "x" + std::to_string(classes), [&] {
+                const float *cw = weighted ? w.data() : nullptr, *sw = weighted ? v.data() : nullptr;
+                auto forward = [&](const Buffer& from, Buffer& loss, Buffer& to) {
+                    hadal_cross_entropy(from.data(), labels.data(), cw, sw, samples, places, classes, smoothing,
+                                        -100, loss.data(), to.data());
+                };
+                auto backward = [&](const Buffer& from, Buffer& to) {
+                    hadal_cross_entropy_backward(from.data(), labels.data(), cw, sw, &dloss, samples, places,
+                                                 classes, smoothing, -100, to.data());
+                };
                 Buffer p(rows * classes, kPoison), dx(rows * classes, kPoison), loss(1, kPoison);
-                hadal_cross_entropy(x.data(), labels.data(), rows, classes, smoothing, loss.data(), p.data());
-                hadal_cross_entropy_backward(p.data(), labels.data(), &dloss, rows, classes, smoothing,
-                                             dx.data());
+                forward(x, loss, p);
+                backward(p, dx);
                 check_close(p, p1, 5e-7, 2e-38, "p");
-                check_close(dx, dx1, 5e-7, 2e-7 * dloss / (rows + 1), "dx");
+                check_close(dx, dx1, 5e-7, 5e-7 * dloss / (divisor + 1), "dx");
                 if (rows == 0) {
                     check(isnan(loss[0]), "the mean loss of no rows must be NaN");
                     loss[0] = 0;
@@ -308,12 +329,10 @@ void test_cross_entropy() {
                 }
 
                 Buffer in_place = x, loss2(1, kPoison);
-                hadal_cross_entropy(in_place.data(), labels.data(), rows, classes, smoothing, loss2.data(),
-                                    in_place.data());
+                forward(in_place, loss2, in_place);
                 check_same(in_place, p, "p in place");
                 if (rows > 0) check_same(loss2, loss, "loss in place");
-                hadal_cross_entropy_backward(in_place.data(), labels.data(), &dloss, rows, classes, smoothing,
-                                             in_place.data());
+                backward(in_place, in_place);
                 check_same(in_place, dx, "dx in place");
                 return joined({loss, p, dx});
             });
@@ -328,7 +347,8 @@ void test_cross_entropy_of_odd_logits_and_labels() {
     auto loss_of = [&](const Buffer& logits, const std::vector<int32_t>& of, Buffer* p) {
         float loss = kPoison;
         p->assign(rows * classes, kPoison);
-        hadal_cross_entropy(logits.data(), of.data(), rows, classes, 0.0f, &loss, p->data());
+        hadal_cross_entropy(logits.data(), of.data(), nullptr, nullptr, rows, 1, classes, 0.0f, -100, &loss,
+                            p->data());
         return loss;
     };
     everywhere("odd logits and labels", [&] {
@@ -339,7 +359,8 @@ void test_cross_entropy_of_odd_logits_and_labels() {
             check(isnan(loss_of(x, of, &p)), "a label out of range must make the loss NaN");
             Buffer dx(rows * classes, kPoison);
             float dloss = 1;
-            hadal_cross_entropy_backward(p.data(), of.data(), &dloss, rows, classes, 0.0f, dx.data());
+            hadal_cross_entropy_backward(p.data(), of.data(), nullptr, nullptr, &dloss, rows, 1, classes, 0.0f, -100,
+                                         dx.data());
             for (int64_t i = 0; i < rows * classes; i++)
                 check(isnan(dx[i]) == (i / classes == 1), "NaN in the row of the wrong label alone");
         }

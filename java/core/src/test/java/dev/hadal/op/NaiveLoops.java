@@ -66,6 +66,30 @@ final class NaiveLoops {
             return convolution(c.forward(), x, c.w(), in.get(1).shape(), 0, 2, 1);
         } else if (op instanceof WeightedSum sum) {
             return weightedSum(sum);
+        } else if (op instanceof LayerNorm norm) {
+            int width = x.sizeFrom(x.rank() - norm.axes());
+            return groupNorm(width, width, 1, true, norm.epsilon());
+        } else if (op instanceof LayerNorm.Backward norm) {
+            int width = x.sizeFrom(x.rank() - norm.axes());
+            return groupNormBackward(width, width, 1, true, norm.epsilon());
+        } else if (op instanceof RmsNorm norm) {
+            int width = x.sizeFrom(x.rank() - norm.axes());
+            return groupNorm(width, width, 1, false, norm.epsilon());
+        } else if (op instanceof RmsNorm.Backward norm) {
+            int width = x.sizeFrom(x.rank() - norm.axes());
+            return groupNormBackward(width, width, 1, false, norm.epsilon());
+        } else if (op instanceof GroupNorm norm) {
+            return groupNorm(x.sizeFrom(1) / norm.groups(), x.get(1), x.sizeFrom(2), true, norm.epsilon());
+        } else if (op instanceof GroupNorm.Backward norm) {
+            return groupNormBackward(x.sizeFrom(1) / norm.groups(), x.get(1), x.sizeFrom(2), true, norm.epsilon());
+        } else if (op instanceof Softmax softmax) {
+            return softmax(x, softmax.axis(), false);
+        } else if (op instanceof Softmax.Backward softmax) {
+            return softmaxBackward(x, softmax.axis(), false);
+        } else if (op instanceof LogSoftmax softmax) {
+            return softmax(x, softmax.axis(), true);
+        } else if (op instanceof LogSoftmax.Backward softmax) {
+            return softmaxBackward(x, softmax.axis(), true);
         } else if (op instanceof Bias.Backward) {
             return (in1, out1) -> sumPerChannel(x, in1[0], out1[0]);
         } else if (op instanceof Activation f) {
@@ -93,7 +117,7 @@ final class NaiveLoops {
         } else if (op instanceof CrossEntropy ce) {
             return crossEntropy(ce, x);
         } else if (op instanceof CrossEntropy.Backward ce) {
-            return crossEntropyBackward(ce, x);
+            return crossEntropyBackward(ce.forward(), x);
         } else if (op instanceof UpdateOp update && UpdateRules.ELEMENTWISE.contains(update)) {
             return update(update);
         }
@@ -317,17 +341,132 @@ final class NaiveLoops {
         };
     }
 
+    /** Groups of {@code width} values; the scale of a value is that of its plane. */
+    private static Loops groupNorm(int width, int scales, int plane, boolean centred, float epsilon) {
+        return (in, out) -> {
+            float[] x = in[0];
+            float[] variance = out[centred ? 2 : 1];
+            for (int group = 0; group < variance.length; group++) {
+                float mean = 0;
+                for (int i = group * width; i < (group + 1) * width && centred; i++) {
+                    mean += x[i];
+                }
+                mean /= width;
+                float sum = 0;
+                for (int i = group * width; i < (group + 1) * width; i++) {
+                    sum += (x[i] - mean) * (x[i] - mean);
+                }
+                variance[group] = width == 0 ? 0 : sum / width;
+                if (centred) {
+                    out[1][group] = width == 0 ? 0 : mean;
+                }
+                float deviation = (float) Math.sqrt(variance[group] + epsilon);
+                for (int i = group * width; i < (group + 1) * width; i++) {
+                    int c = i / plane % scales;
+                    out[0][i] = (x[i] - mean) / deviation * in[1][c] + (centred ? in[2][c] : 0);
+                }
+            }
+        };
+    }
+
+    private static Loops groupNormBackward(int width, int scales, int plane, boolean centred, float epsilon) {
+        return (in, out) -> {
+            float[] x = in[0];
+            float[] dy = in[1];
+            float[] variance = in[centred ? 4 : 3];
+            for (int group = 0; group < variance.length; group++) {
+                float mean = centred ? in[3][group] : 0;
+                float deviation = (float) Math.sqrt(variance[group] + epsilon);
+                float meanG = 0;
+                float meanGx = 0;
+                for (int i = group * width; i < (group + 1) * width; i++) {
+                    int c = i / plane % scales;
+                    float normal = (x[i] - mean) / deviation;
+                    meanG += centred ? dy[i] * in[2][c] / width : 0;
+                    meanGx += dy[i] * in[2][c] * normal / width;
+                    out[1][c] += dy[i] * normal;
+                    if (centred) {
+                        out[2][c] += dy[i];
+                    }
+                }
+                for (int i = group * width; i < (group + 1) * width; i++) {
+                    float g = dy[i] * in[2][i / plane % scales];
+                    out[0][i] = (g - meanG - (x[i] - mean) / deviation * meanGx) / deviation;
+                }
+            }
+        };
+    }
+
+    /** What is done to each line along an axis, told the place of its first value. */
+    private static void lines(Shape x, int axis, java.util.function.IntConsumer line) {
+        int a = axis < 0 ? axis + x.rank() : axis;
+        int stride = x.sizeFrom(a + 1);
+        for (int i = 0; i < x.size(); i++) {
+            if (i / stride % x.get(a) == 0) {
+                line.accept(i);
+            }
+        }
+    }
+
+    private static Loops softmax(Shape shape, int axis, boolean log) {
+        int stride = shape.sizeFrom((axis < 0 ? axis + shape.rank() : axis) + 1);
+        int length = shape.get(axis < 0 ? axis + shape.rank() : axis);
+        return (in, out) -> lines(shape, axis, first -> {
+            float max = Float.NEGATIVE_INFINITY;
+            float sum = 0;
+            for (int k = 0; k < length; k++) {
+                max = Math.max(max, in[0][first + k * stride]);
+            }
+            for (int k = 0; k < length; k++) {
+                sum += (float) Math.exp(in[0][first + k * stride] - max);
+            }
+            for (int k = 0; k < length; k++) {
+                float logp = in[0][first + k * stride] - max - (float) Math.log(sum);
+                out[0][first + k * stride] = log ? logp : (float) Math.exp(logp);
+            }
+        });
+    }
+
+    private static Loops softmaxBackward(Shape shape, int axis, boolean log) {
+        int stride = shape.sizeFrom((axis < 0 ? axis + shape.rank() : axis) + 1);
+        int length = shape.get(axis < 0 ? axis + shape.rank() : axis);
+        return (in, out) -> lines(shape, axis, first -> {
+            float sum = 0;
+            for (int k = 0; k < length; k++) {
+                int i = first + k * stride;
+                sum += in[1][i] * (log ? 1 : in[0][i]);
+            }
+            for (int k = 0; k < length; k++) {
+                int i = first + k * stride;
+                out[0][i] = log ? in[1][i] - (float) Math.exp(in[0][i]) * sum : in[0][i] * (in[1][i] - sum);
+            }
+        });
+    }
+
     // ---- the loss ----
 
-    private static float target(float smoothing, boolean hit, int classes) {
-        return (hit ? 1 - smoothing : 0) + smoothing / classes;
+    /** q·w of one class. */
+    private static float target(CrossEntropy op, float label, int c, int classes) {
+        float q = (c == label ? 1 - op.smoothing() : 0) + op.smoothing() / classes;
+        return q * (op.classWeights().isEmpty() ? 1 : op.classWeights().get(c));
+    }
+
+    /** v/Σw[y] of one row, 0 if it does not count. */
+    private static float share(CrossEntropy op, float[][] in, int row) {
+        float sum = 0;
+        for (float label : in[1]) {
+            boolean counts = label != op.ignore();
+            sum += counts && !op.classWeights().isEmpty() ? op.classWeights().get((int) label) : counts ? 1 : 0;
+        }
+        float v = op.weighted() ? in[2][row / (in[1].length / in[2].length)] : 1;
+        return in[1][row] == op.ignore() ? 0 : v / sum;
     }
 
     private static Loops crossEntropy(CrossEntropy op, Shape x) {
-        int classes = x.get(1);
+        int classes = x.get(x.rank() - 1);
         return (in, out) -> {
             float loss = 0;
-            for (int n = 0; n < x.get(0); n++) {
+            for (int n = 0; n < in[1].length; n++) {
                 float max = Float.NEGATIVE_INFINITY;
                 float sum = 0;
                 for (int i = n * classes; i < (n + 1) * classes; i++) {
@@ -337,23 +476,34 @@ final class NaiveLoops {
                     sum += (float) Math.exp(in[0][i] - max);
                 }
                 float logSum = (float) Math.log(sum);
+                float share = share(op, in, n);
                 for (int c = 0; c < classes; c++) {
                     float logp = in[0][n * classes + c] - max - logSum;
                     out[1][n * classes + c] = (float) Math.exp(logp);
-                    loss -= target(op.smoothing(), c == in[1][n], classes) * logp;
+                    loss -= share == 0 ? 0 : share * target(op, in[1][n], c, classes) * logp;
                 }
             }
-            out[0][0] = x.get(0) == 0 ? 0 : loss / x.get(0);
+            boolean counted = in[1].length == 0;
+            for (float label : in[1]) {
+                counted |= label != op.ignore();
+            }
+            out[0][0] = counted ? loss : Float.NaN;
         };
     }
 
-    private static Loops crossEntropyBackward(CrossEntropy.Backward op, Shape p) {
-        int classes = p.get(1);
+    private static Loops crossEntropyBackward(CrossEntropy op, Shape p) {
+        int classes = p.get(p.rank() - 1);
         return (in, out) -> {
-            float factor = in[2][0] / p.get(0);
-            for (int i = 0; i < out[0].length; i++) {
-                boolean hit = i % classes == in[1][i / classes];
-                out[0][i] = (in[0][i] - target(op.smoothing(), hit, classes)) * factor;
+            for (int n = 0; n < in[1].length; n++) {
+                float sum = 0;
+                for (int c = 0; c < classes; c++) {
+                    sum += target(op, in[1][n], c, classes);
+                }
+                float factor = in[in.length - 1][0] * share(op, in, n);
+                for (int c = 0; c < classes; c++) {
+                    int i = n * classes + c;
+                    out[0][i] = factor == 0 ? 0 : (in[0][i] * sum - target(op, in[1][n], c, classes)) * factor;
+                }
             }
         };
     }

@@ -140,7 +140,7 @@ class TypeRuleTest {
                 new Rule(new Reshape(List.of(0, -1)), List.of(IMAGE), "x"),
                 new Rule(new CrossEntropy(0), List.of(Type.f32(4, 10), Type.i32(4)), "x", "labels"),
                 new Rule(
-                        new CrossEntropy.Backward(0),
+                        new CrossEntropy.Backward(new CrossEntropy(0)),
                         List.of(Type.f32(4, 10), Type.i32(4), SCALAR),
                         "p",
                         "labels",
@@ -509,6 +509,20 @@ class TypeRuleTest {
     }
 
     @Test
+    void weightsThatDoNotFitAreTold() {
+        CrossEntropy weighted = new CrossEntropy(0, List.of(1f, 2f), true, -1);
+        Type labels = Type.i32(4, 3);
+        assertEquals(2, weighted.infer(List.of(Type.f32(4, 3, 2), labels, Type.f32(4))).size());
+        assertSays(
+                rejection(weighted, List.of(Type.f32(4, 3, 5), labels, Type.f32(4))),
+                "2 class weights",
+                "5 classes",
+                "[4,3,5]");
+        assertSays(rejection(weighted, List.of(Type.f32(4, 3, 2), labels, Type.f32(3))), "weights", "[4]", "[3]");
+        assertSays(rejection(weighted, List.of(Type.f32(4, 3, 2), labels)), "weights", "2 operands");
+    }
+
+    @Test
     void axesAndGroupsThatDoNotFitAreTold() {
         assertSays(rejection(new Softmax(4), List.of(IMAGE)), "softmax", "axis 4", "[2,6,8,9]");
         assertSays(rejection(new LogSoftmax(-5), List.of(IMAGE)), "log_softmax", "axis -5", "[2,6,8,9]");
@@ -593,6 +607,7 @@ class TypeRuleTest {
         assertSays(badAttribute(() -> new ClipGradient(0, true)), "limit", "0.0");
         assertSays(badAttribute(() -> new MovingAverage(1)), "decay", "1.0");
         assertSays(badAttribute(() -> new Sgd(0, true)), "Nesterov", "0.0");
+        assertSays(badAttribute(() -> new CrossEntropy(0, List.of(1f, -1f), false, 0)), "class weights", "-1.0");
         assertSays(badAttribute(() -> new LayerNorm(0, 1e-5f)), "axes", "0");
         assertSays(badAttribute(() -> new LayerNorm(1, 0)), "epsilon", "0.0");
         assertSays(badAttribute(() -> new RmsNorm(1, Float.NaN)), "epsilon", "NaN");

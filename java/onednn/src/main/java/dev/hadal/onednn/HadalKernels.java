@@ -29,6 +29,7 @@ import java.util.List;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Pointer;
+import org.jspecify.annotations.Nullable;
 
 /** Kernels of libhadal. */
 final class HadalKernels {
@@ -179,27 +180,69 @@ final class HadalKernels {
     }
 
     static Kernel crossEntropy(CrossEntropy op, Request r) {
-        int rows = r.shape(0).get(0);
-        int classes = r.shape(0).get(1);
+        Rows rows = Rows.of(r.shape(0));
         return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(-1, 0), b -> {
             FloatPointer x = floats(b.input(0));
             IntPointer labels = new IntPointer(b.input(1));
+            FloatPointer classWeights = classWeights(op);
+            FloatPointer sampleWeights = op.weighted() ? floats(b.input(2)) : null;
             FloatPointer loss = floats(b.output(0));
             FloatPointer p = floats(b.output(1));
-            return () -> HadalNative.crossEntropy(x, labels, rows, classes, op.smoothing(), loss, p);
+            return () -> HadalNative.crossEntropy(
+                    x,
+                    labels,
+                    classWeights,
+                    sampleWeights,
+                    rows.samples,
+                    rows.places,
+                    rows.classes,
+                    op.smoothing(),
+                    op.ignore(),
+                    loss,
+                    p);
         });
     }
 
-    static Kernel crossEntropyBackward(CrossEntropy.Backward op, Request r) {
-        int rows = r.shape(0).get(0);
-        int classes = r.shape(0).get(1);
-        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(0), b -> {
+    static Kernel crossEntropyBackward(CrossEntropy.Backward backward, Request r) {
+        CrossEntropy op = backward.forward();
+        Rows rows = Rows.of(r.shape(0));
+        return new FunctionKernel(backward, plain(types(r)), plain(r.results()), List.of(0), b -> {
             FloatPointer p = floats(b.input(0));
             IntPointer labels = new IntPointer(b.input(1));
-            FloatPointer dloss = floats(b.input(2));
+            FloatPointer classWeights = classWeights(op);
+            FloatPointer sampleWeights = op.weighted() ? floats(b.input(2)) : null;
+            FloatPointer dloss = floats(b.input(op.weighted() ? 3 : 2));
             FloatPointer dx = floats(b.output(0));
-            return () -> HadalNative.crossEntropyBackward(p, labels, dloss, rows, classes, op.smoothing(), dx);
+            return () -> HadalNative.crossEntropyBackward(
+                    p,
+                    labels,
+                    classWeights,
+                    sampleWeights,
+                    dloss,
+                    rows.samples,
+                    rows.places,
+                    rows.classes,
+                    op.smoothing(),
+                    op.ignore(),
+                    dx);
         });
+    }
+
+    /** [N,…,C] */
+    private record Rows(long samples, long places, long classes) {
+        static Rows of(Shape x) {
+            int classes = x.get(x.rank() - 1);
+            return new Rows(x.get(0), x.size() / classes / x.get(0), classes);
+        }
+    }
+
+    /** Null if all count alike. The collector frees it, after the bound kernel that holds it. */
+    private static @Nullable FloatPointer classWeights(CrossEntropy op) {
+        float[] weights = new float[op.classWeights().size()];
+        for (int c = 0; c < weights.length; c++) {
+            weights[c] = op.classWeights().get(c);
+        }
+        return weights.length == 0 ? null : new FloatPointer(weights);
     }
 
     /** How x is normalized: samples of groups of channels of planes. A row is one group of channels of one value. */

@@ -9,13 +9,13 @@ final class LossReference {
 
     static void define(OpTable<OpTable.Types, Formula> table) {
         table.put(CrossEntropy.class, (op, t) -> crossEntropy(op, t.x(0)));
-        table.put(CrossEntropy.Backward.class, (op, t) -> crossEntropyBackward(op, t.x(0)));
+        table.put(CrossEntropy.Backward.class, (op, t) -> crossEntropyBackward(op.forward(), t.x(0)));
     }
 
     static Formula crossEntropy(CrossEntropy op, Shape x) {
-        int rows = x.get(0);
-        int classes = x.get(1);
+        int classes = x.get(x.rank() - 1);
         return (in, out) -> {
+            int rows = in[1].length;
             double loss = 0;
             for (int n = 0; n < rows; n++) {
                 double max = Double.NEGATIVE_INFINITY;
@@ -29,27 +29,53 @@ final class LossReference {
                 for (int c = 0; c < classes; c++) {
                     double logp = in[0][n * classes + c] - max - Math.log(sum);
                     out[1][n * classes + c] = Math.exp(logp);
-                    loss -= target(op.smoothing(), c == in[1][n], classes) * logp / rows;
+                    double qw = target(op, (int) in[1][n], c, classes);
+                    if (in[1][n] != op.ignore() && qw != 0) {
+                        loss -= sampleWeight(op, in, n) * qw * logp;
+                    }
                 }
             }
-            out[0][0] = loss;
+            out[0][0] = rows == 0 ? 0 : loss / divisor(op, in[1]);
         };
     }
 
-    static Formula crossEntropyBackward(CrossEntropy.Backward op, Shape p) {
-        int rows = p.get(0);
-        int classes = p.get(1);
+    static Formula crossEntropyBackward(CrossEntropy op, Shape p) {
+        int classes = p.get(p.rank() - 1);
         return (in, out) -> {
-            for (int i = 0; i < out[0].length; i++) {
-                boolean hit = i % classes == in[1][i / classes];
-                out[0][i] = (in[0][i] - target(op.smoothing(), hit, classes)) * in[2][0] / rows;
+            double dloss = in[in.length - 1][0];
+            double divisor = divisor(op, in[1]);
+            for (int n = 0; n < in[1].length; n++) {
+                double sum = 0;
+                for (int c = 0; c < classes; c++) {
+                    sum += target(op, (int) in[1][n], c, classes);
+                }
+                double scale = sampleWeight(op, in, n) * dloss / divisor;
+                for (int c = 0; c < classes; c++) {
+                    double d = in[0][n * classes + c] * sum - target(op, (int) in[1][n], c, classes);
+                    out[0][n * classes + c] = in[1][n] == op.ignore() ? 0 : d * scale;
+                }
             }
         };
     }
 
-    /** q = (1 − s)·onehot + s/C */
-    private static double target(double smoothing, boolean hit, int classes) {
-        return (hit ? 1 - smoothing : 0) + smoothing / classes;
+    /** q·w of one class, with q = (1 − s)·onehot + s/C. */
+    private static double target(CrossEntropy op, int label, int c, int classes) {
+        double q = (c == label ? 1 - op.smoothing() : 0) + op.smoothing() / (double) classes;
+        return q * (op.classWeights().isEmpty() ? 1 : op.classWeights().get(c));
+    }
+
+    private static double sampleWeight(CrossEntropy op, double[][] in, int row) {
+        return op.weighted() ? in[2][row / (in[1].length / in[2].length)] : 1;
+    }
+
+    private static double divisor(CrossEntropy op, double[] labels) {
+        double sum = 0;
+        for (double label : labels) {
+            if (label != op.ignore()) {
+                sum += op.classWeights().isEmpty() ? 1 : op.classWeights().get((int) label);
+            }
+        }
+        return sum;
     }
 
     private LossReference() {}

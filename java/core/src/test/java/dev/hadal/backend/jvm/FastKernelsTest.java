@@ -93,7 +93,7 @@ class FastKernelsTest {
             if (x.shape().rank() == 2) {
                 all.add(labelled(new CrossEntropy(0), x));
                 all.add(labelled(new CrossEntropy(0.1f), x));
-                all.add(labelled(new CrossEntropy.Backward(0.1f), x, Type.f32(Shape.SCALAR)));
+                all.add(labelled(new CrossEntropy.Backward(new CrossEntropy(0.1f)), x, Type.f32(Shape.SCALAR)));
             }
         }
         return all;

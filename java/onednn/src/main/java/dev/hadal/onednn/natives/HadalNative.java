@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
 @NoException
 public final class HadalNative {
     /** The HADAL_ABI_VERSION that these methods are written for. */
-    private static final int ABI_VERSION = 1;
+    private static final int ABI_VERSION = 3;
 
     private HadalNative() {}
 
@@ -245,14 +245,23 @@ public final class HadalNative {
     public static native void geluTanhBackward(
             @Const FloatPointer x, @Const FloatPointer dy, @Cast("int64_t") long n, FloatPointer dx);
 
-    /** The mean cross entropy of softmax(logits) against labels, and that softmax; probabilities may be logits. */
+    /**
+     * The mean cross entropy of softmax(logits) against labels, and that softmax; probabilities may be logits.
+     *
+     * @param classWeights may be null, as may sampleWeights
+     * @param places the labels of a sample
+     */
     @Name("hadal_cross_entropy")
     public static native void crossEntropy(
             @Const FloatPointer logits,
             @Const IntPointer labels,
-            @Cast("int64_t") long rows,
+            @Const @Nullable FloatPointer classWeights,
+            @Const @Nullable FloatPointer sampleWeights,
+            @Cast("int64_t") long samples,
+            @Cast("int64_t") long places,
             @Cast("int64_t") long classes,
             float smoothing,
+            int ignore,
             FloatPointer loss,
             FloatPointer probabilities);
 
@@ -261,10 +270,14 @@ public final class HadalNative {
     public static native void crossEntropyBackward(
             @Const FloatPointer probabilities,
             @Const IntPointer labels,
+            @Const @Nullable FloatPointer classWeights,
+            @Const @Nullable FloatPointer sampleWeights,
             @Const FloatPointer dloss,
-            @Cast("int64_t") long rows,
+            @Cast("int64_t") long samples,
+            @Cast("int64_t") long places,
             @Cast("int64_t") long classes,
             float smoothing,
+            int ignore,
             FloatPointer dlogits);
 
     /**

@@ -182,10 +182,10 @@ class HadalNativeTest {
                     FloatPointer pd = new FloatPointer(dloss);
                     FloatPointer p = new FloatPointer(poison(rows * classes));
                     FloatPointer dx = new FloatPointer(poison(rows * classes))) {
-                HadalNative.crossEntropy(px, pl, rows, classes, smoothing, loss, p);
+                HadalNative.crossEntropy(px, pl, null, null, rows, 1, classes, smoothing, -100, loss, p);
                 assertEquals(loss1, loss.get(), 1e-6 * loss1);
                 assertClose(p1, p);
-                HadalNative.crossEntropyBackward(p, pl, pd, rows, classes, smoothing, dx);
+                HadalNative.crossEntropyBackward(p, pl, null, null, pd, rows, 1, classes, smoothing, -100, dx);
                 assertClose(dx1, dx);
             }
         }
