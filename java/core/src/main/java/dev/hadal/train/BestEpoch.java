@@ -1,9 +1,10 @@
 package dev.hadal.train;
 
-import dev.hadal.model.Model;
+import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Watches for early stopping: which epoch was best, and with which weights. */
@@ -11,7 +12,7 @@ final class BestEpoch {
     private final EarlyStopping rule;
     private final boolean higherIsBetter;
     private @Nullable Epoch best;
-    private @Nullable Model model;
+    private @Nullable Map<String, Tensor> values;
 
     BestEpoch(EarlyStopping rule, Fit how) {
         this.rule = rule;
@@ -39,7 +40,7 @@ final class BestEpoch {
         double gain = higherIsBetter ? value - before : before - value;
         if (best == null || (!Double.isNaN(value) && (Double.isNaN(before) || gain > rule.minimalImprovement()))) {
             best = epoch;
-            model = rule.restoreBest() ? progress.trainer().model() : null;
+            values = rule.restoreBest() ? progress.trainer().predicting() : null;
         } else if (epoch.number() - best.number() >= rule.patience()) {
             progress.stop(String.format(
                     Locale.ROOT,
@@ -52,8 +53,8 @@ final class BestEpoch {
 
     /** Puts the best weights back, if so wanted and there are any. */
     void restore(Trainer trainer) {
-        if (model != null) {
-            trainer.restore(model);
+        if (values != null) {
+            trainer.restore(values);
         }
     }
 }

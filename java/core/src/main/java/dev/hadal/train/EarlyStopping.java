@@ -8,7 +8,7 @@ package dev.hadal.train;
  *     validation data. Whether more is better is known from the metric
  * @param patience how many epochs in a row may pass without an improvement
  * @param minimalImprovement by how much the number must be better than the best so far to count as better
- * @param restoreBest whether the weights and the state of the best epoch are put back in the end, however training ends
+ * @param restoreBest whether the weights, their averages and the state of the best epoch are put back in the end, however training ends
  *     but by an exception. The optimizer's moments stay as they are
  */
 public record EarlyStopping(String monitor, int patience, double minimalImprovement, boolean restoreBest) {

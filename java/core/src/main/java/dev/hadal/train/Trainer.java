@@ -212,9 +212,13 @@ public final class Trainer implements AutoCloseable {
         return builder.copy(seed -> now).optimizer(change.apply(optimizer)).build();
     }
 
-    /** Takes over the weights and the state of a model of this network; the optimizer's moments stay. */
-    void restore(Model model) {
-        plans.restore(model.values());
+    /** All that a prediction depends on, to be restored: weights, their averages and state, but no moments. */
+    Map<String, Tensor> predicting() {
+        return plans.predicting();
+    }
+
+    void restore(Map<String, Tensor> values) {
+        plans.restore(values);
     }
 
     /** Whether so many samples with these fields are what a step takes. */
@@ -491,6 +495,10 @@ public final class Trainer implements AutoCloseable {
             copy.objectives.addAll(objectives);
             copy.optimizer = optimizer;
             copy.clip = clip;
+            copy.plateau = plateau;
+            copy.trained = trained;
+            copy.average = average;
+            copy.averageEvaluated = averageEvaluated;
             copy.backends = backends;
             copy.batch = batch;
             copy.microBatch = microBatch;

@@ -191,9 +191,13 @@ final class TrainingPlans implements AutoCloseable {
         return kept;
     }
 
-    /** Takes over a snapshot's weights and state. */
-    void restore(Model snapshot) {
-        snapshot.values().forEach(store::write);
+    /** All that a prediction depends on: weights, state and, where there are some, the weights' averages. */
+    Map<String, Tensor> predicting() {
+        Map<String, Tensor> values = new LinkedHashMap<>(snapshot().values());
+        if (updating.averages()) {
+            trained().forEach(name -> values.put(AVERAGE + "/" + name, store.read(AVERAGE + "/" + name)));
+        }
+        return values;
     }
 
     /** The model's state alone, such as running statistics. */
@@ -206,6 +210,7 @@ final class TrainingPlans implements AutoCloseable {
         return state;
     }
 
+    /** Sets these values, by name. */
     void restore(Map<String, Tensor> values) {
         values.forEach(store::write);
     }

@@ -50,12 +50,15 @@ class FittingTest {
     }
 
     private static Trainer trainer() {
+        return builder().build();
+    }
+
+    private static Trainer.Builder builder() {
         return Trainer.of(NETWORK, Shape.of(2))
                 .optimizer(Optimizer.adamw().rate(1e-2))
                 .batch(16)
                 .seed(3)
-                .backends(Backends.of("java").withThreads(1))
-                .build();
+                .backends(Backends.of("java").withThreads(1));
     }
 
     /** Says these numbers, one for each pass over data. */
@@ -342,6 +345,27 @@ class FittingTest {
             // It goes on from there.
             trainer.fit(clouds(40, 1), Fit.epochs(1));
             assertNotEquals(weights.after.get(2), trainer.model().values());
+        }
+    }
+
+    @Test
+    void theirAverageComesBackWithThem() {
+        List<Map<String, Tensor>> averages = new ArrayList<>();
+        Fit how = Fit.epochs(3)
+                .validateOn(clouds(10, 2))
+                .metrics(riggedTwice(false, 2, 1, 3))
+                .earlyStopping(EarlyStopping.on("val_rigged").restoringBest())
+                .listener(new Listener() {
+                    @Override
+                    public void onEpoch(Progress progress, Epoch epoch) {
+                        averages.add(progress.trainer().emaModel().values());
+                    }
+                });
+        try (Trainer trainer = builder().ema(0.9).build()) {
+            trainer.fit(clouds(40, 1), how);
+            assertEquals(averages.get(1), trainer.emaModel().values());
+            assertNotEquals(averages.get(2), trainer.emaModel().values());
+            assertNotEquals(trainer.model().values(), trainer.emaModel().values());
         }
     }
 
