@@ -37,11 +37,16 @@ public final class ImageFolder implements Dataset {
      * @param channels 3 for colour, 1 for grey
      * @throws MalformedDataException if there are no sub-directories
      * @throws java.nio.file.NotDirectoryException if it is not a directory
+     * @throws IllegalStateException if the program runs without {@code java.desktop}
      */
     public static ImageFolder open(Path directory, int height, int width, int channels) throws IOException {
         if (height < 1 || width < 1 || (channels != 1 && channels != 3)) {
             throw new IllegalArgumentException("images of " + channels + " channels, " + height + " rows and " + width
                     + " columns; 1 or 3 channels, and at least 1 row and 1 column are needed");
+        }
+        if (ModuleLayer.boot().findModule("java.desktop").isEmpty()) {
+            throw new IllegalStateException("image folders need the module java.desktop, which is not here: require it in"
+                    + " your module, or run with --add-modules java.desktop");
         }
         List<Path> classes =
                 children(directory).stream().filter(Files::isDirectory).toList();
