@@ -14,9 +14,10 @@ import org.jspecify.annotations.Nullable;
  * uniform between ±1/√hidden. The state before the first step is zero.
  *
  * @param layers how many lie on each other, each over the outputs of the one below
+ * @param bothWays whether each layer runs in both directions of time
  * @param lastOnly whether only the last output is wanted: [N,hidden]
  */
-public record Recurrence(Cell cell, int hidden, int layers, boolean bidirectional, boolean lastOnly) implements Layer {
+public record Recurrence(Cell cell, int hidden, int layers, boolean bothWays, boolean lastOnly) implements Layer {
 
     public Recurrence {
         if (hidden < 1 || layers < 1) {
@@ -27,12 +28,17 @@ public record Recurrence(Cell cell, int hidden, int layers, boolean bidirectiona
 
     /** That many layers, each over the outputs of the one below. */
     public Recurrence layers(int count) {
-        return new Recurrence(cell, hidden, count, bidirectional, lastOnly);
+        return new Recurrence(cell, hidden, count, bothWays, lastOnly);
+    }
+
+    /** In both directions of time at once, whose outputs lie side by side: [N,T,2·hidden]. */
+    public Recurrence bidirectional() {
+        return new Recurrence(cell, hidden, layers, true, lastOnly);
     }
 
     /** Only the last output of each sequence, [N,hidden]. */
     public Recurrence last() {
-        return new Recurrence(cell, hidden, layers, bidirectional, true);
+        return new Recurrence(cell, hidden, layers, bothWays, true);
     }
 
     /**
@@ -44,7 +50,7 @@ public record Recurrence(Cell cell, int hidden, int layers, boolean bidirectiona
         if (cell != Cell.RNN_TANH && cell != Cell.RNN_RELU) {
             throw new IllegalStateException("rnn alone has a ReLU form, " + cell + " has not");
         }
-        return new Recurrence(Cell.RNN_RELU, hidden, layers, bidirectional, lastOnly);
+        return new Recurrence(Cell.RNN_RELU, hidden, layers, bothWays, lastOnly);
     }
 
     @Override
