@@ -2,6 +2,7 @@ package dev.hadal.nn;
 
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
+import dev.hadal.op.Concat;
 import dev.hadal.op.Recurrent;
 import dev.hadal.op.Recurrent.Cell;
 import dev.hadal.tensor.Shape;
@@ -36,7 +37,7 @@ public record Recurrence(Cell cell, int hidden, int layers, boolean bothWays, bo
         return new Recurrence(cell, hidden, layers, true, lastOnly);
     }
 
-    /** Only the last output of each sequence, [N,hidden]. */
+    /** Only the last output of each sequence as time runs, [N,hidden]: where it runs backwards, that of the first step. */
     public Recurrence last() {
         return new Recurrence(cell, hidden, layers, bothWays, true);
     }
@@ -79,7 +80,10 @@ public record Recurrence(Cell cell, int hidden, int layers, boolean bothWays, bo
         Value y = x;
         for (int l = 0; l < layers; l++) {
             int result = lastOnly && l == layers - 1 ? 1 : 0; // the final state is the last output
-            y = direction(scope, y, lengths, l, false).get(result);
+            Value forth = direction(scope, y, lengths, l, false).get(result);
+            y = bothWays
+                    ? new Concat(-1).of(forth, direction(scope, y, lengths, l, true).get(result))
+                    : forth;
         }
         return y;
     }

@@ -129,12 +129,20 @@ public abstract class RecurrenceSpec {
             strings = {
                 "rnn_single_packed",
                 "rnn_stacked",
+                "rnn_bidirectional",
+                "rnn_bidirectional_packed",
                 "relu_single_packed",
                 "relu_stacked",
+                "relu_bidirectional",
+                "relu_bidirectional_packed",
                 "lstm_single_packed",
                 "lstm_stacked",
+                "lstm_bidirectional",
+                "lstm_bidirectional_packed",
                 "gru_single_packed",
-                "gru_stacked"
+                "gru_stacked",
+                "gru_bidirectional",
+                "gru_bidirectional_packed"
             })
     void agreesWithPyTorch(String fixture) {
         Model model = model(network(fixture), fixture);
