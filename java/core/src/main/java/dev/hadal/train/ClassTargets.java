@@ -1,7 +1,9 @@
 package dev.hadal.train;
 
+import dev.hadal.op.CrossEntropy;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
+import java.util.stream.IntStream;
 
 /**
  * A batch of answers to "which class?". The outputs are logits or probabilities [N,…,C], with a class index for each row
@@ -29,8 +31,11 @@ final class ClassTargets {
         }
     }
 
-    int rows() {
-        return rows;
+    /** The rows that count: those whose target is not {@link CrossEntropy#IGNORE}, as in the loss. */
+    int[] rows() {
+        return IntStream.range(0, rows)
+                .filter(i -> target.dtype() != DType.I32 || target.ints()[i] != CrossEntropy.IGNORE)
+                .toArray();
     }
 
     /** C, or 2 where there is one output for two classes. */

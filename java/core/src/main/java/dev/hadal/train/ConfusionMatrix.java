@@ -20,6 +20,7 @@ public final class ConfusionMatrix implements Metric.Accumulator {
     @Override
     public void add(Tensor output, Tensor target) {
         ClassTargets batch = new ClassTargets(output, target);
+        int[] rows = batch.rows();
         int classes = batch.classes();
         if (counts.length == 0) {
             if (!names.isEmpty() && names.size() != classes) {
@@ -28,7 +29,7 @@ public final class ConfusionMatrix implements Metric.Accumulator {
             }
             counts = new long[classes][classes];
         }
-        for (int i = 0; i < batch.rows(); i++) {
+        for (int i : rows) {
             counts[batch.label(i)][batch.predicted(i)]++;
         }
     }

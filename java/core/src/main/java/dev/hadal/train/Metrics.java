@@ -8,7 +8,7 @@ import dev.hadal.tensor.Tensor;
  *
  * <p>Those of classes take outputs [N,…,C] and class indices [N,…], or f32 distributions over the classes [N,…,C], of which
  * the likeliest counts; or for two classes one logit for each target, [N] or [N,1] with f32 targets, positive where class
- * 1 is likelier. Of equal outputs the one of the first class counts as the larger. Those of numbers take as many targets
+ * 1 is likelier. Targets of {@link dev.hadal.op.CrossEntropy#IGNORE} do not count. Of equal outputs the one of the first class counts as the larger. Those of numbers take as many targets
  * as outputs.
  */
 public final class Metrics {
@@ -130,10 +130,11 @@ public final class Metrics {
         @Override
         public void add(Tensor output, Tensor target) {
             ClassTargets batch = new ClassTargets(output, target);
-            for (int i = 0; i < batch.rows(); i++) {
+            int[] rows = batch.rows();
+            for (int i : rows) {
                 right += batch.rank(i, batch.label(i)) < k ? 1 : 0;
             }
-            seen += batch.rows();
+            seen += rows.length;
         }
 
         @Override
@@ -149,12 +150,13 @@ public final class Metrics {
         @Override
         public void add(Tensor output, Tensor target) {
             ClassTargets batch = new ClassTargets(output, target);
+            int[] rows = batch.rows();
             double[] logs = new double[batch.classes()];
-            for (int i = 0; i < batch.rows(); i++) {
+            for (int i : rows) {
                 batch.logSoftmax(i, logs);
                 sum += batch.crossEntropy(i, logs);
             }
-            seen += batch.rows();
+            seen += rows.length;
         }
 
         @Override

@@ -17,13 +17,14 @@ final class RocAuc implements Metric.Accumulator {
     @Override
     public void add(Tensor output, Tensor target) {
         ClassTargets batch = new ClassTargets(output, target);
+        int[] rows = batch.rows();
         int classes = batch.classes();
         if (scores.length == 0) {
             scores = new float[classes][labels.length];
         }
-        makeRoom(Math.addExact(samples, batch.rows()));
+        makeRoom(Math.addExact(samples, rows.length));
         double[] logs = new double[classes];
-        for (int i = 0; i < batch.rows(); i++) {
+        for (int i : rows) {
             labels[samples] = batch.label(i);
             if (classes == 2) {
                 scores[1][samples] = batch.score(i, 1) - batch.score(i, 0);

@@ -87,6 +87,20 @@ class MetricsTest {
         assertEquals(Math.exp(loss / 4), value(Metrics.perplexity(), logits, asFloats), CLOSE);
     }
 
+    @Test
+    void targetsToBeIgnoredDoNotCount() {
+        Tensor with = labels(0, -100, 2, 0, 1, -100);
+        Tensor without = labels(0, 2, 0, 1);
+        Tensor output = matrix(4, 3, 9, 1, 0, -1, 5, 4, 1, 0, 0, 3, 2, 1);
+        for (Metric metric : new Metric[] {
+            Metrics.accuracy(), Metrics.topK(2), Metrics.f1(Average.MACRO), Metrics.auc(), Metrics.perplexity()
+        }) {
+            assertEquals(value(metric, output, without), value(metric, ANSWERS, with), CLOSE, metric.name());
+        }
+        assertEquals(Double.NaN, value(Metrics.accuracy(), column(1), labels(-100)));
+        assertRefused("target -1.0 of row 0", () -> value(Metrics.accuracy(), column(1), labels(-1)));
+    }
+
     /** As mixup leaves them: the likeliest class counts, and all of them in the cross-entropy. */
     @Test
     void distributionsOverTheClasses() {
