@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +26,8 @@ public final class Model {
     public static final String INPUT = "x";
     /** The name of a network's only output. */
     public static final String OUTPUT = "y";
+
+    private static final List<Role> VALUES = List.of(Role.WEIGHT, Role.STATE);
 
     private final Graph graph;
     private final Map<String, Tensor> values;
@@ -44,7 +47,7 @@ public final class Model {
         this.graph = graph;
         this.values = Collections.unmodifiableMap(new LinkedHashMap<>(values));
         this.metadata = Collections.unmodifiableMap(new LinkedHashMap<>(metadata));
-        for (Role role : new Role[] {Role.WEIGHT, Role.STATE}) {
+        for (Role role : VALUES) {
             for (Value v : graph.leaves(role)) {
                 check(Graph.leafOf(v), this.values.get(Graph.leafOf(v).name()));
             }
@@ -164,7 +167,18 @@ public final class Model {
         if (text == null) {
             throw new ModelFormatException("it holds tensors but no Hadal graph; was it written by Model.save?");
         }
-        return new Model(GraphFile.read(text), content.tensors(), metadata);
+        Graph graph = GraphFile.read(text);
+        Map<String, Tensor> values = new LinkedHashMap<>();
+        for (Role role : VALUES) {
+            for (Value v : graph.leaves(role)) {
+                String name = Graph.leafOf(v).name();
+                Tensor value = content.tensors().get(name);
+                if (value != null) {
+                    values.put(name, value);
+                }
+            }
+        }
+        return new Model(graph, values, metadata);
     }
 
     // ---- weights from elsewhere ----

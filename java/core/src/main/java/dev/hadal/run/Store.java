@@ -8,9 +8,11 @@ import dev.hadal.backend.Region;
 import dev.hadal.graph.Type;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +28,7 @@ public final class Store implements AutoCloseable {
 
     private final Map<String, Entry> entries = new LinkedHashMap<>();
     private final List<Memory> blocks = new ArrayList<>();
+    private final Set<String> groups = new HashSet<>();
     private boolean closed;
 
     /**
@@ -51,6 +54,7 @@ public final class Store implements AutoCloseable {
             offset += SlabLayout.aligned(e.getValue().layout().bytes());
         }
         Type flat = Type.f32(Math.toIntExact(bytes / Float.BYTES));
+        groups.add(group);
         put(group, new Placement(first.backend(), Layout.plain(flat)), new Region(block, 0, Layout.plain(flat)));
         return flat;
     }
@@ -59,6 +63,11 @@ public final class Store implements AutoCloseable {
         if (entries.putIfAbsent(name, new Entry(placement, region)) != null) {
             throw new IllegalArgumentException("the store already holds '" + name + "'");
         }
+    }
+
+    /** The names of the values, those of groups excepted. */
+    public List<String> names() {
+        return entries.keySet().stream().filter(name -> !groups.contains(name)).toList();
     }
 
     /** The type of a value, or of a whole group. */

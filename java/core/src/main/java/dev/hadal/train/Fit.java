@@ -22,6 +22,7 @@ public record Fit(
         @Nullable Dataset validation,
         List<Metric> metrics,
         @Nullable EarlyStopping earlyStopping,
+        @Nullable Checkpoints checkpoints,
         BooleanSupplier stopping,
         List<Listener> listeners) {
 
@@ -38,7 +39,7 @@ public record Fit(
 
     /** That many passes over the data, each in another order. */
     public static Fit epochs(int count) {
-        return new Fit(count, batching -> batching, null, List.of(), null, () -> false, List.of());
+        return new Fit(count, batching -> batching, null, List.of(), null, null, () -> false, List.of());
     }
 
     /** Changes every training sample at random, every time it is seen. */
@@ -52,22 +53,27 @@ public record Fit(
      */
     public Fit batching(UnaryOperator<Batching> change) {
         UnaryOperator<Batching> both = usual -> change.apply(batching.apply(usual));
-        return new Fit(epochs, both, validation, metrics, earlyStopping, stopping, listeners);
+        return new Fit(epochs, both, validation, metrics, earlyStopping, checkpoints, stopping, listeners);
     }
 
     /** Measures the loss and the metrics on these data after each epoch. */
     public Fit validateOn(Dataset data) {
-        return new Fit(epochs, batching, data, metrics, earlyStopping, stopping, listeners);
+        return new Fit(epochs, batching, data, metrics, earlyStopping, checkpoints, stopping, listeners);
     }
 
     /** Measures these, on training and validation data; names must differ. */
     public Fit metrics(Metric... measured) {
-        return new Fit(epochs, batching, validation, List.of(measured), earlyStopping, stopping, listeners);
+        return new Fit(epochs, batching, validation, List.of(measured), earlyStopping, checkpoints, stopping, listeners);
     }
 
     /** Ends training when a number no longer improves. */
     public Fit earlyStopping(EarlyStopping rule) {
-        return new Fit(epochs, batching, validation, metrics, rule, stopping, listeners);
+        return new Fit(epochs, batching, validation, metrics, rule, checkpoints, stopping, listeners);
+    }
+
+    /** Saves the run while it trains, and resumes it if so wanted. */
+    public Fit checkpoints(Checkpoints saved) {
+        return new Fit(epochs, batching, validation, metrics, earlyStopping, saved, stopping, listeners);
     }
 
     /**
@@ -76,13 +82,13 @@ public record Fit(
      */
     public Fit stopWhen(BooleanSupplier condition) {
         BooleanSupplier either = () -> stopping.getAsBoolean() || condition.getAsBoolean();
-        return new Fit(epochs, batching, validation, metrics, earlyStopping, either, listeners);
+        return new Fit(epochs, batching, validation, metrics, earlyStopping, checkpoints, either, listeners);
     }
 
     /** Tells one more listener; they are told in the order in which they came. */
     public Fit listener(Listener listener) {
         List<Listener> all = new ArrayList<>(listeners);
         all.add(listener);
-        return new Fit(epochs, batching, validation, metrics, earlyStopping, stopping, all);
+        return new Fit(epochs, batching, validation, metrics, earlyStopping, checkpoints, stopping, all);
     }
 }

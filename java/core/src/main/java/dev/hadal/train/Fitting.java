@@ -4,6 +4,7 @@ import dev.hadal.data.Batch;
 import dev.hadal.data.Batches;
 import dev.hadal.data.Batching;
 import dev.hadal.data.Dataset;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -11,11 +12,19 @@ import org.jspecify.annotations.Nullable;
 
 /** One call of {@link Trainer#fit}: the loop over epochs and batches, and all that is measured on the way. */
 final class Fitting {
+    private static final String START = "fit/start_step";
+    private static final String EPOCH = "fit/epoch";
+    private static final String BATCH = "fit/batch";
+
     private final Trainer trainer;
     private final Fit how;
     private final Batches batches;
     private final Progress progress;
     private final @Nullable BestEpoch best;
+    /** Whose checkpoint is kept as the best. */
+    private final @Nullable BestEpoch kept;
+
+    private long start;
 
     private Fitting(Trainer trainer, Fit how, Batches batches) {
         this.trainer = trainer;
@@ -23,6 +32,8 @@ final class Fitting {
         this.batches = batches;
         progress = new Progress(trainer, how.epochs(), batches.samplesPerEpoch());
         best = how.earlyStopping() == null ? null : new BestEpoch(how.earlyStopping(), how);
+        String monitor = how.checkpoints() == null ? null : how.checkpoints().best();
+        kept = monitor == null ? null : new BestEpoch(EarlyStopping.on(monitor).patience(Integer.MAX_VALUE), how);
     }
 
     static List<Epoch> run(Trainer trainer, Dataset data, Fit how) {
@@ -37,11 +48,14 @@ final class Fitting {
     }
 
     private List<Epoch> run() {
-        trainer.planSteps(trainer.steps() + (long) how.epochs() * batches.batchesPerEpoch());
+        start = trainer.steps();
+        int firstBatch = resume();
+        trainer.planSteps(start + (long) how.epochs() * batches.batchesPerEpoch());
         try {
             tell(l -> l.onTrainStart(progress));
             while (progress.epoch() < how.epochs() && progress.stopReason() == null) {
-                epoch();
+                epoch(firstBatch);
+                firstBatch = 0;
             }
             if (best != null) {
                 best.restore(trainer);
@@ -54,26 +68,30 @@ final class Fitting {
         return List.copyOf(progress.history());
     }
 
-    private void epoch() {
+    private void epoch(int firstBatch) {
         progress.startEpoch(progress.epoch() + 1);
-        batches.startEpoch(progress.epoch() - 1);
+        progress.sawSamples(firstBatch * trainer.batch());
+        batches.startEpoch(progress.epoch() - 1, firstBatch);
         Measured measured = new Measured(how.metrics());
         double norms = 0;
         int steps = 0;
-        long start = System.nanoTime();
+        int samples = 0;
+        long begin = System.nanoTime();
         while (batches.hasNext() && !stopped()) {
             Batch batch = batches.next();
             trainer.step(batch);
             measured.add(trainer.loss(), trainer, batch);
             norms += trainer.gradientNorm();
             steps++;
+            samples += batch.size();
             progress.sawSamples(batch.size());
             tell(l -> l.onStep(progress));
+            saveMidway();
         }
         if (steps == 0) {
             return;
         }
-        double seconds = (System.nanoTime() - start) * 1e-9;
+        double seconds = (System.nanoTime() - begin) * 1e-9;
         boolean complete = !batches.hasNext();
         Map<String, Double> values = measured.values("");
         if (complete && how.validation() != null) {
@@ -84,7 +102,7 @@ final class Fitting {
         }
         values.put(Epoch.RATE, trainer.rate());
         values.put(Epoch.GRADIENT_NORM, norms / steps);
-        values.put(Epoch.SAMPLES_PER_SECOND, progress.samples() / seconds);
+        values.put(Epoch.SAMPLES_PER_SECOND, samples / seconds);
         if (complete) {
             trainer.endEpoch(values);
         }
@@ -94,6 +112,82 @@ final class Fitting {
             best.see(epoch, progress);
         }
         tell(l -> l.onEpoch(progress, epoch));
+        if (complete) {
+            saveEpoch(epoch);
+        }
+    }
+
+    // ---- checkpoints ----
+
+    /** Goes on from the newest checkpoint, if so wanted and there is one; gives the batch of the epoch to begin with. */
+    private int resume() {
+        Checkpoint from = how.checkpoints() == null || !how.checkpoints().resume()
+                ? null
+                : how.checkpoints().newest().orElse(null);
+        if (from == null) {
+            return 0;
+        }
+        trainer.resume(from);
+        start = Long.parseLong(from.fact(START));
+        for (int number = 1; from.facts().containsKey(history(number, "of")); number++) {
+            progress.add(epoch(number, from));
+        }
+        for (BestEpoch b : new BestEpoch[] {best, kept}) {
+            if (b != null) {
+                b.resume(progress, from);
+            }
+        }
+        progress.startEpoch(Integer.parseInt(from.fact(EPOCH)) - 1);
+        return Integer.parseInt(from.fact(BATCH));
+    }
+
+    private static Epoch epoch(int number, Checkpoint from) {
+        Map<String, Double> values = new LinkedHashMap<>();
+        String prefix = history(number, "");
+        from.facts().forEach((name, value) -> {
+            if (name.startsWith(prefix) && !name.equals(history(number, "of"))) {
+                values.put(name.substring(prefix.length()), Double.valueOf(value));
+            }
+        });
+        return new Epoch(number, Integer.parseInt(from.fact(history(number, "of"))), true, values);
+    }
+
+    private void saveMidway() {
+        Checkpoints saved = how.checkpoints();
+        if (saved != null
+                && saved.everySteps() > 0
+                && trainer.steps() % saved.everySteps() == 0
+                && batches.hasNext()) {
+            saved.save(checkpoint(progress.epoch(), batches.nextIndex()));
+        }
+    }
+
+    private void saveEpoch(Epoch epoch) {
+        Checkpoints saved = how.checkpoints();
+        if (saved != null) {
+            boolean better = kept != null && kept.see(epoch, progress);
+            Checkpoint checkpoint = checkpoint(epoch.number() + 1, 0);
+            saved.save(checkpoint);
+            if (better) {
+                saved.saveBest(checkpoint);
+            }
+        }
+    }
+
+    private Checkpoint checkpoint(int epoch, int batch) {
+        Map<String, String> facts = new LinkedHashMap<>();
+        facts.put(START, String.valueOf(start));
+        facts.put(EPOCH, String.valueOf(epoch));
+        facts.put(BATCH, String.valueOf(batch));
+        for (Epoch e : progress.history()) {
+            facts.put(history(e.number(), "of"), String.valueOf(e.of()));
+            e.values().forEach((name, value) -> facts.put(history(e.number(), name), String.valueOf(value)));
+        }
+        return trainer.checkpoint().with(best == null ? Map.of() : best.tensors(), facts);
+    }
+
+    private static String history(int epoch, String name) {
+        return "fit/history/" + epoch + "/" + name;
     }
 
     private boolean stopped() {

@@ -37,6 +37,8 @@ import org.jspecify.annotations.Nullable;
  * block, as do their gradients and each moment. For use by one thread.
  */
 public final class Trainer implements AutoCloseable {
+    static final String STEP = "step";
+
     private final Builder builder;
     private final TrainingPlans plans;
     private final StepGraphs graphs;
@@ -217,6 +219,7 @@ public final class Trainer implements AutoCloseable {
         return plans.predicting();
     }
 
+    /** Takes over weights and states by name; the optimizer's moments stay. */
     void restore(Map<String, Tensor> values) {
         plans.restore(values);
     }
@@ -376,6 +379,52 @@ public final class Trainer implements AutoCloseable {
             Tensor value = samples.has(f.name) ? samples.get(f.name) : null;
             Inputs.check(f.name, f.sample, value, samples.size());
             f.check.accept(Objects.requireNonNull(value));
+        }
+    }
+
+    // ---- checkpoints ----
+
+    /** Where the run stands. */
+    public Checkpoint checkpoint() {
+        Map<String, String> facts = new LinkedHashMap<>();
+        facts.put(STEP, String.valueOf(step));
+        facts.put("runs", String.valueOf(runs));
+        facts.put("planned_steps", String.valueOf(plannedSteps));
+        facts.put("seed", String.valueOf(seed));
+        facts.put("batch", String.valueOf(batch));
+        facts.put("micro_batch", String.valueOf(microBatch));
+        return new Checkpoint(plans.snapshot(), plans.everything(), facts);
+    }
+
+    /**
+     * Goes on where another run stood, of the same network, optimizer, batch and seed.
+     *
+     * @throws IllegalArgumentException if it was another; the message says in what. This trainer is then as before
+     */
+    public void resume(Checkpoint from) {
+        requireSame("seed", String.valueOf(seed), from);
+        requireSame("batch", String.valueOf(batch), from);
+        requireSame("micro_batch", String.valueOf(microBatch), from);
+        Map<String, Tensor> mine = plans.everything();
+        Map<String, Tensor> theirs = new LinkedHashMap<>();
+        mine.forEach((name, own) -> {
+            Tensor other = from.tensors().get(name);
+            if (other == null || other.dtype() != own.dtype() || !other.shape().equals(own.shape())) {
+                throw new IllegalArgumentException("this run has '" + name + "': " + own + ", but the checkpoint has "
+                        + (other == null ? "none" : other) + "; it belongs to another network or optimizer");
+            }
+            theirs.put(name, other);
+        });
+        plans.restore(theirs);
+        step = from.step();
+        runs = Long.parseLong(from.fact("runs"));
+        plannedSteps = Long.parseLong(from.fact("planned_steps"));
+    }
+
+    private static void requireSame(String what, String own, Checkpoint from) {
+        if (!own.equals(from.fact(what))) {
+            throw new IllegalArgumentException("this run has " + what + " " + own + ", but the checkpoint's had "
+                    + from.fact(what) + "; its steps would be others");
         }
     }
 

@@ -200,6 +200,17 @@ final class TrainingPlans implements AutoCloseable {
         return values;
     }
 
+    /** Everything that outlives a step, by name: weights, state, moments. */
+    Map<String, Tensor> everything() {
+        Map<String, Tensor> values = new LinkedHashMap<>();
+        for (String name : store.names()) {
+            if (!name.startsWith(GRADIENT) && !name.startsWith(ACCUMULATED + "/")) {
+                values.put(name, store.read(name));
+            }
+        }
+        return values;
+    }
+
     /** The model's state alone, such as running statistics. */
     Map<String, Tensor> state() {
         Map<String, Tensor> state = new LinkedHashMap<>();
