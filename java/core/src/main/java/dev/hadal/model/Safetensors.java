@@ -85,7 +85,8 @@ public final class Safetensors {
     /** Makes the new name last as well, where directories can be forced to disk. */
     private static void forceDirectory(Path file) throws IOException {
         Path directory = file.toAbsolutePath().getParent();
-        if (directory != null && directory.getFileSystem().supportedFileAttributeViews().contains("posix")) {
+        if (directory != null
+                && directory.getFileSystem().supportedFileAttributeViews().contains("posix")) {
             try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
                 channel.force(true);
             }
@@ -173,8 +174,9 @@ public final class Safetensors {
         int at = stated instanceof String s && s.length() == NO_CHECKSUM.length() ? indexOf(json, s) : -1;
         if (at < 0) {
             if (checked || stated != null) {
-                throw new ModelFormatException(file + " has no checksum, as every file that Hadal writes; it is damaged,"
-                        + " or was written by something else");
+                throw new ModelFormatException(
+                        file + " has no checksum, as every file that Hadal writes; it is damaged,"
+                                + " or was written by something else");
             }
             return;
         }
@@ -193,8 +195,7 @@ public final class Safetensors {
         }
         String found = HexFormat.of().formatHex(digest.digest());
         if (!found.equals(stated)) {
-            throw new ModelFormatException(
-                    file + " is damaged: its checksum is " + found + ", but it says " + stated);
+            throw new ModelFormatException(file + " is damaged: its checksum is " + found + ", but it says " + stated);
         }
     }
 

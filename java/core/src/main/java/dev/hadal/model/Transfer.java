@@ -42,8 +42,7 @@ public record Transfer(
                 values.put(name, other);
             }
         });
-        return new Transfer(
-                model.withValues(values), loaded, missing, List.copyOf(renamed.keySet()), mismatched);
+        return new Transfer(model.withValues(values), loaded, missing, List.copyOf(renamed.keySet()), mismatched);
     }
 
     /**
@@ -61,8 +60,8 @@ public record Transfer(
     /** The report: a line for each kind, left out where there is none. */
     @Override
     public String toString() {
-        StringBuilder report = new StringBuilder("loaded " + loaded.size() + " of "
-                + model.values().size() + " tensors");
+        StringBuilder report = new StringBuilder(
+                "loaded " + loaded.size() + " of " + model.values().size() + " tensors");
         append(report, "missing", missing);
         append(report, "unexpected", unexpected);
         append(report, "mismatched", mismatched);

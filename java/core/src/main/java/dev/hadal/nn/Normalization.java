@@ -30,8 +30,8 @@ public record Normalization(Kind kind, int count, float epsilon) implements Laye
         Shape in = x.shape();
         if (kind == Kind.LAYER || kind == Kind.RMS) {
             if (in.rank() <= count) {
-                throw scope.error("normalization over the last " + count + " axes takes samples that have them, but got "
-                        + x.type());
+                throw scope.error("normalization over the last " + count
+                        + " axes takes samples that have them, but got " + x.type());
             }
             Shape row = new Shape(in.dims().subList(in.rank() - count, in.rank()));
             Value scale = scope.weight("weight", row, Init.ones());

@@ -37,7 +37,8 @@ public record Expand(List<Integer> dims) implements Op {
         List<Integer> y = new ArrayList<>();
         for (int axis = 0; axis < dims.size(); axis++) {
             int wanted = dims.get(axis);
-            Require.that(axis >= missing || wanted != -1, "expand: x %s has no axis to keep at %d of %s", x, axis, dims);
+            Require.that(
+                    axis >= missing || wanted != -1, "expand: x %s has no axis to keep at %d of %s", x, axis, dims);
             int given = axis < missing ? 1 : x.get(axis - missing);
             Require.that(
                     wanted == -1 || given == 1 || given == wanted,
@@ -53,7 +54,8 @@ public record Expand(List<Integer> dims) implements Op {
 
     @Override
     public List<@Nullable Value> gradient(Node y, List<@Nullable Value> dy) {
-        return List.of(Broadcast.sum(Objects.requireNonNull(dy.get(0)), y.input(0).shape()));
+        return List.of(
+                Broadcast.sum(Objects.requireNonNull(dy.get(0)), y.input(0).shape()));
     }
 
     @Override

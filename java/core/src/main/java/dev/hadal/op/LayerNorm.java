@@ -24,8 +24,8 @@ public record LayerNorm(int axes, float epsilon) implements Op {
 
     static void check(String what, int axes, float epsilon) {
         if (axes < 1 || !(epsilon > 0)) {
-            throw new IllegalArgumentException(what + " needs axes > 0 and epsilon > 0, got axes " + axes
-                    + " and epsilon " + epsilon);
+            throw new IllegalArgumentException(
+                    what + " needs axes > 0 and epsilon > 0, got axes " + axes + " and epsilon " + epsilon);
         }
     }
 
@@ -60,7 +60,11 @@ public record LayerNorm(int axes, float epsilon) implements Op {
     static Shape checkRows(String op, Type x, int axes) {
         Shape shape = Require.f32(op, "x", x);
         Require.that(
-                shape.rank() >= axes, "%s: x must have at least the %d axes to normalize over, but is %s", op, axes, shape);
+                shape.rank() >= axes,
+                "%s: x must have at least the %d axes to normalize over, but is %s",
+                op,
+                axes,
+                shape);
         return shape;
     }
 

@@ -95,7 +95,9 @@ public record MatMul(boolean transposeA, boolean transposeB) implements Op {
     }
 
     private Value gradientOfB(Value a, Value b, Value g) {
-        boolean rows = isOneProduct(a.shape(), b.shape()) && a.shape().size() > 0 && g.shape().size() > 0;
+        boolean rows = isOneProduct(a.shape(), b.shape())
+                && a.shape().size() > 0
+                && g.shape().size() > 0;
         Value x = rows ? rows(a) : a;
         Value z = rows ? rows(g) : g;
         Value db = transposeB ? new MatMul(true, transposeA).of(z, x) : new MatMul(!transposeA, false).of(x, z);

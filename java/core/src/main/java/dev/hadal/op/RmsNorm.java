@@ -37,8 +37,8 @@ public record RmsNorm(int axes, float epsilon) implements Op {
 
     @Override
     public List<@Nullable Value> gradient(Node y, List<@Nullable Value> dy) {
-        List<Value> d = new Backward(axes, epsilon)
-                .call(y.input(0), Require.gradientOfFirst(y, dy), y.input(1), y.output(1));
+        List<Value> d =
+                new Backward(axes, epsilon).call(y.input(0), Require.gradientOfFirst(y, dy), y.input(1), y.output(1));
         return Arrays.asList(d.get(0), d.get(1));
     }
 

@@ -95,8 +95,7 @@ public final class Checkpoint {
             throw new ModelFormatException(
                     file + " is no checkpoint that this Hadal reads: its format is " + format + ", not " + FORMAT);
         }
-        return new Checkpoint(
-                new Safetensors.Content(content.tensors(), rest), content.tensors(), facts);
+        return new Checkpoint(new Safetensors.Content(content.tensors(), rest), content.tensors(), facts);
     }
 
     /**

@@ -29,7 +29,12 @@ import org.slf4j.LoggerFactory;
  * @param best the number of an {@link Epoch} whose best checkpoint is kept as {@code best.safetensors}; null for none
  * @param resume whether {@link Trainer#fit} goes on from the newest good one, if there is one
  */
-public record Checkpoints(Path directory, int everySteps, int keepLast, @Nullable String best, boolean resume) {
+public record Checkpoints(
+        Path directory,
+        int everySteps,
+        int keepLast,
+        @Nullable String best,
+        boolean resume) {
     private static final Logger LOG = LoggerFactory.getLogger(Checkpoints.class);
     private static final String PREFIX = "step-";
     private static final String SUFFIX = ".safetensors";

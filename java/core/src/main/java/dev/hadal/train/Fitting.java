@@ -154,10 +154,7 @@ final class Fitting {
 
     private void saveMidway() {
         Checkpoints saved = how.checkpoints();
-        if (saved != null
-                && saved.everySteps() > 0
-                && trainer.steps() % saved.everySteps() == 0
-                && batches.hasNext()) {
+        if (saved != null && saved.everySteps() > 0 && trainer.steps() % saved.everySteps() == 0 && batches.hasNext()) {
             saved.save(checkpoint(progress.epoch(), batches.nextIndex()));
         }
     }

@@ -25,9 +25,25 @@ final class Measured {
         this.metrics = metrics;
     }
 
+    /** The sum of the losses so far, each times its batch's size. */
+    double losses() {
+        return losses;
+    }
+
+    /** How many samples have been taken in. */
+    long samples() {
+        return samples;
+    }
+
+    /** Goes on from such sums. */
+    void resume(double lossesThen, long samplesThen) {
+        losses = lossesThen;
+        samples = samplesThen;
+    }
+
     /** Takes in the trainer's last batch. */
     void add(double loss, Trainer trainer, Batch batch) {
-        if (samples == 0) {
+        if (accumulators.isEmpty()) {
             (metrics.isEmpty() ? usual(trainer, batch) : metrics).forEach(m -> accumulators.put(m, m.start()));
         }
         losses += loss * batch.size();

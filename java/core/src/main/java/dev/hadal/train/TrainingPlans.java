@@ -176,21 +176,6 @@ final class TrainingPlans implements AutoCloseable {
         return model.withValues(values);
     }
 
-    /** What is kept of each trained weight beside itself: its moments and its average, named before a slash. */
-    Map<String, Tensor> kept() {
-        Map<String, Tensor> kept = new LinkedHashMap<>();
-        for (Group group : groups) {
-            List<String> kinds = new ArrayList<>(group.settings().rule().moments());
-            if (updating.averages()) {
-                kinds.add(AVERAGE);
-            }
-            for (String name : group.weights().keySet()) {
-                kinds.forEach(kind -> kept.put(kind + "/" + name, store.read(kind + "/" + name)));
-            }
-        }
-        return kept;
-    }
-
     /** All that a prediction depends on: weights, state and, where there are some, the weights' averages. */
     Map<String, Tensor> predicting() {
         Map<String, Tensor> values = new LinkedHashMap<>(snapshot().values());

@@ -16,8 +16,8 @@ import static dev.hadal.nn.Layers.relu;
 import static dev.hadal.nn.Layers.residual;
 import static dev.hadal.nn.Layers.rmsNorm;
 import static dev.hadal.nn.Layers.sequential;
-import static dev.hadal.nn.Layers.softmax;
 import static dev.hadal.nn.Layers.sigmoid;
+import static dev.hadal.nn.Layers.softmax;
 import static dev.hadal.nn.Layers.tanh;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -125,7 +125,10 @@ class ModelTest {
         assertRefused(IllegalArgumentException.class, "loaded 2 of 6 tensors; missing", transfer::complete);
         assertEquals(
                 List.of("0.weight", "0.bias", "1.weight", "1.bias"),
-                sequential(flatten()).model(Shape.of(2), 1).withTensors(source.values(), n -> n).unexpected());
+                sequential(flatten())
+                        .model(Shape.of(2), 1)
+                        .withTensors(source.values(), n -> n)
+                        .unexpected());
         assertEquals(
                 source.values(),
                 source.withTensors(source.values(), n -> n).complete().values());

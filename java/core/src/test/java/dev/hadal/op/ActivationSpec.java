@@ -83,13 +83,12 @@ abstract class ActivationSpec extends Spec {
      * Worst observed: 0.7 of it.
      */
     private static double bound(Activation op, double x, double y) {
-        double size =
-                switch (op.function()) {
-                    case GELU, GELU_TANH -> Math.abs(x);
-                    case HARD_SIGMOID -> Math.min(Math.abs(x) / 6 + 0.5, 1);
-                    case HARD_SWISH -> Math.abs(x) * Math.min(Math.abs(x) / 6 + 0.5, 1);
-                    default -> Math.abs(y);
-                };
+        double size = switch (op.function()) {
+            case GELU, GELU_TANH -> Math.abs(x);
+            case HARD_SIGMOID -> Math.min(Math.abs(x) / 6 + 0.5, 1);
+            case HARD_SWISH -> Math.abs(x) * Math.min(Math.abs(x) / 6 + 0.5, 1);
+            default -> Math.abs(y);
+        };
         return 8 * Truth.U * size + Truth.TINY * Math.max(1, Math.abs(x));
     }
 
@@ -104,8 +103,7 @@ abstract class ActivationSpec extends Spec {
         return each(
                 "bounded",
                 Case.all(ANY_SHAPES, ALL),
-                (c, draw) -> bounded(
-                        c.op(), (in, out) -> bounds(c.op(), in[0], out[0]), draw.normal(0, 4, c.shape())));
+                (c, draw) -> bounded(c.op(), (in, out) -> bounds(c.op(), in[0], out[0]), draw.normal(0, 4, c.shape())));
     }
 
     private static Tensor edges() {
@@ -152,18 +150,17 @@ abstract class ActivationSpec extends Spec {
      * as above, and another term of the size of x at most, both of 8u. Worst observed: 0.9 of it.
      */
     private static double backwardBound(Activation op, double v, double dy) {
-        double slope =
-                switch (op.function()) {
-                    case RELU, RELU6 -> 0;
-                    case LEAKY_RELU -> 1;
-                    case SIGMOID -> 3 * Math.abs(v * (1 - v));
-                    case TANH -> v * v + 2 * Math.abs(1 - v * v);
-                    case ELU -> 3 * (Math.abs(v) + op.alpha());
-                    case SELU -> 3 * (Math.abs(v) + 1.8);
-                    case HARD_SIGMOID -> 2 / 6.0;
-                    case SOFTPLUS -> 8 * Math.min(1, Math.exp(v));
-                    default -> 8 * (1 + Math.abs(v));
-                };
+        double slope = switch (op.function()) {
+            case RELU, RELU6 -> 0;
+            case LEAKY_RELU -> 1;
+            case SIGMOID -> 3 * Math.abs(v * (1 - v));
+            case TANH -> v * v + 2 * Math.abs(1 - v * v);
+            case ELU -> 3 * (Math.abs(v) + op.alpha());
+            case SELU -> 3 * (Math.abs(v) + 1.8);
+            case HARD_SIGMOID -> 2 / 6.0;
+            case SOFTPLUS -> 8 * Math.min(1, Math.exp(v));
+            default -> 8 * (1 + Math.abs(v));
+        };
         return Truth.U * Math.abs(dy) * slope * (1 + 1e-6) + Truth.TINY * Math.max(1, Math.abs(v));
     }
 
@@ -176,17 +173,12 @@ abstract class ActivationSpec extends Spec {
     @TestFactory
     Stream<DynamicTest> boundedBackward() {
         return each("bounded dx", Case.all(ANY_SHAPES, ALL), (c, draw) -> {
-            Tensor v =
-                    switch (c.op().function()) {
-                        case TANH -> draw.uniform(-1, 1, c.shape());
-                        case SIGMOID -> draw.uniform(0, 1, c.shape());
-                        default -> draw.normal(0, 4, c.shape());
-                    };
-            bounded(
-                    backward(c.op()),
-                    (in, out) -> backwardBounds(c.op(), in[0], in[1]),
-                    v,
-                    draw.normal(c.shape()));
+            Tensor v = switch (c.op().function()) {
+                case TANH -> draw.uniform(-1, 1, c.shape());
+                case SIGMOID -> draw.uniform(0, 1, c.shape());
+                default -> draw.normal(0, 4, c.shape());
+            };
+            bounded(backward(c.op()), (in, out) -> backwardBounds(c.op(), in[0], in[1]), v, draw.normal(c.shape()));
         });
     }
 

@@ -86,6 +86,8 @@ abstract class ExpandSpec extends Spec {
     @TestFactory
     Stream<DynamicTest> adjoint() {
         return each(
-                "adjoint", cases(), (c, draw) -> adjointInAll(c.op(), draw.integers(9, c.y()), draw.integers(9, c.x())));
+                "adjoint",
+                cases(),
+                (c, draw) -> adjointInAll(c.op(), draw.integers(9, c.y()), draw.integers(9, c.x())));
     }
 }

@@ -6,7 +6,6 @@ import dev.hadal.graph.Op;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
@@ -241,8 +240,7 @@ abstract class GroupNormSpec extends Spec {
         return each(
                 "bounded dx",
                 cases(),
-                (c, draw) ->
-                        bounded(c.backward(), (in, out) -> backwardBounds(c, in, out), c.backwardOperands(draw)));
+                (c, draw) -> bounded(c.backward(), (in, out) -> backwardBounds(c, in, out), c.backwardOperands(draw)));
     }
 
     /** Nothing to normalize: y and dx are empty, statistics and sums of no values are zero. */
@@ -265,8 +263,8 @@ abstract class GroupNormSpec extends Spec {
     /** A value that is no number spoils its own group, and no other. */
     @TestFactory
     Stream<DynamicTest> notANumberStaysOne() {
-        List<Case> cases = List.of(
-                Case.of(Kind.LAYER, 1, 5, 33), Case.of(Kind.RMS, 1, 5, 33), Case.of(Kind.GROUP, 3, 2, 6, 7));
+        List<Case> cases =
+                List.of(Case.of(Kind.LAYER, 1, 5, 33), Case.of(Kind.RMS, 1, 5, 33), Case.of(Kind.GROUP, 3, 2, 6, 7));
         return each("NaN", cases, (c, draw) -> {
             Tensor[] operands = c.operands(draw);
             operands[0].floats()[c.width() + 3] = Float.NaN;

@@ -112,8 +112,8 @@ abstract class MatMulSpec extends Spec {
             List.of(List.of(2, 1, 3), List.of(1, 5, 1)),
             List.of(List.of(2, 4), List.of(2, 4)));
 
-    private static final List<int[]> SIZES = List.of(
-            new int[] {1, 1, 1}, new int[] {7, 3, 1}, new int[] {16, 8, 33}, new int[] {31, 17, 15}, new int[] {
+    private static final List<int[]> SIZES =
+            List.of(new int[] {1, 1, 1}, new int[] {7, 3, 1}, new int[] {16, 8, 33}, new int[] {31, 17, 15}, new int[] {
                 65, 64, 8
             });
 
@@ -146,8 +146,7 @@ abstract class MatMulSpec extends Spec {
         return each(
                 "exact",
                 batches,
-                (c, draw) ->
-                        exact(c.each().op(), draw.integers(8, c.shapeOfA()), draw.integers(8, c.shapeOfB())));
+                (c, draw) -> exact(c.each().op(), draw.integers(8, c.shapeOfA()), draw.integers(8, c.shapeOfB())));
     }
 
     @TestFactory
@@ -155,8 +154,8 @@ abstract class MatMulSpec extends Spec {
         return each(
                 "bounded",
                 batches(),
-                (c, draw) -> boundedSums(
-                        c.each().op(), c.each().k(), draw.normal(c.shapeOfA()), draw.normal(c.shapeOfB())));
+                (c, draw) ->
+                        boundedSums(c.each().op(), c.each().k(), draw.normal(c.shapeOfA()), draw.normal(c.shapeOfB())));
     }
 
     @TestFactory

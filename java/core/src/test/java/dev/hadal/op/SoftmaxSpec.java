@@ -103,8 +103,8 @@ abstract class SoftmaxSpec extends Spec {
         return each(
                 "bounded",
                 cases(),
-                (c, draw) -> bounded(
-                        c.op(), (in, out) -> bounds(c, in[0], out[0]), draw.normal(0, c.deviation(), c.x())));
+                (c, draw) ->
+                        bounded(c.op(), (in, out) -> bounds(c, in[0], out[0]), draw.normal(0, c.deviation(), c.x())));
     }
 
     /**

@@ -111,7 +111,9 @@ class SpecsCatchBugsTest {
     private static Formula plainSquare(Op op, List<Type> in, List<Type> out, Formula right) {
         Shape b = in.get(1).shape();
         MatMul plain = new MatMul(((MatMul) op).transposeA(), false);
-        return b.rank() == 2 && b.get(0) == b.get(1) ? Reference.formula(plain, in, out).orElseThrow() : right;
+        return b.rank() == 2 && b.get(0) == b.get(1)
+                ? Reference.formula(plain, in, out).orElseThrow()
+                : right;
     }
 
     private static Formula bf16(Op op, List<Type> in, List<Type> out, Formula right) {
@@ -242,7 +244,8 @@ class SpecsCatchBugsTest {
         int hyper = in.size() - 1;
         return then(
                 right,
-                (x, y) -> Arrays.setAll(y[0], i -> y[0][i] - (1 - x[hyper][Hyper.RATE]) * x[hyper][Hyper.DECAY] * x[0][i]));
+                (x, y) -> Arrays.setAll(
+                        y[0], i -> y[0][i] - (1 - x[hyper][Hyper.RATE]) * x[hyper][Hyper.DECAY] * x[0][i]));
     }
 
     private static double count(Shape x) {

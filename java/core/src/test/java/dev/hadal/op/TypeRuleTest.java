@@ -53,8 +53,7 @@ class TypeRuleTest {
             Reshape.class, Expand.class, Transpose.class, Slice.class, Concat.class, Split.class, Gather.class);
 
     /** They take operands of almost any rank. */
-    private static final Set<Class<?>> ANY_RANK =
-            Set.of(
+    private static final Set<Class<?>> ANY_RANK = Set.of(
             Norm.class,
             Reshape.class,
             Activation.class,
@@ -78,14 +77,7 @@ class TypeRuleTest {
     private static final Recurrent.Backward LSTM_BACKWARD = new Recurrent.Backward(LSTM, List.of("dy", "dc"));
     private static final Type STATE = Type.f32(2, 3);
     private static final List<Type> SEQUENCES = List.of(
-            Type.f32(2, 4, 5),
-            Type.f32(12, 5),
-            Type.f32(12, 3),
-            Type.f32(12),
-            Type.f32(12),
-            STATE,
-            STATE,
-            Type.i32(2));
+            Type.f32(2, 4, 5), Type.f32(12, 5), Type.f32(12, 3), Type.f32(12), Type.f32(12), STATE, STATE, Type.i32(2));
     private static final List<Type> BACKWARD = List.of(
             Type.f32(2, 4, 5),
             Type.f32(12, 5),
@@ -526,8 +518,7 @@ class TypeRuleTest {
     void axesAndGroupsThatDoNotFitAreTold() {
         assertSays(rejection(new Softmax(4), List.of(IMAGE)), "softmax", "axis 4", "[2,6,8,9]");
         assertSays(rejection(new LogSoftmax(-5), List.of(IMAGE)), "log_softmax", "axis -5", "[2,6,8,9]");
-        assertSays(
-                rejection(new GroupNorm(4, 1e-5f), List.of(IMAGE, CHANNELS, CHANNELS)), "4 groups", "[2,6,8,9]");
+        assertSays(rejection(new GroupNorm(4, 1e-5f), List.of(IMAGE, CHANNELS, CHANNELS)), "4 groups", "[2,6,8,9]");
         assertSays(rejection(new LayerNorm(5, 1e-5f), List.of(IMAGE, IMAGE, IMAGE)), "5 axes", "[2,6,8,9]");
     }
 

@@ -104,8 +104,7 @@ final class HadalKernels {
             FloatPointer m2 = moments > 2 ? floats(b.output(3)) : null;
             return () -> {
                 keep.run();
-                HadalNative.update(
-                        rule.number, newW, g, m0, m1, m2, count, rule.a, rule.b, rule.epsilon, hyper, norm);
+                HadalNative.update(rule.number, newW, g, m0, m1, m2, count, rule.a, rule.b, rule.epsilon, hyper, norm);
             };
         });
     }

@@ -50,8 +50,8 @@ final class MatMulKernels {
         dnnl_memory_desc right = matrices(r, batch(b, batch.length), op.k(a), op.n(b), op.transposeB());
         dnnl_memory_desc products = matrices(r, batch, op.m(a), op.n(b), false);
         PrimitiveDescriptor y = r.descriptors()
-                .primitive((desc, engine, attributes) -> dnnl_matmul_primitive_desc_create(
-                        desc, engine, left, right, NO_BIAS, products, attributes));
+                .primitive((desc, engine, attributes) ->
+                        dnnl_matmul_primitive_desc_create(desc, engine, left, right, NO_BIAS, products, attributes));
         return new PrimitiveKernel.Builder(op, y)
                 .in(DNNL_ARG_SRC, Layout.plain(r.type(0)))
                 .in(DNNL_ARG_WEIGHTS, Layout.plain(r.type(1)))

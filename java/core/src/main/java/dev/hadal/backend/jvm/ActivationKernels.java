@@ -133,17 +133,18 @@ final class ActivationKernels {
     }
 
     private static Kernel backward(Activation.Backward op, OpTable.Job j) {
-        return ElementwiseKernels.chunked(op.toString(), j.in(), j.out(), j.machine(), (in, dx) -> (loops, runs, at) -> {
-                    int n = runs.length();
-                    int vAt = in[0].offset() + at;
-                    int dyAt = in[1].offset() + at;
-                    int dxAt = dx.offset() + at;
-                    if (op.function() == Function.RELU) {
-                        loops.reluBackward(n, in[0].floats(), vAt, in[1].floats(), dyAt, dx.floats(), dxAt);
-                    } else {
-                        backward(op, n, in[0].floats(), vAt, in[1].floats(), dyAt, dx.floats(), dxAt);
-                    }
-                })
+        return ElementwiseKernels.chunked(
+                        op.toString(), j.in(), j.out(), j.machine(), (in, dx) -> (loops, runs, at) -> {
+                            int n = runs.length();
+                            int vAt = in[0].offset() + at;
+                            int dyAt = in[1].offset() + at;
+                            int dxAt = dx.offset() + at;
+                            if (op.function() == Function.RELU) {
+                                loops.reluBackward(n, in[0].floats(), vAt, in[1].floats(), dyAt, dx.floats(), dxAt);
+                            } else {
+                                backward(op, n, in[0].floats(), vAt, in[1].floats(), dyAt, dx.floats(), dxAt);
+                            }
+                        })
                 .withInPlace(1);
     }
 

@@ -59,10 +59,14 @@ final class BroadcastSum {
             }
         }
         row = axes.isEmpty() ? new Axis(1, 1, false) : axes.remove(axes.size() - 1);
-        keptLengths = axes.stream().filter(a -> !a.summed).mapToInt(Axis::length).toArray();
-        keptStrides = axes.stream().filter(a -> !a.summed).mapToInt(Axis::stride).toArray();
-        summedLengths = axes.stream().filter(Axis::summed).mapToInt(Axis::length).toArray();
-        summedStrides = axes.stream().filter(Axis::summed).mapToInt(Axis::stride).toArray();
+        keptLengths =
+                axes.stream().filter(a -> !a.summed).mapToInt(Axis::length).toArray();
+        keptStrides =
+                axes.stream().filter(a -> !a.summed).mapToInt(Axis::stride).toArray();
+        summedLengths =
+                axes.stream().filter(Axis::summed).mapToInt(Axis::length).toArray();
+        summedStrides =
+                axes.stream().filter(Axis::summed).mapToInt(Axis::stride).toArray();
         terms = Arrays.stream(summedLengths).reduce(1, (a, b) -> a * b);
         pieces = row.summed ? 1 : ceilDiv(row.length, PER_TASK);
         tasks = Arrays.stream(keptLengths).reduce(1, (a, b) -> a * b) * pieces;

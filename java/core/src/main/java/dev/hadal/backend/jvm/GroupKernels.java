@@ -4,22 +4,32 @@ import dev.hadal.backend.Kernel;
 import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.backend.jvm.simd.Runs;
-import dev.hadal.graph.Type;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
 import dev.hadal.op.RmsNorm;
-import java.util.List;
 
 /** Layer, root-mean-square and group norm, group by group. */
 final class GroupKernels {
 
     static void add(OpTable<OpTable.Job, Kernel> table) {
-        table.put(LayerNorm.class, (op, j) -> norm(op.name(), Groups.of(op, j.in().get(0).shape()), j));
-        table.put(RmsNorm.class, (op, j) -> norm(op.name(), Groups.of(op, j.in().get(0).shape()), j));
-        table.put(GroupNorm.class, (op, j) -> norm(op.name(), Groups.of(op, j.in().get(0).shape()), j));
-        table.put(LayerNorm.Backward.class, (op, j) -> backward(op.name(), Groups.of(op, j.in().get(0).shape()), j));
-        table.put(RmsNorm.Backward.class, (op, j) -> backward(op.name(), Groups.of(op, j.in().get(0).shape()), j));
-        table.put(GroupNorm.Backward.class, (op, j) -> backward(op.name(), Groups.of(op, j.in().get(0).shape()), j));
+        table.put(
+                LayerNorm.class,
+                (op, j) -> norm(op.name(), Groups.of(op, j.in().get(0).shape()), j));
+        table.put(
+                RmsNorm.class,
+                (op, j) -> norm(op.name(), Groups.of(op, j.in().get(0).shape()), j));
+        table.put(
+                GroupNorm.class,
+                (op, j) -> norm(op.name(), Groups.of(op, j.in().get(0).shape()), j));
+        table.put(
+                LayerNorm.Backward.class,
+                (op, j) -> backward(op.name(), Groups.of(op, j.in().get(0).shape()), j));
+        table.put(
+                RmsNorm.Backward.class,
+                (op, j) -> backward(op.name(), Groups.of(op, j.in().get(0).shape()), j));
+        table.put(
+                GroupNorm.Backward.class,
+                (op, j) -> backward(op.name(), Groups.of(op, j.in().get(0).shape()), j));
     }
 
     /** Enough values to be worth a task. */
@@ -105,7 +115,14 @@ final class GroupKernels {
                 double bias = in[2].get(scales + c) - a * difference;
                 int from = at + c * g.plane();
                 loops.scale(
-                        plane, (float) a, x.floats(), x.offset() + from, near, (float) bias, y.floats(), y.offset() + from);
+                        plane,
+                        (float) a,
+                        x.floats(),
+                        x.offset() + from,
+                        near,
+                        (float) bias,
+                        y.floats(),
+                        y.offset() + from);
             }
         }
 
@@ -197,9 +214,7 @@ final class GroupKernels {
 
         /** Where the block's terms of a result begin, for the channels of a group. */
         private int at(int block, int result, int group) {
-            return partialAt
-                    + (block * results + result - 1) * g.scales()
-                    + group % g.groups() * g.channels();
+            return partialAt + (block * results + result - 1) * g.scales() + group % g.groups() * g.channels();
         }
 
         void clear(int block, int group) {

@@ -44,7 +44,6 @@ final class MatMulKernel {
     private final int edges;
     private final int scratch;
 
-
     static Kernel prepare(MatMul op, List<Type> in, List<Type> out, Machine machine) {
         Shape a = in.get(0).shape();
         Shape b = in.get(1).shape();
@@ -52,8 +51,11 @@ final class MatMulKernel {
         int n = op.n(b);
         if (op.isOneProduct(a, b)) {
             MatMulKernel kernel = new MatMulKernel(op, a.size() / k, k, n, machine);
-            return new HeapKernel(kernel.name(), in, out, (x, y, s) ->
-                            kernel.new Run(x[0].floats(), x[1].floats(), y[0].floats(), s, 0)
+            return new HeapKernel(
+                            kernel.name(),
+                            in,
+                            out,
+                            (x, y, s) -> kernel.new Run(x[0].floats(), x[1].floats(), y[0].floats(), s, 0)
                                     .at(x[0].offset(), x[1].offset(), y[0].offset()))
                     .withScratch(kernel.scratch);
         }
@@ -70,8 +72,10 @@ final class MatMulKernel {
         MatMulKernel kernel = new MatMulKernel(op, m, k, n, large ? machine : machine.alone());
         return new HeapKernel(kernel.name(), in, out, (x, y, s) -> {
                     Run[] runs = new Run[outer.lanes()];
-                    Arrays.setAll(runs, lane -> kernel.new Run(
-                            x[0].floats(), x[1].floats(), y[0].floats(), s, lane * kernel.scratch));
+                    Arrays.setAll(
+                            runs,
+                            lane -> kernel
+                            .new Run(x[0].floats(), x[1].floats(), y[0].floats(), s, lane * kernel.scratch));
                     Workers.Body item = (i, lane) -> runs[lane]
                             .at(
                                     x[0].offset() + itemsOfA[i] * m * k,
@@ -103,7 +107,8 @@ final class MatMulKernel {
     }
 
     private String name() {
-        return "java gemm " + tileRows + "x" + tileColumns + " (" + machine.simd().name() + ")";
+        return "java gemm " + tileRows + "x" + tileColumns + " ("
+                + machine.simd().name() + ")";
     }
 
     private final class Run implements Runnable {

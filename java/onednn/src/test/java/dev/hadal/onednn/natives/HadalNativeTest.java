@@ -109,9 +109,7 @@ class HadalNativeTest {
             float beta2 = 0.999f;
             float epsilon = 1e-8f;
             float norm = 17;
-            float[] hyper = {
-                3e-3f, 0.05f, 3.7f, 333, limit, Float.NaN, Float.POSITIVE_INFINITY, 0
-            };
+            float[] hyper = {3e-3f, 0.05f, 3.7f, 333, limit, Float.NaN, Float.POSITIVE_INFINITY, 0};
             double[] w1 = new double[N];
             double[] m1 = new double[N];
             double[] v1 = new double[N];
