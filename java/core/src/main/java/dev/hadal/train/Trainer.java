@@ -393,6 +393,12 @@ public final class Trainer implements AutoCloseable {
         facts.put("seed", String.valueOf(seed));
         facts.put("batch", String.valueOf(batch));
         facts.put("micro_batch", String.valueOf(microBatch));
+        if (plateauState != null) {
+            facts.put("plateau/best", String.valueOf(plateauState.best()));
+            facts.put("plateau/bad", String.valueOf(plateauState.bad()));
+            facts.put("plateau/cooling", String.valueOf(plateauState.cooling()));
+            facts.put("plateau/reductions", String.valueOf(plateauState.reductions()));
+        }
         return new Checkpoint(plans.snapshot(), plans.everything(), facts);
     }
 
@@ -415,7 +421,15 @@ public final class Trainer implements AutoCloseable {
             }
             theirs.put(name, other);
         });
+        Plateau.State plateauThen = plateau == null
+                ? null
+                : new Plateau.State(
+                        Double.parseDouble(from.fact("plateau/best")),
+                        Integer.parseInt(from.fact("plateau/bad")),
+                        Integer.parseInt(from.fact("plateau/cooling")),
+                        Integer.parseInt(from.fact("plateau/reductions")));
         plans.restore(theirs);
+        plateauState = plateauThen;
         step = from.step();
         runs = Long.parseLong(from.fact("runs"));
         plannedSteps = Long.parseLong(from.fact("planned_steps"));

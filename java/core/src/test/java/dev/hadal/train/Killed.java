@@ -11,6 +11,7 @@ import dev.hadal.data.Dataset;
 import dev.hadal.nn.Layer;
 import dev.hadal.optim.Clip;
 import dev.hadal.optim.Optimizer;
+import dev.hadal.optim.Plateau;
 import dev.hadal.optim.Schedule;
 import dev.hadal.tensor.Philox;
 import dev.hadal.tensor.Shape;
@@ -31,6 +32,8 @@ final class Killed {
                 .optimizer(optimizer.rate(Schedule.cosine(0.02).warmup(5)))
                 .clip(Clip.globalNorm(1))
                 .batch(20)
+                .ema(0.9)
+                .reduceOnPlateau(Plateau.of(0.5, 1))
                 .microBatch(rule.equals("accumulation") ? 7 : 20)
                 .seed(3)
                 .backends(backends)
