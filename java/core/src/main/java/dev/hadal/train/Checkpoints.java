@@ -18,8 +18,8 @@ import org.slf4j.LoggerFactory;
 /**
  * When a run is saved while it trains, and where: {@code Checkpoints.in(dir).everySteps(500).keepBest("val_loss")}. A run
  * that is resumed ends with the bits of the run that was never interrupted: weights, moments, running statistics,
- * averaged weights, schedule, random numbers and the order of the data. What its present epoch reports covers the steps
- * since then.
+ * averaged weights, schedule, random numbers and the order of the data. Of the present epoch the loss is complete, too; its
+ * metrics cover the steps since then. A run that is stopped is saved where it stopped.
  *
  * <p>A checkpoint is one safetensors file, written beside its place, forced to disk, and then renamed: whatever
  * happens meanwhile, the one before it stays. It carries a checksum; a damaged one is skipped with a warning.

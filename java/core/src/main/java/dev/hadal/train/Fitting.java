@@ -7,6 +7,7 @@ import dev.hadal.data.Dataset;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -15,6 +16,10 @@ final class Fitting {
     private static final String START = "fit/start_step";
     private static final String EPOCH = "fit/epoch";
     private static final String BATCH = "fit/batch";
+    private static final String LOSSES = "fit/losses";
+    private static final String SAMPLES = "fit/samples";
+    private static final String NORMS = "fit/norms";
+    private static final String STEPS = "fit/steps";
 
     private final Trainer trainer;
     private final Fit how;
@@ -25,6 +30,10 @@ final class Fitting {
     private final @Nullable BestEpoch kept;
 
     private long start;
+    // Of the present epoch.
+    private Measured measured = new Measured(List.of());
+    private double norms;
+    private int steps;
 
     private Fitting(Trainer trainer, Fit how, Batches batches) {
         this.trainer = trainer;
@@ -49,6 +58,7 @@ final class Fitting {
 
     private List<Epoch> run() {
         start = trainer.steps();
+        measured = new Measured(how.metrics());
         int firstBatch = resume();
         trainer.planSteps(start + (long) how.epochs() * batches.batchesPerEpoch());
         try {
@@ -56,6 +66,9 @@ final class Fitting {
             while (progress.epoch() < how.epochs() && progress.stopReason() == null) {
                 epoch(firstBatch);
                 firstBatch = 0;
+                measured = new Measured(how.metrics());
+                norms = 0;
+                steps = 0;
             }
             if (best != null) {
                 best.restore(trainer);
@@ -72,9 +85,6 @@ final class Fitting {
         progress.startEpoch(progress.epoch() + 1);
         progress.sawSamples(firstBatch * trainer.batch());
         batches.startEpoch(progress.epoch() - 1, firstBatch);
-        Measured measured = new Measured(how.metrics());
-        double norms = 0;
-        int steps = 0;
         int samples = 0;
         long begin = System.nanoTime();
         while (batches.hasNext() && !stopped()) {
@@ -86,13 +96,18 @@ final class Fitting {
             samples += batch.size();
             progress.sawSamples(batch.size());
             tell(l -> l.onStep(progress));
-            saveMidway();
+            if (batches.hasNext() && savesAfter(trainer.steps())) {
+                save();
+            }
         }
-        if (steps == 0) {
+        if (samples == 0) {
             return;
         }
         double seconds = (System.nanoTime() - begin) * 1e-9;
         boolean complete = !batches.hasNext();
+        if (!complete && how.checkpoints() != null) {
+            save();
+        }
         Map<String, Double> values = measured.values("");
         if (complete && how.validation() != null) {
             Measured validation = new Measured(how.metrics());
@@ -137,6 +152,11 @@ final class Fitting {
                 b.resume(progress, from);
             }
         }
+        if (from.facts().containsKey(STEPS)) {
+            measured.resume(Double.parseDouble(from.fact(LOSSES)), Long.parseLong(from.fact(SAMPLES)));
+            norms = Double.parseDouble(from.fact(NORMS));
+            steps = Integer.parseInt(from.fact(STEPS));
+        }
         progress.startEpoch(Integer.parseInt(from.fact(EPOCH)) - 1);
         return Integer.parseInt(from.fact(BATCH));
     }
@@ -152,11 +172,20 @@ final class Fitting {
         return new Epoch(number, Integer.parseInt(from.fact(history(number, "of"))), true, values);
     }
 
-    private void saveMidway() {
+    private boolean savesAfter(long step) {
         Checkpoints saved = how.checkpoints();
-        if (saved != null && saved.everySteps() > 0 && trainer.steps() % saved.everySteps() == 0 && batches.hasNext()) {
-            saved.save(checkpoint(progress.epoch(), batches.nextIndex()));
-        }
+        return saved != null && saved.everySteps() > 0 && step % saved.everySteps() == 0;
+    }
+
+    /** Saves the run in the middle of an epoch, with the sums that the epoch's numbers come from. */
+    private void save() {
+        Map<String, String> sums = new LinkedHashMap<>();
+        sums.put(LOSSES, String.valueOf(measured.losses()));
+        sums.put(SAMPLES, String.valueOf(measured.samples()));
+        sums.put(NORMS, String.valueOf(norms));
+        sums.put(STEPS, String.valueOf(steps));
+        Checkpoint here = checkpoint(progress.epoch(), batches.nextIndex()).with(Map.of(), sums);
+        Objects.requireNonNull(how.checkpoints()).save(here);
     }
 
     private void saveEpoch(Epoch epoch) {
