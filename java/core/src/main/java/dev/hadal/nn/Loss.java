@@ -1,9 +1,20 @@
 package dev.hadal.nn;
 
+import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
+import dev.hadal.op.CosineLoss;
 import dev.hadal.op.CrossEntropy;
+import dev.hadal.op.KlDivergence;
+import dev.hadal.op.PointwiseLoss;
+import dev.hadal.tensor.DType;
+import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /** What training makes small: a scalar of a network's output and the truth. */
@@ -37,34 +48,104 @@ public interface Loss {
         return apply(output, target);
     }
 
-    /** Softmax and cross-entropy of logits [N,C] and class indices i32 [N]. */
+    /** Softmax and cross-entropy of logits [N,…,C] and class indices i32 [N,…]; an index of −100 does not count. */
     static Loss crossEntropy() {
         return crossEntropy(0);
     }
 
     /** The same with smoothed labels. */
     static Loss crossEntropy(double smoothing) {
+        return crossEntropy(smoothing, new float[0]);
+    }
+
+    /** The same with a weight for each class; the mean is over the weights of the labels, as in PyTorch. */
+    static Loss crossEntropy(double smoothing, float... classWeights) {
+        List<Float> weights = new ArrayList<>();
+        for (float w : classWeights) {
+            weights.add(w);
+        }
+        return of(
+                output -> {
+                    Shape shape = output.shape();
+                    List<Integer> rows = shape.dims().subList(0, Math.max(0, shape.rank() - 1));
+                    return new Type(DType.I32, new Shape(rows));
+                },
+                Loss::checkLabels,
+                weighted -> new CrossEntropy((float) smoothing, weights, weighted, CrossEntropy.IGNORE));
+    }
+
+    private static void checkLabels(Type output, Tensor target) {
+        int classes = output.shape().get(output.shape().rank() - 1);
+        int[] labels = target.ints();
+        int places = Math.max(1, target.shape().sizeFrom(1));
+        for (int i = 0; i < labels.length; i++) {
+            if (labels[i] != CrossEntropy.IGNORE && (labels[i] < 0 || labels[i] >= classes)) {
+                throw new IllegalArgumentException(
+                        "label " + labels[i] + " of sample " + i / places + " is outside 0 … " + (classes - 1));
+            }
+        }
+    }
+
+    /** The mean of (output − target)². */
+    static Loss mse() {
+        return pointwise(PointwiseLoss.Function.MSE, 1);
+    }
+
+    /** The mean of |output − target|. */
+    static Loss l1() {
+        return pointwise(PointwiseLoss.Function.L1, 1);
+    }
+
+    /** The mean of Huber's function: half the square up to a distance of delta, and a straight line beyond. */
+    static Loss huber(double delta) {
+        return pointwise(PointwiseLoss.Function.HUBER, delta);
+    }
+
+    /** Sigmoid and binary cross-entropy of logits and probabilities of the same shape. */
+    static Loss binaryCrossEntropy() {
+        return pointwise(PointwiseLoss.Function.BCE_WITH_LOGITS, 1);
+    }
+
+    /** The Kullback–Leibler divergence of log-probabilities from the target's probabilities, a mean over samples. */
+    static Loss klDivergence() {
+        return of(output -> output, (output, target) -> {}, KlDivergence::new);
+    }
+
+    /** The mean of 1 − cos of the angle between the rows of output and target, [N,…,D]. */
+    static Loss cosine() {
+        return of(output -> output, (output, target) -> {}, CosineLoss::new);
+    }
+
+    private static Loss pointwise(PointwiseLoss.Function function, double delta) {
+        return of(output -> output, (output, target) -> {}, weighted -> new PointwiseLoss(function, (float) delta, weighted));
+    }
+
+    private static Loss of(
+            UnaryOperator<Type> targets,
+            BiConsumer<Type, Tensor> check,
+            Function<Boolean, Op> ops) {
+        ops.apply(false); // bad settings are the caller's fault, not the network's
         return new Loss() {
             @Override
             public Type target(Type output) {
-                return Type.i32(output.shape().get(0));
+                return targets.apply(output);
             }
 
             @Override
             public void check(Type output, Tensor target) {
-                int classes = output.shape().get(1);
-                int[] labels = target.ints();
-                for (int i = 0; i < labels.length; i++) {
-                    if (labels[i] < 0 || labels[i] >= classes) {
-                        throw new IllegalArgumentException(
-                                "label " + labels[i] + " of sample " + i + " is outside 0 … " + (classes - 1));
-                    }
-                }
+                check.accept(output, target);
             }
 
             @Override
             public Value apply(Value output, Value target) {
-                return new CrossEntropy((float) smoothing).of(output, target);
+                return ops.apply(false).of(output, target);
+            }
+
+            @Override
+            public Value apply(Value output, Value target, @Nullable Value sampleWeights) {
+                return sampleWeights == null
+                        ? apply(output, target)
+                        : ops.apply(true).of(output, target, sampleWeights);
             }
         };
     }

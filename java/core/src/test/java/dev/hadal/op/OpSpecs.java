@@ -156,6 +156,14 @@ public abstract class OpSpecs {
     }
 
     @Nested
+    class Distances extends DistanceSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
     class CrossEntropies extends CrossEntropySpec {
         @Override
         Bench bench() {

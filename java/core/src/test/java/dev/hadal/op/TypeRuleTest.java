@@ -43,6 +43,7 @@ class TypeRuleTest {
     private static final Type CHANNELS = Type.f32(6);
     private static final Type PLANE = Type.f32(8, 9);
     private static final Type PARAMETERS = Type.f32(5, 3);
+    private static final PointwiseLoss HUBER = new PointwiseLoss(PointwiseLoss.Function.HUBER, 1, false);
     private static final Type SCALAR = Type.f32();
     private static final Convolution CONVOLUTION = new Convolution(Window.of(2, 1, 1), 2);
     private static final Type KERNELS = Type.f32(4, 3, 3, 3);
@@ -271,7 +272,30 @@ class TypeRuleTest {
                 new Rule(
                         new Split.Backward(SPLIT, List.of(0), IMAGE.shape()), List.of(Type.f32(2, 2, 8, 9)), "dy0"),
                 new Rule(PAD, List.of(IMAGE), "x"),
-                new Rule(new Pad.Backward(PAD, IMAGE.shape()), List.of(Type.f32(2, 6, 9, 11)), "dy"));
+                new Rule(new Pad.Backward(PAD, IMAGE.shape()), List.of(Type.f32(2, 6, 9, 11)), "dy"),
+                new Rule(HUBER, List.of(PARAMETERS, PARAMETERS), "x", "target"),
+                new Rule(
+                        new PointwiseLoss.Backward(HUBER),
+                        List.of(PARAMETERS, PARAMETERS, SCALAR),
+                        "x",
+                        "target",
+                        "dloss"),
+                new Rule(
+                        new KlDivergence(true), List.of(PARAMETERS, PARAMETERS, Type.f32(5)), "x", "target", "weights"),
+                new Rule(
+                        new KlDivergence.Backward(false),
+                        List.of(PARAMETERS, PARAMETERS, SCALAR),
+                        "x",
+                        "target",
+                        "dloss"),
+                new Rule(new CosineLoss(false), List.of(PARAMETERS, PARAMETERS), "x", "target"),
+                new Rule(
+                        new CosineLoss.Backward(true),
+                        List.of(PARAMETERS, PARAMETERS, Type.f32(5), SCALAR),
+                        "x",
+                        "target",
+                        "weights",
+                        "dloss"));
     }
 
     private static String rejection(Op op, List<Type> operands) {

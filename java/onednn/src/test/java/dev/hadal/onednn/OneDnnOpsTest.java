@@ -5,10 +5,12 @@ import dev.hadal.op.Activation;
 import dev.hadal.op.Activation.Function;
 import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.ClipGradient;
+import dev.hadal.op.CosineLoss;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.Expand;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.Lamb;
+import dev.hadal.op.KlDivergence;
 import dev.hadal.op.LayerNorm;
 import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.MovingAverage;
@@ -24,6 +26,7 @@ import dev.hadal.op.OpSpecs;
 import dev.hadal.op.Pool;
 import dev.hadal.op.Pooling;
 import dev.hadal.op.Recurrent;
+import dev.hadal.op.PointwiseLoss;
 import dev.hadal.op.RmsNorm;
 import dev.hadal.op.Softmax;
 import dev.hadal.op.Subject;
@@ -58,7 +61,14 @@ class OneDnnOpsTest extends OpSpecs {
     private static final Set<Class<?>> TENSOR_RULES = Set.of(
             Lamb.class, Muon.Direction.class, Muon.Apply.class, ClipGradient.class, MovingAverage.class);
 
-    private static final Set<Class<?>> RARE = Set.of(Expand.Backward.class);
+    private static final Set<Class<?>> RARE = Set.of(
+            Expand.Backward.class,
+            PointwiseLoss.class,
+            PointwiseLoss.Backward.class,
+            KlDivergence.class,
+            KlDivergence.Backward.class,
+            CosineLoss.class,
+            CosineLoss.Backward.class);
 
     private static final Set<Class<?>> MOVES_OF_LIBHADAL = Set.of(
             Expand.class,

@@ -22,6 +22,7 @@ final class FastKernels {
         SoftmaxKernels.add(TABLE);
         PoolKernels.add(TABLE);
         LossKernels.add(TABLE);
+        DistanceKernels.add(TABLE);
         UpdateKernels.add(TABLE);
         TensorUpdateKernels.add(TABLE);
         MoveKernels.add(TABLE);

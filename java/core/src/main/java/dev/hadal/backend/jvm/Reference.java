@@ -40,6 +40,7 @@ public final class Reference {
         GroupReference.define(TABLE);
         PoolReference.define(TABLE);
         LossReference.define(TABLE);
+        DistanceReference.define(TABLE);
         UpdateReference.define(TABLE);
         TensorUpdateReference.define(TABLE);
         MoveReference.define(TABLE);
