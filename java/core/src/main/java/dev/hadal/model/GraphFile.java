@@ -10,6 +10,7 @@ import dev.hadal.op.Activation;
 import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Bias;
+import dev.hadal.op.Cast;
 import dev.hadal.op.Concat;
 import dev.hadal.op.Convolution;
 import dev.hadal.op.Expand;
@@ -23,6 +24,7 @@ import dev.hadal.op.Recurrent;
 import dev.hadal.op.Pool;
 import dev.hadal.op.Pad;
 import dev.hadal.op.Reshape;
+import dev.hadal.op.Resize;
 import dev.hadal.op.RmsNorm;
 import dev.hadal.op.ScatterAdd;
 import dev.hadal.op.Slice;
@@ -59,6 +61,7 @@ final class GraphFile {
         ADAPTIVE_POOL("adaptive_pool", 1, AdaptivePool.class),
         BATCH_NORM("batch_norm", 1, BatchNorm.class),
         BIAS("bias", 1, Bias.class),
+        CAST("cast", 1, Cast.class),
         CONCAT("concat", 1, Concat.class),
         CONVOLUTION("convolution", 1, Convolution.class),
         EXPAND("expand", 1, Expand.class),
@@ -72,6 +75,7 @@ final class GraphFile {
         POOL("pool", 1, Pool.class),
         PAD("pad", 1, Pad.class),
         RESHAPE("reshape", 1, Reshape.class),
+        RESIZE("resize", 1, Resize.class),
         RMS_NORM("rms_norm", 1, RmsNorm.class),
         SCATTER_ADD("scatter_add", 1, ScatterAdd.class),
         SLICE("slice", 1, Slice.class),

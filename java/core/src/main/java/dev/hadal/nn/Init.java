@@ -46,6 +46,10 @@ public interface Init {
         return constant(1);
     }
 
+    static Init normal(float mean, float deviation) {
+        return (shape, i, random) -> mean + deviation * (float) random.normal(i);
+    }
+
     /** Normal with variance 2 / fan-in, for what a ReLU follows (He, Zhang, Ren and Sun 2015). */
     static Init kaimingNormal() {
         return (shape, i, random) -> (float) (Math.sqrt(2.0 / Math.max(1, shape.sizeFrom(1))) * random.normal(i));

@@ -11,10 +11,18 @@ import dev.hadal.op.Recurrent.Cell;
 import dev.hadal.op.Pooling;
 import dev.hadal.op.Reshape;
 import dev.hadal.op.Softmax;
+import dev.hadal.op.Concat;
+import dev.hadal.op.Gather;
+import dev.hadal.op.Pad;
+import dev.hadal.op.Resize;
+import dev.hadal.op.Transpose;
 import dev.hadal.op.Window;
+import dev.hadal.tensor.DType;
+import dev.hadal.tensor.Shape;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** The layers, by the names under which the field knows them. */
@@ -235,6 +243,72 @@ public final class Layers {
     /** From [N,…] to [N, everything else]. */
     public static Layer flatten() {
         return (scope, x) -> new Reshape(List.of(0, -1)).of(x);
+    }
+
+    /** From [N,…] to [N,dims…]: the values of each sample under another shape, one dimension of which may be −1. */
+    public static Layer reshape(int... dims) {
+        return (scope, x) -> {
+            List<Integer> all = new ArrayList<>(IntStream.of(dims).boxed().toList());
+            if (all.contains(0)) {
+                throw scope.error("reshape takes dimensions of at least 1, or -1 for the rest, but got " + all);
+            }
+            all.add(0, 0);
+            return new Reshape(all).of(x);
+        };
+    }
+
+    /** The axes in another order, the batch, which is axis 0, among them: axis i of the result is axis order[i] of x. */
+    public static Layer transpose(int... order) {
+        return (scope, x) -> new Transpose(IntStream.of(order).boxed().toList()).of(x);
+    }
+
+    /** What each branch makes of x, one after another along an axis (the channels are axis 1); branch i has the path {@code i}. */
+    public static Layer concat(int axis, Layer... branches) {
+        List<Layer> all = List.of(branches);
+        return (scope, x) -> {
+            List<Value> parts = new ArrayList<>();
+            for (int i = 0; i < all.size(); i++) {
+                parts.add(scope.call(String.valueOf(i), all.get(i), x));
+            }
+            return new Concat(axis).of(parts.toArray(Value[]::new));
+        };
+    }
+
+    /** From [N,C,H,W] to [N,C,H·factor,W·factor]. */
+    public static Layer upsample(int factor, Resize.Mode mode) {
+        return (scope, x) -> {
+            if (x.shape().rank() != 4) {
+                throw scope.error("upsample takes [N,C,H,W], but got " + x.type());
+            }
+            return new Resize(
+                            Math.multiplyExact(factor, x.shape().get(2)),
+                            Math.multiplyExact(factor, x.shape().get(3)),
+                            mode)
+                    .of(x);
+        };
+    }
+
+    /** From [N,C,H,W] to [N,C,top+H+bottom,left+W+right], with zeros around; the order is PyTorch's. */
+    public static Layer zeroPad2d(int left, int right, int top, int bottom) {
+        return (scope, x) -> new Pad(List.of(0, 0, top, left), List.of(0, 0, bottom, right), 0).of(x);
+    }
+
+    /** The same number of zeros on all four sides. */
+    public static Layer zeroPad2d(int padding) {
+        return zeroPad2d(padding, padding, padding, padding);
+    }
+
+    /**
+     * A learned vector for each of so many tokens: from i32 [N,…] with ids in 0 … count − 1 to [N,…,width], with weight:
+     * [count,width] normal(0, 1).
+     */
+    public static Layer embedding(int count, int width) {
+        return (scope, ids) -> {
+            if (ids.type().dtype() != DType.I32) {
+                throw scope.error("embedding takes i32 ids, but got " + ids.type());
+            }
+            return new Gather(0).of(scope.weight("weight", Shape.of(count, width), Init.normal(0, 1)), ids);
+        };
     }
 
     /** A residual sum. */

@@ -112,6 +112,10 @@ final class NaiveLoops {
             return normTraining(bn, x);
         } else if (op instanceof BatchNorm.Backward bn) {
             return normBackward(bn, x);
+        } else if (op instanceof Resize r) {
+            return resize(r, x, out.get(0).shape(), false);
+        } else if (op instanceof Resize.Backward r) {
+            return resize(r.forward(), r.x(), x, true);
         } else if (op instanceof Expand.Backward b) {
             return broadcastSum(b.x(), x);
         } else if (op instanceof CrossEntropy ce) {
@@ -154,6 +158,38 @@ final class NaiveLoops {
                 out[0][sources[i]] += in[0][i];
             }
         };
+    }
+
+    /** With s and the distance from it in f32, too. */
+    private static Loops resize(Resize op, Shape x, Shape y, boolean backward) {
+        Resize.Tap[] rows = op.taps(x.get(2), y.get(2));
+        Resize.Tap[] columns = op.taps(x.get(3), y.get(3));
+        return (in, out) -> {
+            for (int to = 0; to < y.size(); to++) {
+                int i = to / columns.length % rows.length;
+                int j = to % columns.length;
+                for (int corner = 0; corner < 4; corner++) {
+                    boolean down = corner > 1;
+                    boolean right = corner % 2 == 1;
+                    int row = down ? rows[i].upper() : rows[i].lower();
+                    int column = right ? columns[j].upper() : columns[j].lower();
+                    float r = narrowDistance(op, rows[i], i, x.get(2), y.get(2));
+                    float c = narrowDistance(op, columns[j], j, x.get(3), y.get(3));
+                    float weight = (down ? r : 1 - r) * (right ? c : 1 - c);
+                    int from = (to / (rows.length * columns.length) * x.get(2) + row) * x.get(3) + column;
+                    if (backward) {
+                        out[0][from] += weight * in[0][to];
+                    } else {
+                        out[0][to] += weight * in[0][from];
+                    }
+                }
+            }
+        };
+    }
+
+    private static float narrowDistance(Resize op, Resize.Tap tap, int i, int from, int to) {
+        float s = Math.max((i + 0.5f) * from / to - 0.5f, 0);
+        return op.mode() == Resize.Mode.NEAREST || tap.upper() == tap.lower() ? 0 : s - tap.lower();
     }
 
     /** The roles say where x, w and y of the forward convolution are: operand 0, operand 1, or 2 for the result. */

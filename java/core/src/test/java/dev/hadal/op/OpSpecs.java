@@ -148,6 +148,22 @@ public abstract class OpSpecs {
     }
 
     @Nested
+    class Casts extends CastSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
+    class Resizes extends ResizeSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
     class Expansions extends ExpandSpec {
         @Override
         Bench bench() {

@@ -30,6 +30,7 @@ import dev.hadal.op.Concat;
 import dev.hadal.op.Expand;
 import dev.hadal.op.Gather;
 import dev.hadal.op.Pad;
+import dev.hadal.op.Resize;
 import dev.hadal.op.ScatterAdd;
 import dev.hadal.op.Slice;
 import dev.hadal.op.Split;
@@ -76,6 +77,8 @@ final class KernelTable {
             hadal(Pooling.AverageBackward.class, BinKernels::averageBackward),
             hadal(Recurrent.class, RecurrentKernels::forward),
             hadal(Recurrent.Backward.class, RecurrentKernels::backward),
+            oneDnn(Resize.class, ResizeKernels::forward),
+            oneDnn(Resize.Backward.class, ResizeKernels::backward),
             oneDnn(Transpose.class, MoveKernels::transpose),
             hadal(Expand.class, MoveKernels::expand),
             hadal(Slice.class, MoveKernels::moves),

@@ -64,8 +64,7 @@ final class MoveKernels {
     /** Images that lie with their channels innermost stay so. */
     static Kernel moves(Move.Only op, Request r) {
         List<Type> in = types(r);
-        boolean channelsLast = in.get(0).shape().rank() > 2
-                && OneDnnLayout.channelsLast(in.get(0)).equals(r.layout(0));
+        boolean channelsLast = r.channelsLast();
         List<Layout> inputs = layouts(in, channelsLast);
         List<Layout> outputs = layouts(r.results(), channelsLast);
         List<Move> moves = op.moves(in, r.results());

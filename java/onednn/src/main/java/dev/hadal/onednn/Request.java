@@ -40,4 +40,9 @@ record Request(List<Operand> operands, List<Type> results, Descriptors descripto
         }
         return Layout.plain(type(0));
     }
+
+    /** Whether the first operand lies with its channels innermost. */
+    boolean channelsLast() {
+        return shape(0).rank() > 2 && OneDnnLayout.channelsLast(type(0)).equals(layout(0));
+    }
 }

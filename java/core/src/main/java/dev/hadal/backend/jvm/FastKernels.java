@@ -28,6 +28,7 @@ final class FastKernels {
         MoveKernels.add(TABLE);
         RecurrentKernels.add(TABLE);
         GatherKernels.add(TABLE);
+        ResizeKernels.add(TABLE);
         TABLE.put(MatMul.class, (op, j) -> MatMulKernel.prepare(op, j.in(), j.out(), j.machine()));
         TABLE.put(Convolution.class, (op, j) -> ConvolutionKernel.forward(op, j.in(), j.out(), j.machine()));
         TABLE.put(

@@ -2,6 +2,7 @@ package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
 import dev.hadal.graph.Type;
+import dev.hadal.op.Cast;
 import dev.hadal.op.Concat;
 import dev.hadal.op.Expand;
 import dev.hadal.op.Move;
@@ -26,6 +27,7 @@ final class MoveKernels {
         table.put(Split.Backward.class, MoveKernels::moves);
         table.put(Pad.class, MoveKernels::moves);
         table.put(Pad.Backward.class, MoveKernels::moves);
+        table.put(Cast.class, (op, j) -> cast(j.in(), j.out(), j.machine()));
         table.put(Expand.class, (op, j) -> expand(j.in(), j.out(), j.machine()));
         table.put(Expand.Backward.class, (op, j) -> BroadcastSum.prepare(op, j.in(), j.out(), j.machine()));
     }
@@ -122,6 +124,41 @@ final class MoveKernels {
             Arrays.fill(y.floats(), from, from + count, value);
         } else {
             Arrays.fill(y.ints(), from, from + count, (int) value);
+        }
+    }
+
+    static Kernel cast(List<Type> in, List<Type> out, Machine machine) {
+        int size = out.get(0).shape().size();
+        Chunks chunks = new Chunks(size);
+        Machine sized = machine.forWork(size);
+        DType from = in.get(0).dtype();
+        DType to = out.get(0).dtype();
+        return new HeapKernel("java cast", in, out, (x, y, scratch) -> {
+            Workers.Body body = (task, lane) -> {
+                int xAt = x[0].offset() + chunks.start(task);
+                int yAt = y[0].offset() + chunks.start(task);
+                int n = chunks.length(task);
+                if (from == to) {
+                    System.arraycopy(array(x[0]), xAt, array(y[0]), yAt, n);
+                } else if (to == DType.I32) {
+                    truncate(n, x[0].floats(), xAt, y[0].ints(), yAt);
+                } else {
+                    widen(n, x[0].ints(), xAt, y[0].floats(), yAt);
+                }
+            };
+            return () -> sized.forEach(chunks.count(), body);
+        });
+    }
+
+    private static void truncate(int n, float[] x, int xAt, int[] y, int yAt) {
+        for (int i = 0; i < n; i++) {
+            y[yAt + i] = (int) x[xAt + i];
+        }
+    }
+
+    private static void widen(int n, int[] x, int xAt, float[] y, int yAt) {
+        for (int i = 0; i < n; i++) {
+            y[yAt + i] = x[xAt + i];
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.jvm.Reference.Formula;
+import dev.hadal.op.Cast;
 import dev.hadal.op.Concat;
 import dev.hadal.op.Expand;
 import dev.hadal.op.Gather;
@@ -10,6 +11,7 @@ import dev.hadal.op.ScatterAdd;
 import dev.hadal.op.Slice;
 import dev.hadal.op.Split;
 import dev.hadal.op.Transpose;
+import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
 
@@ -31,6 +33,7 @@ final class MoveReference {
             return (in, out) -> add.run(new double[][] {new double[out[0].length], in[1], in[0]}, out);
         });
         table.put(ScatterAdd.class, (op, t) -> scatterAdd(op.rows(t.x(0), t.x(1))));
+        table.put(Cast.class, (op, t) -> cast(op.dtype()));
         table.put(Expand.class, (op, t) -> expand(t.x(0), t.y(0)));
         table.put(Expand.Backward.class, (op, t) -> expandBackward(t.x(0), op.x()));
     }
@@ -102,6 +105,11 @@ final class MoveReference {
                 }
             }
         }
+    }
+
+    /** Every f32 and every i32 is a double; rounding to f32 comes with the result. */
+    static Formula cast(DType dtype) {
+        return (in, out) -> Arrays.setAll(out[0], i -> dtype == DType.I32 ? (int) in[0][i] : in[0][i]);
     }
 
     /** The place of an element along each axis. */

@@ -44,6 +44,7 @@ public final class Reference {
         UpdateReference.define(TABLE);
         TensorUpdateReference.define(TABLE);
         MoveReference.define(TABLE);
+        ResizeReference.define(TABLE);
         RecurrentReference.define(TABLE);
     }
 
