@@ -117,13 +117,13 @@ public interface Loss {
     }
 
     private static Loss pointwise(PointwiseLoss.Function function, double delta) {
-        return of(output -> output, (output, target) -> {}, weighted -> new PointwiseLoss(function, (float) delta, weighted));
+        return of(
+                output -> output,
+                (output, target) -> {},
+                weighted -> new PointwiseLoss(function, (float) delta, weighted));
     }
 
-    private static Loss of(
-            UnaryOperator<Type> targets,
-            BiConsumer<Type, Tensor> check,
-            Function<Boolean, Op> ops) {
+    private static Loss of(UnaryOperator<Type> targets, BiConsumer<Type, Tensor> check, Function<Boolean, Op> ops) {
         ops.apply(false); // bad settings are the caller's fault, not the network's
         return new Loss() {
             @Override

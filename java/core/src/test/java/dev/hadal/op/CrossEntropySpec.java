@@ -163,8 +163,7 @@ abstract class CrossEntropySpec extends Spec {
         return each(
                 "bounded",
                 CASES,
-                (c, draw) -> bounded(
-                        c.op(), (in, out) -> bounds(c, in), c.operands(c.logits(draw), draw)));
+                (c, draw) -> bounded(c.op(), (in, out) -> bounds(c, in), c.operands(c.logits(draw), draw)));
     }
 
     /** Loss and gradient of no rows are zero and none. */
@@ -219,8 +218,8 @@ abstract class CrossEntropySpec extends Spec {
         return each(
                 "gradient",
                 smooth,
-                (c, draw) -> gradients(
-                        c.op(), GRADIENT, Tensor.of(Shape.SCALAR, 1.3f), c.operands(c.logits(draw), draw)));
+                (c, draw) ->
+                        gradients(c.op(), GRADIENT, Tensor.of(Shape.SCALAR, 1.3f), c.operands(c.logits(draw), draw)));
     }
 
     /** Labels that are ignored leave no trace, whatever their logits; if all are, there is no mean. */
@@ -245,7 +244,10 @@ abstract class CrossEntropySpec extends Spec {
                 }
             });
             Tensor none = Tensor.of(Shape.of(3), -100, -100, -100);
-            bench().check(op, List.of(x, none), y -> assertTrue(Float.isNaN(y.get(0).floats()[0])));
+            bench().check(
+                            op,
+                            List.of(x, none),
+                            y -> assertTrue(Float.isNaN(y.get(0).floats()[0])));
         });
     }
 }

@@ -195,8 +195,7 @@ abstract class DistanceSpec extends Spec {
                 case BCE_WITH_LOGITS -> 6 / (1 + Math.exp(-x)) + 4 * Math.abs(1 / (1 + Math.exp(-x)) - t);
                 case KL -> 3 * t;
                 case COSINE ->
-                    (Math.sqrt(c.width()) + 6)
-                            * (Math.abs(t) / length(c, in, i) + Math.abs(x) / square(c, in[0], i));
+                    (Math.sqrt(c.width()) + 6) * (Math.abs(t) / length(c, in, i) + Math.abs(x) / square(c, in[0], i));
             };
             dx[i] = errors * c.share(in, i) * dloss * Truth.U + Truth.TINY;
         }
@@ -232,7 +231,10 @@ abstract class DistanceSpec extends Spec {
             for (int k = 0; k < 2; k++) {
                 Tensor[] operands = c.reals(draw);
                 operands[k].floats()[20] = Float.NaN;
-                bench().check(c.op(), List.of(operands), y -> assertTrue(Float.isNaN(y.get(0).floats()[0])));
+                bench().check(
+                                c.op(),
+                                List.of(operands),
+                                y -> assertTrue(Float.isNaN(y.get(0).floats()[0])));
             }
         });
     }

@@ -10,6 +10,7 @@ import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Window.Axis;
 import dev.hadal.tensor.Shape;
 import java.util.List;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -434,7 +435,7 @@ final class NaiveLoops {
     }
 
     /** What is done to each line along an axis, told the place of its first value. */
-    private static void lines(Shape x, int axis, java.util.function.IntConsumer line) {
+    private static void lines(Shape x, int axis, IntConsumer line) {
         int a = axis < 0 ? axis + x.rank() : axis;
         int stride = x.sizeFrom(a + 1);
         for (int i = 0; i < x.size(); i++) {

@@ -4,9 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hadal.graph.Op;
+import dev.hadal.graph.Type;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
@@ -84,7 +86,7 @@ abstract class SoftmaxSpec extends Spec {
      */
     private static double[][] bounds(Case c, double[] x, double[] y) {
         double[] largest = new double[c.lines()];
-        java.util.Arrays.fill(largest, Double.NEGATIVE_INFINITY);
+        Arrays.fill(largest, Double.NEGATIVE_INFINITY);
         for (int i = 0; i < x.length; i++) {
             largest[c.line(i)] = Math.max(largest[c.line(i)], x[i]);
         }
@@ -131,7 +133,7 @@ abstract class SoftmaxSpec extends Spec {
     Stream<DynamicTest> boundedBackward() {
         return each("bounded dx", cases(), (c, draw) -> {
             Tensor x = draw.normal(0, c.deviation(), c.x());
-            Tensor y = Truth.tensor(dev.hadal.graph.Type.f32(c.x()), Truth.formula(c.op(), List.of(x))[0]);
+            Tensor y = Truth.tensor(Type.f32(c.x()), Truth.formula(c.op(), List.of(x))[0]);
             bounded(c.backward(), (in, out) -> backwardBounds(c, in[0], in[1]), y, draw.normal(c.x()));
         });
     }

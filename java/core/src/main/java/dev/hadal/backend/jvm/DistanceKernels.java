@@ -13,7 +13,9 @@ final class DistanceKernels {
 
     static void add(OpTable<OpTable.Job, Kernel> table) {
         table.put(PointwiseLoss.class, (op, j) -> mean(op, op.weighted(), elements(j), j));
-        table.put(PointwiseLoss.Backward.class, (op, j) -> slopes(op.forward(), op.forward().weighted(), elements(j), j));
+        table.put(
+                PointwiseLoss.Backward.class,
+                (op, j) -> slopes(op.forward(), op.forward().weighted(), elements(j), j));
         table.put(KlDivergence.class, (op, j) -> mean(null, op.weighted(), samples(j), j));
         table.put(KlDivergence.Backward.class, (op, j) -> slopes(null, op.weighted(), samples(j), j));
         table.put(CosineLoss.class, (op, j) -> cosine(op.weighted(), j));
@@ -125,8 +127,7 @@ final class DistanceKernels {
                 .withInPlace(0);
     }
 
-    private static void slope(
-            @Nullable PointwiseLoss op, int n, Slice x, Slice t, int at, float scale, Slice dx) {
+    private static void slope(@Nullable PointwiseLoss op, int n, Slice x, Slice t, int at, float scale, Slice dx) {
         if (op == null) {
             for (int i = at; i < at + n; i++) {
                 dx.set(i, -t.get(i) * scale);

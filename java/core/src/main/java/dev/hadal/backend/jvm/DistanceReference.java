@@ -12,11 +12,11 @@ final class DistanceReference {
 
     static void define(OpTable<OpTable.Types, Formula> table) {
         table.put(
-                PointwiseLoss.class,
-                (op, t) -> mean(t.x(0).size(), op.weighted(), (x, target) -> term(op, x, target)));
+                PointwiseLoss.class, (op, t) -> mean(t.x(0).size(), op.weighted(), (x, target) -> term(op, x, target)));
         table.put(
                 PointwiseLoss.Backward.class,
-                (op, t) -> slopes(t.x(0).size(), op.forward().weighted(), (x, target) -> slope(op.forward(), x, target)));
+                (op, t) ->
+                        slopes(t.x(0).size(), op.forward().weighted(), (x, target) -> slope(op.forward(), x, target)));
         table.put(
                 KlDivergence.class,
                 (op, t) -> mean(t.x(0).get(0), op.weighted(), (x, p) -> p == 0 ? 0 : p * (Math.log(p) - x)));

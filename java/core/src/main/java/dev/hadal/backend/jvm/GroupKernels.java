@@ -7,6 +7,7 @@ import dev.hadal.backend.jvm.simd.Runs;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
 import dev.hadal.op.RmsNorm;
+import java.util.Arrays;
 
 /** Layer, root-mean-square and group norm, group by group. */
 final class GroupKernels {
@@ -220,7 +221,7 @@ final class GroupKernels {
         void clear(int block, int group) {
             for (int result = 1; result <= results; result++) {
                 int at = at(block, result, group);
-                java.util.Arrays.fill(partial, at, at + g.channels(), 0f);
+                Arrays.fill(partial, at, at + g.channels(), 0f);
             }
         }
 
