@@ -307,6 +307,18 @@ HADAL_API int64_t hadal_gather(const void* x, const int32_t* indices, int64_t ou
 HADAL_API int64_t hadal_scatter_add(float* y, const int32_t* indices, const float* updates, int64_t outer,
                                     int64_t rows, int64_t width, int64_t count);
 
+/* ---- dropout --------------------------------------------------------------------------------------------- */
+
+/**
+ * yᵢ = xᵢ · scale where the upper 24 of the i-th 32 random bits are at least the threshold, else xᵢ · 0.
+ *
+ * The bits are Philox4x32-10's (Salmon et al. 2011): word i mod 4 of the block with the counter
+ * (⌊i/4⌋, random[2], stream's low half, stream's high half) under the key (random[0], random[1]). n < 2³³;
+ * y may be x (in place).
+ */
+HADAL_API void hadal_dropout(const float* x, int64_t n, const int32_t* random, int64_t stream, int threshold,
+                             float scale, float* y);
+
 #ifdef __cplusplus
 }
 #endif

@@ -450,3 +450,12 @@ void hadal_average_pool_backward(const float* dy, const int32_t* rows, const int
                    active->average_pool_backward(pooling, row, dy + image, dx + at);
                });
 }
+
+void hadal_dropout(const float* x, int64_t n, const int32_t* random, int64_t stream, int threshold, float scale,
+                   float* y) {
+    const uint32_t key[] = {(uint32_t)random[0], (uint32_t)random[1]};
+    const uint32_t counter[] = {(uint32_t)random[2], (uint32_t)stream, (uint32_t)((uint64_t)stream >> 32)};
+    share(n, 4 * kCacheLine, n, [&](int64_t begin, int64_t end) {
+        active->dropout(x, begin, end, key, counter, (uint32_t)threshold, scale, y);
+    });
+}

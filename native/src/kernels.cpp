@@ -873,6 +873,60 @@ void average_pool_backward(const Pooling& p, int64_t row, const float* dy, float
         over_channels(p.channels, Gathered<false>{p, dy, nullptr, row, column, dx + column * p.channels});
 }
 
+// ---- dropout ----------------------------------------------------------------------------------------------
+
+/** The words of kLanes blocks of Philox4x32-10 from the block `index` on, one after the other. */
+inline void philox(uint32_t index, const uint32_t* key, const uint32_t* counter, uint32_t* words) {
+    uint32_t c0[kLanes], c1[kLanes], c2[kLanes], c3[kLanes];
+    for (uint32_t lane = 0; lane < kLanes; lane++) {
+        c0[lane] = index + lane;
+        c1[lane] = counter[0];
+        c2[lane] = counter[1];
+        c3[lane] = counter[2];
+    }
+    uint32_t k0 = key[0], k1 = key[1];
+    for (int round = 0; round < 10; round++) {
+#pragma omp simd
+        for (int64_t lane = 0; lane < kLanes; lane++) {
+            uint64_t p0 = (uint64_t)0xD2511F53u * c0[lane];
+            uint64_t p1 = (uint64_t)0xCD9E8D57u * c2[lane];
+            uint32_t next0 = (uint32_t)(p1 >> 32) ^ c1[lane] ^ k0;
+            uint32_t next2 = (uint32_t)(p0 >> 32) ^ c3[lane] ^ k1;
+            c1[lane] = (uint32_t)p1;
+            c3[lane] = (uint32_t)p0;
+            c0[lane] = next0;
+            c2[lane] = next2;
+        }
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    for (int64_t lane = 0; lane < kLanes; lane++) {
+        words[4 * lane] = c0[lane];
+        words[4 * lane + 1] = c1[lane];
+        words[4 * lane + 2] = c2[lane];
+        words[4 * lane + 3] = c3[lane];
+    }
+}
+
+/** yᵢ = xᵢ · (the upper 24 bits of word i ≥ threshold ? scale : 0) */
+void dropout(const float* x, int64_t begin, int64_t end, const uint32_t* key, const uint32_t* counter,
+             uint32_t threshold, float scale, float* y) {
+    uint32_t words[4 * kLanes];
+    for (int64_t i = begin; i < end; i += 4 * kLanes) {
+        philox((uint32_t)(i / 4), key, counter, words);
+        const float* from = x + i;
+        float* to = y + i;
+        if (end - i >= 4 * kLanes) {
+#pragma omp simd
+            for (int64_t k = 0; k < 4 * kLanes; k++)
+                to[k] = from[k] * ((words[k] >> 8) >= threshold ? scale : 0.0f);
+        } else {
+            for (int64_t k = 0; k < end - i; k++)
+                to[k] = from[k] * ((words[k] >> 8) >= threshold ? scale : 0.0f);
+        }
+    }
+}
+
 }  // namespace
 
 #define HADAL_TEXT(x) #x
@@ -901,6 +955,7 @@ extern const Kernels kernels = {
     average_pool,
     max_pool_backward,
     average_pool_backward,
+    dropout,
 };
 
 }  // namespace HADAL_NAMESPACE

@@ -92,6 +92,9 @@ struct Kernels {
     void (*max_pool_backward)(const Pooling& pooling, int64_t row, const float* dy, const int32_t* index,
                               float* dx);
     void (*average_pool_backward)(const Pooling& pooling, int64_t row, const float* dy, float* dx);
+    /** Elements from `begin`, a multiple of four, to `end`. */
+    void (*dropout)(const float* x, int64_t begin, int64_t end, const uint32_t* key, const uint32_t* counter,
+                    uint32_t threshold, float scale, float* y);
 };
 
 constexpr int64_t kLinesAtOnce = 64;

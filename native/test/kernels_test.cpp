@@ -597,6 +597,47 @@ void test_pooling() {
     }
 }
 
+// ---- dropout ----------------------------------------------------------------------------------------------
+
+/** Philox4x32-10 as its paper has it. */
+std::vector<uint32_t> philox(std::vector<uint32_t> c, uint32_t k0, uint32_t k1) {
+    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+        uint64_t p0 = (uint64_t)0xD2511F53u * c[0], p1 = (uint64_t)0xCD9E8D57u * c[2];
+        c = {(uint32_t)(p1 >> 32) ^ c[1] ^ k0, (uint32_t)p1, (uint32_t)(p0 >> 32) ^ c[3] ^ k1, (uint32_t)p0};
+    }
+    return c;
+}
+
+void test_dropout() {
+    // The known answers of Random123.
+    where = "philox";
+    check(philox({0, 0, 0, 0}, 0, 0) == std::vector<uint32_t>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}, "0");
+    check(philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, 0xa4093822, 0x299f31d0) ==
+              std::vector<uint32_t>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1},
+          "pi");
+    const int32_t random[] = {(int32_t)0xa4093822, 0x299f31d0, (int32_t)0x85a308d3, 0};
+    const int64_t stream = 0x0370734413198a2e;
+    const int threshold = 5033165;  // a rate of 0.3
+    const float scale = 1 / 0.7f;
+    for (int64_t n : kSizes) {
+        const Buffer x = normal(n, 31);
+        Buffer expected(n);
+        for (int64_t i = 0; i < n; i++) {
+            uint32_t word = philox({(uint32_t)(i / 4), 0x85a308d3, 0x13198a2e, 0x03707344}, 0xa4093822,
+                                   0x299f31d0)[i % 4];
+            expected[i] = x[i] * ((int)(word >> 8) >= threshold ? scale : 0.0f);
+        }
+        everywhere("dropout of " + std::to_string(n), [&] {
+            Buffer y(n, kPoison), in_place = x;
+            hadal_dropout(x.data(), n, random, stream, threshold, scale, y.data());
+            check_same(y, expected, "y");
+            hadal_dropout(in_place.data(), n, random, stream, threshold, scale, in_place.data());
+            check_same(in_place, expected, "y in place");
+            return y;
+        });
+    }
+}
+
 }  // namespace
 
 // ---- elementwise ------------------------------------------------------------------------------------------
@@ -688,6 +729,7 @@ int main() {
     test_group_norm();
     test_softmax();
     test_pooling();
+    test_dropout();
     for (hadal::Isa isa : {hadal::Isa::baseline, hadal::Isa::avx2, hadal::Isa::avx512})
         if (hadal::select(isa)) printf("tested: %s\n", hadal_isa());
     printf(failures == 0 ? "all passed\n" : "%d checks failed\n", failures);

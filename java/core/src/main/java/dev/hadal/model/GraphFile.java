@@ -13,6 +13,8 @@ import dev.hadal.op.Bias;
 import dev.hadal.op.Cast;
 import dev.hadal.op.Concat;
 import dev.hadal.op.Convolution;
+import dev.hadal.op.ConvolutionTranspose;
+import dev.hadal.op.Dropout;
 import dev.hadal.op.Expand;
 import dev.hadal.op.Gather;
 import dev.hadal.op.GlobalAveragePool;
@@ -64,6 +66,8 @@ final class GraphFile {
         CAST("cast", 1, Cast.class),
         CONCAT("concat", 1, Concat.class),
         CONVOLUTION("convolution", 1, Convolution.class),
+        CONVOLUTION_TRANSPOSE("convolution_transpose", 1, ConvolutionTranspose.class),
+        DROPOUT("dropout", 1, Dropout.class),
         EXPAND("expand", 1, Expand.class),
         GATHER("gather", 1, Gather.class),
         GLOBAL_AVERAGE_POOL("global_average_pool", 1, GlobalAveragePool.class),

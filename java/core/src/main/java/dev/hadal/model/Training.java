@@ -2,17 +2,20 @@ package dev.hadal.model;
 
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf;
+import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Node;
+import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.BatchNorm;
+import dev.hadal.op.Dropout;
 import java.util.List;
 import java.util.function.Predicate;
 
 /**
  * Turns the ops that behave otherwise in training into their training forms: batch norm then uses the batch's own
  * statistics, and commits the running ones at the end of the run. A batch norm whose weights are not trained goes on
- * predicting: it uses the running statistics, and leaves them as they are.
+ * predicting: it uses the running statistics, and leaves them as they are. Dropout drops.
  *
  * @param trained which weights are trained, by name
  */
@@ -30,6 +33,10 @@ public record Training(Predicate<String> trained) implements Pass {
         return model.withGraph(model.graph().rewrite((node, inputs, target) -> {
             if (node.op() instanceof BatchNorm bn && !(frozen(node.input(1)) && frozen(node.input(2)))) {
                 return List.of(batchNorm(bn, node, inputs, target));
+            }
+            if (node.op() instanceof Dropout dropout) {
+                Value random = target.leaf(Role.SCALAR, RANDOM, Type.i32(4));
+                return new Dropout.Training(dropout.rate(), node.path()).call(inputs.get(0), random);
             }
             return target.append(node.op(), inputs);
         }));

@@ -5,6 +5,7 @@ import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Activation.Function;
 import dev.hadal.op.AdaptivePool;
+import dev.hadal.op.Dropout;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.Recurrent.Cell;
@@ -56,7 +57,28 @@ public final class Layers {
 
     /** A square convolution without padding, stride 1, without bias; change it by {@link Conv2d}'s methods. */
     public static Conv2d conv2d(int out, int kernel) {
-        return new Conv2d(out, kernel, Window.UNIT, 1, false);
+        return conv2d(out, kernel, kernel);
+    }
+
+    /** The same with a kernel of another height than width. */
+    public static Conv2d conv2d(int out, int kernelHeight, int kernelWidth) {
+        return new Conv2d(out, kernelHeight, kernelWidth, Window.UNIT, 1, false);
+    }
+
+    /** A convolution of sequences [N,C,L] without padding, stride 1, without bias; change it by {@link Conv1d}'s methods. */
+    public static Conv1d conv1d(int out, int kernel) {
+        return new Conv1d(out, kernel, Conv1d.ONE, 1, false);
+    }
+
+    /** A square transposed convolution, stride 1, without bias; change it by {@link ConvTranspose2d}'s methods. */
+    public static ConvTranspose2d convTranspose2d(int out, int kernel) {
+        return new ConvTranspose2d(out, kernel, Window.UNIT, 0, 1, false);
+    }
+
+    /** Drops that share of the values at random while it trains, and makes the others larger to match; of any shape. */
+    public static Layer dropout(double rate) {
+        Dropout dropout = new Dropout((float) rate);
+        return (scope, x) -> dropout.of(x);
     }
 
     /** y = x·Wᵀ + b, from [N,…,in] to [N,…,out]. */
@@ -226,6 +248,16 @@ public final class Layers {
     /** The mean under each position of a square kernel that moves by its own size; see {@link Pool2d}. */
     public static Pool2d averagePool2d(int kernel) {
         return new Pool2d(Pooling.Function.AVERAGE, kernel, kernel, Window.of(kernel, 0, 1));
+    }
+
+    /** The largest under each position of a kernel along [N,C,L] that moves by its own length; see {@link Pool1d}. */
+    public static Pool1d maxPool1d(int kernel) {
+        return new Pool1d(Pooling.Function.MAX, kernel, new Window.Axis(kernel, 0, 0, 1));
+    }
+
+    /** The mean under each position of a kernel along [N,C,L] that moves by its own length; see {@link Pool1d}. */
+    public static Pool1d averagePool1d(int kernel) {
+        return new Pool1d(Pooling.Function.AVERAGE, kernel, new Window.Axis(kernel, 0, 0, 1));
     }
 
     /** The largest of each of height × width bins of a plane, from [N,C,H,W] to [N,C,height,width]. */

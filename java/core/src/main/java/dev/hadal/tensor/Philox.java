@@ -75,6 +75,14 @@ public final class Philox {
         }
     }
 
+    /**
+     * Four times 32 random bits, without an object that remembers them: of the block with that index, in that run of a
+     * stream; run 0 is what an instance gives.
+     */
+    public static void block(long key, int index, int run, long stream, int[] out) {
+        generate((int) key, (int) (key >>> 32), index, run, (int) stream, (int) (stream >>> 32), out);
+    }
+
     /** Ten rounds of Philox4x32 on the counter (c0, c1, c2, c3) under the key (k0, k1). */
     static void generate(int k0, int k1, int c0, int c1, int c2, int c3, int[] out) {
         for (int round = 0; round < ROUNDS; round++) {

@@ -3,7 +3,10 @@ package dev.hadal.model;
 import static dev.hadal.nn.Layers.adaptiveAveragePool2d;
 import static dev.hadal.nn.Layers.averagePool2d;
 import static dev.hadal.nn.Layers.batchNorm;
+import static dev.hadal.nn.Layers.conv1d;
+import static dev.hadal.nn.Layers.convTranspose2d;
 import static dev.hadal.nn.Layers.conv2d;
+import static dev.hadal.nn.Layers.dropout;
 import static dev.hadal.nn.Layers.flatten;
 import static dev.hadal.nn.Layers.globalAveragePool;
 import static dev.hadal.nn.Layers.groupNorm;
@@ -11,6 +14,7 @@ import static dev.hadal.nn.Layers.instanceNorm;
 import static dev.hadal.nn.Layers.layerNorm;
 import static dev.hadal.nn.Layers.linear;
 import static dev.hadal.nn.Layers.logSoftmax;
+import static dev.hadal.nn.Layers.maxPool1d;
 import static dev.hadal.nn.Layers.maxPool2d;
 import static dev.hadal.nn.Layers.relu;
 import static dev.hadal.nn.Layers.residual;
@@ -28,6 +32,7 @@ import dev.hadal.graph.Graph;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.TypeException;
 import dev.hadal.nn.Layer;
+import dev.hadal.op.Reshape;
 import dev.hadal.op.Window;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
@@ -52,6 +57,16 @@ class ModelTest {
             relu(),
             residual(conv2d(8, 1).groups(2), sigmoid()).shortcut(conv2d(8, 1), tanh()),
             sequential(groupNorm(2), instanceNorm(), layerNorm(3), rmsNorm(), softmax(1), logSoftmax()),
+            convTranspose2d(8, 3).stride(2).padding(1).extra(1).groups(2),
+            conv2d(16, 3, 1).depthwise().padded(),
+            conv2d(8, 3).dilation(2).padded(),
+            sequential(
+                    (scope, x) -> new Reshape(List.of(0, 0, -1)).of(x),
+                    maxPool1d(3).stride(1).padding(1),
+                    conv1d(8, 3).padded().biased(),
+                    conv1d(8, 2).causal(),
+                    (scope, x) -> new Reshape(List.of(0, 0, 8, -1)).of(x)),
+            dropout(0.5),
             maxPool2d(2),
             averagePool2d(3).stride(1).padding(1).withoutPadding(),
             adaptiveAveragePool2d(2, 3),
@@ -193,6 +208,24 @@ class ModelTest {
                 output y = %7
                 commit 1.running_mean = %8
                 commit 1.running_var = %9""", model.apply(new BatchSize(5)).apply(new Training()).graph().toString());
+    }
+
+    @Test
+    void dropoutDropsInTrainingAlone() {
+        Model model = sequential(dropout(0.25), dropout(0.5)).model(Shape.of(3), 1);
+        assertEquals(
+                """
+                %0 = input x() : f32[1,3]
+                %1 = dropout[0.25](%0) : f32[1,3]   # 0
+                %2 = dropout[0.5](%1) : f32[1,3]   # 1
+                output y = %2""", model.graph().toString());
+        assertEquals(
+                """
+                %0 = input x() : f32[1,3]
+                %1 = scalar random() : i32[4]   # 0
+                %2 = dropout_training[0.25](%0, %1) : f32[1,3]   # 0
+                %3 = dropout_training[0.5](%2, %1) : f32[1,3]   # 1
+                output y = %3""", model.apply(new Training()).graph().toString());
     }
 
     @Test

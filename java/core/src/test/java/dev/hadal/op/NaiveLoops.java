@@ -8,6 +8,7 @@ import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Window.Axis;
+import dev.hadal.tensor.Philox;
 import dev.hadal.tensor.Shape;
 import java.util.List;
 import java.util.function.IntConsumer;
@@ -25,6 +26,9 @@ final class NaiveLoops {
     }
 
     private static Kernel kernel(Op op, List<Type> in, List<Type> out) {
+        if (op instanceof Dropout.Training d) {
+            return new FormulaKernel("naive", in, out, dropout(d));
+        }
         Loops loops = loops(op, in, out);
         Formula formula = loops == null ? Reference.formula(op, in, out).orElseThrow() : loops::runNarrow;
         return new FormulaKernel(loops == null ? "reference" : "naive", in, out, formula);
@@ -61,6 +65,8 @@ final class NaiveLoops {
             return matmul(matmul, x, in.get(1).shape());
         } else if (op instanceof Convolution c) {
             return convolution(c, x, in.get(1).shape(), out.get(0).shape(), 0, 1, 2);
+        } else if (op instanceof ConvolutionTranspose c) {
+            return convolution(c.convolution(), out.get(0).shape(), in.get(1).shape(), x, 2, 1, 0);
         } else if (op instanceof Convolution.BackwardData c) {
             return convolution(c.forward(), c.x(), in.get(1).shape(), x, 2, 1, 0);
         } else if (op instanceof Convolution.BackwardWeights c) {
@@ -296,6 +302,19 @@ final class NaiveLoops {
         return (dy, dx) -> {
             for (int i = 0; i < dx[0].length; i++) {
                 dx[0][i] = dy[0][i / plane] * inverse;
+            }
+        };
+    }
+
+    /** Random words do not fit into f32. */
+    private static Formula dropout(Dropout.Training op) {
+        return (x, y) -> {
+            int[] words = new int[4];
+            long seed = (int) x[1][0] & 0xFFFFFFFFL | (long) x[1][1] << 32;
+            for (int i = 0; i < y[0].length; i++) {
+                Philox.block(seed, i / 4, (int) x[1][2], op.stream(), words);
+                float m = (words[i % 4] >>> 8) * 0x1p-24f >= op.rate() ? 1 / (1 - op.rate()) : 0;
+                y[0][i] = (float) x[0][i] * m;
             }
         };
     }

@@ -116,6 +116,22 @@ public abstract class OpSpecs {
     }
 
     @Nested
+    class ConvolutionTransposes extends ConvolutionTransposeSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
+    class Dropouts extends DropoutSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
     class Pools extends PoolSpec {
         @Override
         Bench bench() {

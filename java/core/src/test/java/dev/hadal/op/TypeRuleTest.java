@@ -67,9 +67,12 @@ class TypeRuleTest {
             Cast.class,
             Gather.class,
             Gather.Backward.class,
-            ScatterAdd.class);
+            ScatterAdd.class,
+            Dropout.class,
+            Dropout.Training.class);
 
     private static final Pool MAX_POOL = new Pool(Pooling.Function.MAX, 3, 3, Window.of(2, 1, 1));
+    private static final Type UPWARDS = Type.f32(6, 5, 3, 3);
     private static final Type POOLED = Type.f32(2, 6, 4, 5);
     private static final Slice SLICE = new Slice(3, 0, 3, 1);
     private static final Resize RESIZE = new Resize(5, 4, Resize.Mode.NEAREST);
@@ -247,6 +250,9 @@ class TypeRuleTest {
                 new Rule(LSTM, SEQUENCES, LSTM.operands().toArray(String[]::new)),
                 new Rule(LSTM_BACKWARD, BACKWARD, LSTM_BACKWARD.operands().toArray(String[]::new)),
                 new Rule(MAX_POOL, List.of(IMAGE), "x"),
+                new Rule(new ConvolutionTranspose(Window.of(2, 1, 1), 2, 1, 0), List.of(IMAGE, UPWARDS), "x", "w"),
+                new Rule(new Dropout(0.5f), List.of(IMAGE), "x"),
+                new Rule(new Dropout.Training(0.5f, "drop"), List.of(IMAGE, Type.i32(4)), "x", "random"),
                 new Rule(new AdaptivePool(Pooling.Function.AVERAGE, 3, 4), List.of(IMAGE), "x"),
                 new Rule(
                         new Pooling.MaxBackward(MAX_POOL, IMAGE.shape()),
@@ -510,6 +516,18 @@ class TypeRuleTest {
     }
 
     @Test
+    void transposedConvolutionTellsWhatDoesNotFit() {
+        ConvolutionTranspose op = new ConvolutionTranspose(Window.of(2, 1, 1), 2, 1, 0);
+        assertEquals(List.of(Type.f32(2, 10, 16, 17)), op.infer(List.of(IMAGE, UPWARDS)));
+        assertSays(rejection(op, List.of(IMAGE, Type.f32(8, 5, 3, 3))), "[2,6,8,9]", "6 channels", "[8,5,3,3]", "takes 8");
+        assertSays(rejection(op, List.of(Type.f32(2, 5, 8, 9), Type.f32(5, 5, 3, 3))), "5 channels", "groups=2");
+        assertSays(rejection(op, List.of(Type.f32(2, 6, 1, 1), Type.f32(6, 5, 1, 1))), "stride 2 pad 1", "0x-1");
+        assertSays(rejection(op, List.of(Type.f32(2, 6, 0, 9), UPWARDS)), "[2,6,0,9]");
+        assertSays(badAttribute(() -> new ConvolutionTranspose(Window.of(2, 1, 1), 1, 2, 0)), "stride 2", "not 2 and 0");
+        assertSays(badAttribute(() -> new ConvolutionTranspose(Window.UNIT, 0, 0, 0)), "groups", "0");
+    }
+
+    @Test
     void poolingTellsWhatDoesNotFit() {
         assertSays(rejection(MAX_POOL, List.of(Type.f32(2, 6, 0, 9))), "pool", "3x3", "[2,6,0,9]", "stride 2 pad 1");
         Pool tooWide = new Pool(Pooling.Function.AVERAGE, 3, 2, Window.of(1, 2, 1));
@@ -643,6 +661,8 @@ class TypeRuleTest {
         assertSays(badAttribute(() -> new Activation(Function.ELU, Float.NaN)), "elu", ">= 0", "NaN");
         assertSays(badAttribute(() -> new Activation(Function.GELU, 1)), "gelu", "no alpha", "1.0");
         assertSays(badAttribute(() -> new Sgd(1, true)), "momentum", "1.0");
+        assertSays(badAttribute(() -> new Dropout(1)), "rate", "1.0");
+        assertSays(badAttribute(() -> new Dropout.Training(Float.NaN, "")), "rate", "NaN");
         assertSays(badAttribute(() -> new Pool(Pooling.Function.MAX, 0, 2, Window.UNIT)), "tap", "0x2");
         assertSays(badAttribute(() -> new AdaptivePool(Pooling.Function.MAX, 0, 1)), "bins", "0x1");
         assertSays(badAttribute(() -> new AdaptivePool(Pooling.Function.AVERAGE_WITHOUT_PADDING, 1, 1)), "padding");

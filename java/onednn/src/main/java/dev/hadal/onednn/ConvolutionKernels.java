@@ -14,7 +14,9 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_forward_training;
 
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
+import dev.hadal.graph.Op;
 import dev.hadal.op.Convolution;
+import dev.hadal.op.ConvolutionTranspose;
 import dev.hadal.op.Window;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
@@ -42,7 +44,17 @@ final class ConvolutionKernels {
     }
 
     static Kernel backwardData(Convolution.BackwardData op, Request r) {
-        Geometry g = new Geometry(op.forward(), r.descriptors(), op.x(), r.shape(1), r.shape(0));
+        return backwardData(op, op.forward(), r);
+    }
+
+    /** The gradient of the convolution that goes the other way. */
+    static Kernel transpose(ConvolutionTranspose op, Request r) {
+        return backwardData(op, op.convolution(), r);
+    }
+
+    private static Kernel backwardData(Op op, Convolution forward, Request r) {
+        Geometry g =
+                new Geometry(forward, r.descriptors(), r.result(0).shape(), r.shape(1), r.shape(0));
         PrimitiveDescriptor hint = g.forward(null);
         PrimitiveDescriptor dx = g.backwardData(r.layout(1), hint);
         return new PrimitiveKernel.Builder(op, dx)

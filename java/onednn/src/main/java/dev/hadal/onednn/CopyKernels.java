@@ -7,6 +7,7 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_reorder_primitive_desc_create;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.backend.Region;
+import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Reshape;
 import java.util.List;
@@ -20,6 +21,11 @@ final class CopyKernels {
     /** The values stay where they are, if the planner lets them. */
     static Kernel reshape(Reshape op, Request r) {
         return new Copy(Layout.plain(r.type(0)), Layout.plain(r.result(0)), 0);
+    }
+
+    /** A value as it lies. */
+    static Kernel identity(Op op, Request r) {
+        return new Copy(r.common(), r.common(), 0);
     }
 
     /** From one layout to another of the same type; where two see the axes differently, by way of row-major. */

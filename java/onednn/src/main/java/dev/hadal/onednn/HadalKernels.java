@@ -10,6 +10,7 @@ import dev.hadal.onednn.natives.HadalNative;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Adam;
 import dev.hadal.op.CrossEntropy;
+import dev.hadal.op.Dropout;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
 import dev.hadal.op.Lion;
@@ -364,6 +365,18 @@ final class HadalKernels {
             FloatPointer dy = floats(b.input(1));
             FloatPointer dx = floats(b.output(0));
             return () -> HadalNative.softmaxBackward(y, dy, lines.outer, lines.length, lines.inner, log, dx);
+        });
+    }
+
+    /** Elements count in row-major order, so that is how they lie. */
+    static Kernel dropout(Dropout.Training op, Request r) {
+        long count = r.shape(0).size();
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(0), b -> {
+            FloatPointer x = floats(b.input(0));
+            IntPointer random = new IntPointer(b.input(1));
+            FloatPointer y = floats(b.output(0));
+            return () ->
+                    HadalNative.dropout(x, count, random, op.stream(), op.threshold(), op.scale(), y);
         });
     }
 

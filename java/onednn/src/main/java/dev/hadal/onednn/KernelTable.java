@@ -9,7 +9,9 @@ import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Bias;
 import dev.hadal.op.Convolution;
+import dev.hadal.op.ConvolutionTranspose;
 import dev.hadal.op.CrossEntropy;
+import dev.hadal.op.Dropout;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
@@ -57,6 +59,7 @@ final class KernelTable {
 
     private static final List<Row<?>> TABLE = List.of(
             oneDnn(Convolution.class, ConvolutionKernels::forward),
+            oneDnn(ConvolutionTranspose.class, ConvolutionKernels::transpose),
             oneDnn(Convolution.BackwardData.class, ConvolutionKernels::backwardData),
             oneDnn(Convolution.BackwardWeights.class, ConvolutionKernels::backwardWeights),
             oneDnn(MatMul.class, MatMulKernels::matmul),
@@ -71,6 +74,8 @@ final class KernelTable {
             oneDnn(GlobalAveragePool.class, PoolingKernels::globalAverage),
             oneDnn(GlobalAveragePool.Backward.class, PoolingKernels::globalAverageBackward),
             oneDnn(Reshape.class, CopyKernels::reshape),
+            oneDnn(Dropout.class, CopyKernels::identity),
+            hadal(Dropout.Training.class, HadalKernels::dropout),
             hadal(Pool.class, BinKernels::forward),
             hadal(AdaptivePool.class, BinKernels::forward),
             hadal(Pooling.MaxBackward.class, BinKernels::maxBackward),

@@ -7,6 +7,7 @@ import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.ClipGradient;
 import dev.hadal.op.CosineLoss;
 import dev.hadal.op.CrossEntropy;
+import dev.hadal.op.Dropout;
 import dev.hadal.op.Expand;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.Lamb;
@@ -40,6 +41,7 @@ import org.junit.jupiter.api.Tag;
 @Tag("native")
 class OneDnnOpsTest extends OpSpecs {
     private static final Set<Class<?>> NEED_LIBHADAL = Set.of(
+            Dropout.Training.class,
             Pool.class,
             AdaptivePool.class,
             Pooling.MaxBackward.class,

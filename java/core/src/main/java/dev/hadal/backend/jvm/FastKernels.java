@@ -5,6 +5,7 @@ import dev.hadal.backend.jvm.simd.SimdChoice;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Convolution;
+import dev.hadal.op.ConvolutionTranspose;
 import dev.hadal.op.MatMul;
 import java.util.List;
 import java.util.Optional;
@@ -21,6 +22,7 @@ final class FastKernels {
         GroupKernels.add(TABLE);
         SoftmaxKernels.add(TABLE);
         PoolKernels.add(TABLE);
+        DropoutKernels.add(TABLE);
         LossKernels.add(TABLE);
         DistanceKernels.add(TABLE);
         UpdateKernels.add(TABLE);
@@ -34,6 +36,9 @@ final class FastKernels {
         TABLE.put(
                 Convolution.BackwardData.class,
                 (op, j) -> ConvolutionKernel.backwardData(op.forward(), j.in(), j.out(), j.machine()));
+        TABLE.put(
+                ConvolutionTranspose.class,
+                (op, j) -> ConvolutionKernel.backwardData(op.convolution(), j.in(), j.out(), j.machine()));
         TABLE.put(
                 Convolution.BackwardWeights.class,
                 (op, j) -> ConvolutionWeightsKernel.prepare(op.forward(), j.in(), j.out(), j.machine()));

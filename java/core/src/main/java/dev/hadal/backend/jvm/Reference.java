@@ -39,6 +39,7 @@ public final class Reference {
         NormReference.define(TABLE);
         GroupReference.define(TABLE);
         PoolReference.define(TABLE);
+        DropoutKernels.define(TABLE);
         LossReference.define(TABLE);
         DistanceReference.define(TABLE);
         UpdateReference.define(TABLE);

@@ -431,4 +431,19 @@ public final class HadalNative {
             @Cast("int64_t") long rows,
             @Cast("int64_t") long width,
             @Cast("int64_t") long count);
+
+    /**
+     * Drops values at random; y may be x.
+     *
+     * @param random the seed's low and high half, and the number of the run
+     */
+    @Name("hadal_dropout")
+    public static native void dropout(
+            @Const FloatPointer x,
+            @Cast("int64_t") long n,
+            @Const IntPointer random,
+            @Cast("int64_t") long stream,
+            int threshold,
+            float scale,
+            FloatPointer y);
 }
