@@ -56,7 +56,8 @@ class MetricsTest {
         assertEquals(2 / 6.0, value(Metrics.accuracy(), ANSWERS, TARGETS), CLOSE);
         assertEquals("accuracy", Metrics.accuracy().name());
         // Of equal outputs the first is the answer.
-        assertEquals(0.5, value(Metrics.accuracy(), matrix(2, 2, 1, 1, 1, 1), labels(0, 1)), CLOSE);
+        assertEquals(1, value(Metrics.accuracy(), matrix(1, 2, 1, 1), labels(0)), CLOSE);
+        assertEquals(0, value(Metrics.accuracy(), matrix(1, 2, 1, 1), labels(1)), CLOSE);
         assertEquals(Double.NaN, Metrics.accuracy().start().value());
     }
 
@@ -132,6 +133,8 @@ class MetricsTest {
         for (int k = 1; k <= 5; k++) {
             assertEquals(Math.min(k, 4) / 4.0, value(Metrics.topK(k), output, target), CLOSE);
         }
+        assertEquals(1, value(Metrics.topK(2), matrix(1, 4, 5, 3, 3, 1), labels(1)), CLOSE);
+        assertEquals(0, value(Metrics.topK(2), matrix(1, 4, 5, 3, 3, 1), labels(2)), CLOSE);
         assertEquals("top_5", Metrics.topK(5).name());
         assertRefused("k of at least 1, not 0", () -> Metrics.topK(0));
     }
