@@ -67,7 +67,7 @@ public interface Loss {
         return of(
                 output -> {
                     Shape shape = output.shape();
-                    List<Integer> rows = shape.dims().subList(0, Math.max(0, shape.rank() - 1));
+                    List<Integer> rows = shape.dims().subList(0, Math.max(1, shape.rank() - 1));
                     return new Type(DType.I32, new Shape(rows));
                 },
                 Loss::checkLabels,

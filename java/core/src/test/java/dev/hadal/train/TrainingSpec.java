@@ -6,6 +6,7 @@ import static dev.hadal.nn.Layers.flatten;
 import static dev.hadal.nn.Layers.globalAveragePool;
 import static dev.hadal.nn.Layers.linear;
 import static dev.hadal.nn.Layers.relu;
+import static dev.hadal.nn.Layers.reshape;
 import static dev.hadal.nn.Layers.residual;
 import static dev.hadal.nn.Layers.sequential;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -450,8 +451,10 @@ public abstract class TrainingSpec {
                 () -> builder(sequential(flatten(), conv2d(4, 3))).build());
         assertRefused(
                 TypeException.class,
-                "layer loss: cross_entropy: x must be [N,C], but is [16,3,6,6]",
-                () -> builder(conv2d(3, 1)).loss(Loss.crossEntropy()).build());
+                "layer loss: cross_entropy: x must be [N,…,C], but is [16]",
+                () -> builder(sequential(flatten(), linear(1), reshape()))
+                        .loss(Loss.crossEntropy())
+                        .build());
         assertRefused(
                 IllegalArgumentException.class,
                 "a single value per channel",
