@@ -24,8 +24,9 @@ class BatchAugmentationTest {
         float[] x = new float[count * 48];
         int[] labels = new int[count];
         for (int i = 0; i < x.length; i++) {
-            x[i] = i / 48;
-            labels[i / 48] = i / 48 % 3;
+            int image = i / 48;
+            x[i] = image;
+            labels[image] = image % 3;
         }
         return Dataset.of(Tensor.of(Shape.of(count, 2, 4, 6), x), 3, labels);
     }

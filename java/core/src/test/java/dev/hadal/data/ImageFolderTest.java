@@ -16,7 +16,6 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -202,12 +201,9 @@ class ImageFolderTest {
             for (Path path : List.of(text, empty)) {
                 SampleException e = assertThrows(SampleException.class, batches::next);
                 assertInstanceOf(UncheckedIOException.class, e.getCause());
-                assertEquals(
-                        path + ": it cannot be read as an image: it begins like no known format",
-                        String.valueOf(e.getCause().getCause().getMessage()));
+                assertEnds(path + ": it cannot be read as an image: it begins like no known format", e);
             }
-            SampleException e = assertThrows(SampleException.class, batches::next);
-            assertInstanceOf(NoSuchFileException.class, e.getCause().getCause());
+            assertEnds("NoSuchFileException: " + gone, assertThrows(SampleException.class, batches::next));
         }
     }
 
@@ -259,9 +255,15 @@ class ImageFolderTest {
         crc.update(png, 12, 17);
         header.putInt(29, (int) crc.getValue());
         UncheckedIOException e = assertThrows(UncheckedIOException.class, () -> only("a/x.png", png, 2, 3, 3));
-        assertTrue(
-                String.valueOf(e.getCause().getMessage()).contains("60000×60000 pixels"),
-                () -> String.valueOf(e.getCause().getMessage()));
+        assertEnds(
+                "it cannot be read as an image: it claims 60000×60000 pixels, but sides of 1…65535, and at most "
+                        + png.length * 8192 + " pixels, can be",
+                e);
+    }
+
+    private static void assertEnds(String end, Exception e) {
+        String message = String.valueOf(e.getMessage());
+        assertTrue(message.endsWith(end), message);
     }
 
     /** The x of the only image in a folder of its own. */

@@ -73,7 +73,7 @@ class NormalizationTest {
         Map<String, Normalization> expected = new HashMap<>();
         Philox random = new Philox(1, 0);
         for (int i = 0; i < 50; i++) {
-            List<Float> mean = List.of(random.normal(3 * i), Float.MIN_VALUE * i, 0.1f);
+            List<Float> mean = List.of(random.normal(3L * i), Float.MIN_VALUE * i, 0.1f);
             Normalization n = new Normalization(mean, List.of(Float.MAX_VALUE, 1 / 3f, random.uniform(200 + i) + 0.5f));
             saved.putAll(n.toMap("field." + i));
             expected.put("field." + i, n);
