@@ -166,6 +166,12 @@ HADAL_API void hadal_mish_backward(const float* x, const float* dy, int64_t n, f
 /** dx = dy·f′(x), for f(x) = x/2·(1 + tanh z) with z = √(2/π)·(x + 0.044715·x³). */
 HADAL_API void hadal_gelu_tanh_backward(const float* x, const float* dy, int64_t n, float* dx);
 
+/** e ← β·e + (1−β)·w, the running average of n weights; nothing is written if *norm is not finite. */
+HADAL_API void hadal_moving_average(float* e, const float* w, int64_t n, float beta, const float* norm);
+
+/** y = g · min(1, limit / (‖g‖ + 10⁻⁶)), of one tensor by itself; y may be g. */
+HADAL_API void hadal_clip_norm(const float* g, int64_t n, float limit, float* y);
+
 /* ---- loss ---------------------------------------------------------------------------------------------- */
 
 /**

@@ -313,6 +313,20 @@ static double divisor(const int32_t* labels, int64_t rows, const Targets& t) {
     return sum;
 }
 
+void hadal_moving_average(float* e, const float* w, int64_t n, float beta, const float* norm) {
+    if (!__builtin_isfinite(*norm)) return;
+    share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
+        active->weighted_sum(beta, e + begin, 1.0f - beta, w + begin, end - begin, e + begin);
+    });
+}
+
+void hadal_clip_norm(const float* g, int64_t n, float limit, float* y) {
+    float factor = clip_factor(limit, (float)__builtin_sqrt(hadal_sum_of_squares(g, n)));
+    share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
+        active->weighted_sum(factor, g + begin, 0.0f, g + begin, end - begin, y + begin);
+    });
+}
+
 void hadal_cross_entropy(const float* logits, const int32_t* labels, const float* class_weights,
                          const float* sample_weights, int64_t samples, int64_t places, int64_t classes,
                          float smoothing, int32_t ignore, float* loss, float* probabilities) {

@@ -474,6 +474,11 @@ void gelu_tanh_backward(const float* x, const float* dy, int64_t n, float* dx) {
     }
 }
 
+void weighted_sum(float a, const float* x, float b, const float* y, int64_t n, float* z) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) z[i] = a * x[i] + b * y[i];
+}
+
 // ---- loss -------------------------------------------------------------------------------------------------
 
 /** Per row: (1−s)·w_label·(log S − z_label) + s/C · Σₖ wₖ·(log S − zₖ), and pₖ = exp(zₖ) / S. */
@@ -935,6 +940,7 @@ extern const Kernels kernels = {
     HADAL_NAME(HADAL_NAMESPACE),
     sum_of_squares,
     update,
+    weighted_sum,
     recurrent,
     recurrent_backward,
     column_sums,

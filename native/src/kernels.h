@@ -55,6 +55,8 @@ struct Kernels {
     /** `rule` is a hadal_rule. */
     void (*update)(int rule, float* w, const float* g, float* m0, float* m1, float* m2, int64_t n,
                    const UpdateStep& step);
+    /** z = a·x + b·y; z may be x or y. */
+    void (*weighted_sum)(float a, const float* x, float b, const float* y, int64_t n, float* z);
     /** One row of a recurrent layer's step; cell as in hadal.h. */
     void (*recurrent)(int cell, int64_t hidden, const float* a, const float* b, const float* bias_a,
                       const float* bias_b, float* h, float* c, float* kept);

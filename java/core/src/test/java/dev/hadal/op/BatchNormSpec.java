@@ -257,4 +257,25 @@ abstract class BatchNormSpec extends Spec {
                         c.scale(draw),
                         c.bias(draw)));
     }
+
+    /** As it predicts, which is how a frozen one is trained through. */
+    @TestFactory
+    Stream<DynamicTest> gradientWithRunningStatistics() {
+        List<Case> small = cases().stream()
+                .filter(c -> c.x().size() < 5000 && c.deviation() >= 1 && c.mean() < 10)
+                .toList();
+        return each(
+                "gradient with running statistics",
+                small,
+                (c, draw) -> gradients(
+                        new BatchNorm(c.epsilon(), 0.1f),
+                        GRADIENT,
+                        k -> k == 0 ? 0 : c.count() / 4.0,
+                        draw.normal(c.x()),
+                        c.values(draw),
+                        c.scale(draw),
+                        c.bias(draw),
+                        c.means(draw),
+                        c.variances(draw)));
+    }
 }

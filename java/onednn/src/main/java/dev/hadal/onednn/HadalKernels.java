@@ -9,12 +9,14 @@ import dev.hadal.graph.Type;
 import dev.hadal.onednn.natives.HadalNative;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Adam;
+import dev.hadal.op.ClipGradient;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.Dropout;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
 import dev.hadal.op.Lion;
 import dev.hadal.op.LogSoftmax;
+import dev.hadal.op.MovingAverage;
 import dev.hadal.op.NAdam;
 import dev.hadal.op.Norm;
 import dev.hadal.op.RmsNorm;
@@ -107,6 +109,33 @@ final class HadalKernels {
                 keep.run();
                 HadalNative.update(rule.number, newW, g, m0, m1, m2, count, rule.a, rule.b, rule.epsilon, hyper, norm);
             };
+        });
+    }
+
+    static Kernel movingAverage(MovingAverage op, Request r) {
+        Layout w = r.common();
+        long count = w.bytes() / Float.BYTES;
+        List<Layout> in = List.of(w, w, Layout.plain(r.type(2)));
+        return new FunctionKernel(op, in, List.of(w), List.of(0), b -> {
+            Runnable keep = copies(b, w, List.of(0));
+            FloatPointer e = floats(b.output(0));
+            FloatPointer newW = floats(b.input(1));
+            FloatPointer norm = floats(b.input(2));
+            return () -> {
+                keep.run();
+                HadalNative.movingAverage(e, newW, count, op.beta(), norm);
+            };
+        });
+    }
+
+    /** By norm alone: what is adaptive looks at rows, which a layout may have torn apart. */
+    static Kernel clipGradient(ClipGradient op, Request r) {
+        Layout w = r.common();
+        long count = w.bytes() / Float.BYTES;
+        return new FunctionKernel(op, List.of(w, w), List.of(w), List.of(1), b -> {
+            FloatPointer g = floats(b.input(1));
+            FloatPointer y = floats(b.output(0));
+            return () -> HadalNative.clipNorm(g, count, op.limit(), y);
         });
     }
 

@@ -8,33 +8,35 @@ import dev.hadal.op.Adam;
 import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Bias;
+import dev.hadal.op.ClipGradient;
+import dev.hadal.op.Concat;
 import dev.hadal.op.Convolution;
 import dev.hadal.op.ConvolutionTranspose;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.Dropout;
+import dev.hadal.op.Expand;
+import dev.hadal.op.Gather;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
 import dev.hadal.op.Lion;
 import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.MatMul;
+import dev.hadal.op.MovingAverage;
 import dev.hadal.op.NAdam;
 import dev.hadal.op.Norm;
+import dev.hadal.op.Pad;
 import dev.hadal.op.Pool;
 import dev.hadal.op.Pooling;
 import dev.hadal.op.Recurrent;
 import dev.hadal.op.Reshape;
+import dev.hadal.op.Resize;
 import dev.hadal.op.RmsNorm;
 import dev.hadal.op.RmsProp;
-import dev.hadal.op.Sgd;
-import dev.hadal.op.Softmax;
-import dev.hadal.op.Concat;
-import dev.hadal.op.Expand;
-import dev.hadal.op.Gather;
-import dev.hadal.op.Pad;
-import dev.hadal.op.Resize;
 import dev.hadal.op.ScatterAdd;
+import dev.hadal.op.Sgd;
 import dev.hadal.op.Slice;
+import dev.hadal.op.Softmax;
 import dev.hadal.op.Split;
 import dev.hadal.op.Transpose;
 import java.util.List;
@@ -112,6 +114,8 @@ final class KernelTable {
             hadal(Adam.class, HadalKernels::update),
             hadal(NAdam.class, HadalKernels::update),
             hadal(Lion.class, HadalKernels::update),
+            hadal(MovingAverage.class, HadalKernels::movingAverage),
+            hadal(ClipGradient.class, (op, r) -> op.adaptive() ? null : HadalKernels.clipGradient(op, r)),
             hadal(CrossEntropy.class, HadalKernels::crossEntropy),
             hadal(CrossEntropy.Backward.class, HadalKernels::crossEntropyBackward));
 

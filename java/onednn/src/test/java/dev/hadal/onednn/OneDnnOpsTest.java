@@ -63,7 +63,7 @@ class OneDnnOpsTest extends OpSpecs {
             LogSoftmax.Backward.class);
 
     private static final Set<Class<?>> TENSOR_RULES = Set.of(
-            Lamb.class, Muon.Direction.class, Muon.Apply.class, ClipGradient.class, MovingAverage.class);
+            Lamb.class, Muon.Direction.class, Muon.Apply.class);
 
     private static final Set<Class<?>> RARE = Set.of(
             Expand.Backward.class,
@@ -112,7 +112,10 @@ class OneDnnOpsTest extends OpSpecs {
                 .mayDecline(
                         "libhadal is not built",
                         c -> !Library.get().hasHadal() && needLibhadal(c.op()))
-                .mayDecline("optimizers' tensor rules are left to Java", c -> TENSOR_RULES.contains(c.op().getClass()))
+                .mayDecline(
+                        "optimizers' tensor rules are left to Java",
+                        c -> TENSOR_RULES.contains(c.op().getClass())
+                                || (c.op() instanceof ClipGradient clip && clip.adaptive()))
                 .mayDecline(
                         "libhadal is not built, to move values",
                         c -> !Library.get().hasHadal()

@@ -151,6 +151,20 @@ public final class HadalNative {
             @Const FloatPointer hyper,
             @Const FloatPointer norm);
 
+    /** The running average e of n weights; nothing is written if the norm is not finite. */
+    @Name("hadal_moving_average")
+    public static native void movingAverage(
+            FloatPointer e,
+            @Const FloatPointer w,
+            @Cast("int64_t") long n,
+            float beta,
+            @Const FloatPointer norm);
+
+    /** One tensor's gradient, no longer than the limit; y may be g. */
+    @Name("hadal_clip_norm")
+    public static native void clipNorm(
+            @Const FloatPointer g, @Cast("int64_t") long n, float limit, FloatPointer y);
+
     /**
      * One step of a recurrent layer for a batch of sequences, after the products with the weights.
      *
