@@ -82,7 +82,8 @@ public record Recurrence(Cell cell, int hidden, int layers, boolean bothWays, bo
             int result = lastOnly && l == layers - 1 ? 1 : 0; // the final state is the last output
             Value forth = direction(scope, y, lengths, l, false).get(result);
             y = bothWays
-                    ? new Concat(-1).of(forth, direction(scope, y, lengths, l, true).get(result))
+                    ? new Concat(-1)
+                            .of(forth, direction(scope, y, lengths, l, true).get(result))
                     : forth;
         }
         return y;

@@ -158,7 +158,8 @@ public abstract class RecurrenceSpec {
         results.forEach((name, value) -> assertClose(name, fixture(fixture + "/" + name), value, 2e-6));
 
         Model last = model(network(fixture).last(), fixture);
-        Tensor h = Objects.requireNonNull(run(last.graph(), last.values(), fixture).get("y"));
+        Tensor h =
+                Objects.requireNonNull(run(last.graph(), last.values(), fixture).get("y"));
         assertClose("last", fixture(fixture + "/last"), h, 2e-6);
     }
 
@@ -168,9 +169,10 @@ public abstract class RecurrenceSpec {
         try (Store store = new Store();
                 Plan plan = Plan.compile(graph, backends(), Plan.Options.DEFAULT)) {
             Map<String, Map<String, Store.Placement>> groups = new LinkedHashMap<>();
-            plan.stored().forEach((name, place) -> groups.computeIfAbsent(
-                            place.backend().name(), g -> new LinkedHashMap<>())
-                    .put(name, place));
+            plan.stored()
+                    .forEach((name, place) -> groups.computeIfAbsent(
+                                    place.backend().name(), g -> new LinkedHashMap<>())
+                            .put(name, place));
             groups.forEach(store::add);
             weights.forEach(store::write);
             try (Session session = plan.session(store)) {
@@ -188,9 +190,8 @@ public abstract class RecurrenceSpec {
     /** Every weight after 50 steps within 4·10⁻⁶ of each tensor's largest. Worst observed: 10⁻⁶. */
     @Test
     void trainsAsPyTorchDoes() {
-        Model model = sequential(lstm(4).last(), linear(3))
-                .model(Shape.of(5, 4), 1)
-                .withValues(fixtures("training/before/"));
+        Model model =
+                sequential(lstm(4).last(), linear(3)).model(Shape.of(5, 4), 1).withValues(fixtures("training/before/"));
         Shape all = fixture("training/x").shape();
         int batch = all.sizeFrom(1);
         try (Trainer trainer = Trainer.of(model)
@@ -201,8 +202,8 @@ public abstract class RecurrenceSpec {
             for (int step = 0; step < 50; step++) {
                 int k = step % all.get(0);
                 float[] x = Arrays.copyOfRange(fixture("training/x").floats(), k * batch, (k + 1) * batch);
-                int[] labels = Arrays.copyOfRange(
-                        fixture("training/labels").ints(), k * all.get(1), (k + 1) * all.get(1));
+                int[] labels =
+                        Arrays.copyOfRange(fixture("training/labels").ints(), k * all.get(1), (k + 1) * all.get(1));
                 trainer.step(
                         Tensor.of(Shape.of(all.get(1), all.get(2), all.get(3)), x),
                         Tensor.of(Shape.of(all.get(1)), labels));
@@ -232,8 +233,7 @@ public abstract class RecurrenceSpec {
         }
         Tensor samples = Tensor.of(Shape.of(n, steps, 1), x);
         Model model;
-        try (Trainer trainer = Trainer.of(
-                        sequential(lstm(16).layers(2).last(), linear(2)), Shape.of(steps, 1))
+        try (Trainer trainer = Trainer.of(sequential(lstm(16).layers(2).last(), linear(2)), Shape.of(steps, 1))
                 .optimizer(Optimizer.adamw().rate(2e-2))
                 .batch(n)
                 .seed(5)

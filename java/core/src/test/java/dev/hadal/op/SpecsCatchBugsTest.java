@@ -57,6 +57,10 @@ class SpecsCatchBugsTest {
                 Mutant.formula("dloss ignored", CrossEntropy.Backward.class, SpecsCatchBugsTest::noLossGradient),
                 Mutant.formula("squares summed in f32", Norm.class, SpecsCatchBugsTest::narrowSquares),
                 Mutant.formula("the momentum's sign", Sgd.class, SpecsCatchBugsTest::negativeMomentum),
+                Mutant.formula("takes all steps", Recurrent.class, SpecsCatchBugsTest::endless),
+                Mutant.formula("one bias for both products", Recurrent.class, SpecsCatchBugsTest::oneBias),
+                Mutant.formula("runs forth again", Recurrent.Backward.class, SpecsCatchBugsTest::forthAgain),
+                Mutant.formula("forgets the last state", Recurrent.Backward.class, SpecsCatchBugsTest::stateless),
                 Mutant.formula("steps whatever the norm", Sgd.class, SpecsCatchBugsTest::blindToNorm),
                 Mutant.formula("epsilon inside the root", Adam.class, SpecsCatchBugsTest::epsilonInRoot),
                 Mutant.formula("decay without the rate", Adam.class, SpecsCatchBugsTest::bareDecay));
@@ -216,6 +220,34 @@ class SpecsCatchBugsTest {
             }
             y[0][0] = Math.sqrt(sum);
         };
+    }
+
+    private static Formula endless(Op op, List<Type> in, List<Type> out, Formula right) {
+        return ((Recurrent) op).masked() ? changed(right, in.size() - 1, l -> Arrays.fill(l, 1e6)) : right;
+    }
+
+    /** As would do for every cell but a GRU, whose reset gate lies between them. */
+    private static Formula oneBias(Op op, List<Type> in, List<Type> out, Formula right) {
+        return (x, y) -> {
+            double[][] copy = x.clone();
+            copy[3] = new double[x[3].length];
+            Arrays.setAll(copy[3], k -> x[3][k] + x[4][k]);
+            copy[4] = new double[x[4].length];
+            right.run(copy, y);
+        };
+    }
+
+    private static Formula forthAgain(Op op, List<Type> in, List<Type> out, Formula right) {
+        Recurrent.Backward b = (Recurrent.Backward) op;
+        Recurrent f = b.forward();
+        Recurrent forth = new Recurrent(f.cell(), false, f.initial(), f.masked());
+        return Reference.formula(new Recurrent.Backward(forth, b.given()), in, out)
+                .orElseThrow();
+    }
+
+    private static Formula stateless(Op op, List<Type> in, List<Type> out, Formula right) {
+        int dh = ((Recurrent.Backward) op).operands().indexOf("dh");
+        return dh < 0 ? right : changed(right, dh, d -> Arrays.fill(d, 0));
     }
 
     private static Formula negativeMomentum(Op op, List<Type> in, List<Type> out, Formula right) {

@@ -100,12 +100,11 @@ final class RecurrentKernels {
                         1,
                         dh))
                 .toArray(Product[]::new);
-        Product dx = new Product(
-                false, false, rows, e.i(), gates, da, gates, in.get("weight_ih"), 0, out.get("x"));
-        Product dInputWeights = new Product(
-                true, false, gates, e.i(), rows, da, gates, in.get("x"), 0, out.get("weight_ih"));
-        Product dStateWeights = new Product(
-                true, false, gates, e.h(), rows, dState, gates, before, 0, out.get("weight_hh"));
+        Product dx = new Product(false, false, rows, e.i(), gates, da, gates, in.get("weight_ih"), 0, out.get("x"));
+        Product dInputWeights =
+                new Product(true, false, gates, e.i(), rows, da, gates, in.get("x"), 0, out.get("weight_ih"));
+        Product dStateWeights =
+                new Product(true, false, gates, e.h(), rows, dState, gates, before, 0, out.get("weight_hh"));
         Runnable startH = start(dh, in.find("dh"), e);
         Runnable startC = dc == null ? () -> {} : start(dc, in.find("dc"), e);
         FloatPointer h0 = in.find("h0");
