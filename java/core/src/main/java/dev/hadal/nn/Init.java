@@ -47,7 +47,7 @@ public interface Init {
     }
 
     static Init normal(float mean, float deviation) {
-        return (shape, i, random) -> mean + deviation * (float) random.normal(i);
+        return (shape, i, random) -> mean + deviation * random.normal(i);
     }
 
     /** Normal with variance 2 / fan-in, for what a ReLU follows (He, Zhang, Ren and Sun 2015). */

@@ -25,7 +25,8 @@ public record Concat(int axis) implements Move.Only {
         int length = 0;
         for (int i = 0; i < in.size(); i++) {
             Type x = in.get(i);
-            boolean alike = x.dtype() == first.dtype() && x.shape().rank() == first.shape().rank();
+            boolean alike = x.dtype() == first.dtype()
+                    && x.shape().rank() == first.shape().rank();
             Require.that(
                     alike && x.shape().with(at, 0).equals(first.shape().with(at, 0)),
                     "concat: operand %d is %s, which differs from operand 0 %s beside axis %d",
@@ -55,8 +56,7 @@ public record Concat(int axis) implements Move.Only {
     @Override
     public List<@Nullable Value> gradient(Node y, List<@Nullable Value> dy) {
         int at = Math.floorMod(axis, y.types().get(0).shape().rank());
-        List<Integer> sizes =
-                y.inputs().stream().map(x -> x.shape().get(at)).toList();
+        List<Integer> sizes = y.inputs().stream().map(x -> x.shape().get(at)).toList();
         return new ArrayList<>(new Split(axis, sizes).call(Objects.requireNonNull(dy.get(0))));
     }
 

@@ -43,7 +43,10 @@ public record Pad(List<Integer> before, List<Integer> after, float value) implem
         Require.operands(name(), in, "x");
         Type x = in.get(0);
         Require.that(
-                x.dtype() != DType.I32 || value == (int) value, "pad: x is %s, which cannot hold %s; f32 could", x, value);
+                x.dtype() != DType.I32 || value == (int) value,
+                "pad: x is %s, which cannot hold %s; f32 could",
+                x,
+                value);
         return List.of(new Type(x.dtype(), padded(x.shape())));
     }
 

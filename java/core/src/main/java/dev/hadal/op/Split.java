@@ -31,8 +31,7 @@ public record Split(int axis, List<Integer> sizes) implements Move.Only {
         Shape x = in.get(0).shape();
         int at = Require.axis(name(), axis, "x", x);
         long sum = sizes.stream().mapToLong(Integer::longValue).sum();
-        Require.that(
-                sum == x.get(at), "split: the sizes %s add up to %d, not to axis %d of x %s", sizes, sum, axis, x);
+        Require.that(sum == x.get(at), "split: the sizes %s add up to %d, not to axis %d of x %s", sizes, sum, axis, x);
         return sizes.stream()
                 .map(size -> new Type(in.get(0).dtype(), x.with(at, size)))
                 .toList();
@@ -91,8 +90,7 @@ public record Split(int axis, List<Integer> sizes) implements Move.Only {
 
         @Override
         public List<Type> infer(List<Type> in) {
-            Require.operands(
-                    name(), in, given.stream().map(i -> "dy" + i).toArray(String[]::new));
+            Require.operands(name(), in, given.stream().map(i -> "dy" + i).toArray(String[]::new));
             List<Type> pieces = forward.infer(List.of(Type.f32(x)));
             for (int i = 0; i < given.size(); i++) {
                 Require.f32(

@@ -17,8 +17,7 @@ public record Transpose(List<Integer> permutation) implements Op {
         permutation = List.copyOf(permutation);
         List<Integer> axes = IntStream.range(0, permutation.size()).boxed().toList();
         if (!permutation.stream().sorted().toList().equals(axes)) {
-            throw new IllegalArgumentException(
-                    "transpose takes each axis from 0 to the last once, got " + permutation);
+            throw new IllegalArgumentException("transpose takes each axis from 0 to the last once, got " + permutation);
         }
     }
 
@@ -31,8 +30,7 @@ public record Transpose(List<Integer> permutation) implements Op {
     public List<Type> infer(List<Type> in) {
         Require.operands(name(), in, "x");
         Shape x = in.get(0).shape();
-        Require.that(
-                x.rank() == permutation.size(), "transpose: x %s has not the axes of %s", x, permutation);
+        Require.that(x.rank() == permutation.size(), "transpose: x %s has not the axes of %s", x, permutation);
         return List.of(new Type(
                 in.get(0).dtype(), new Shape(permutation.stream().map(x::get).toList())));
     }

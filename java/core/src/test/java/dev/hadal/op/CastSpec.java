@@ -43,8 +43,7 @@ abstract class CastSpec extends Spec {
             becomes(x, Tensor.of(shape, y));
             becomes(
                     Tensor.of(Shape.of(7), 0.9f, -0.9f, -0f, 3e9f, Float.NEGATIVE_INFINITY, Float.NaN, 16777216f),
-                    Tensor.of(
-                            Shape.of(7), 0, 0, 0, Integer.MAX_VALUE, Integer.MIN_VALUE, 0, 16777216));
+                    Tensor.of(Shape.of(7), 0, 0, 0, Integer.MAX_VALUE, Integer.MIN_VALUE, 0, 16777216));
         });
     }
 

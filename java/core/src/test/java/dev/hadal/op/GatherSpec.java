@@ -33,8 +33,7 @@ abstract class GatherSpec extends Spec {
         }
 
         Shape y() {
-            return gather()
-                    .infer(List.of(Type.f32(x), new Type(DType.I32, indices)))
+            return gather().infer(List.of(Type.f32(x), new Type(DType.I32, indices)))
                     .get(0)
                     .shape();
         }
@@ -131,11 +130,7 @@ abstract class GatherSpec extends Spec {
             Tensor indices = c.draw(draw);
             adjointInAll(c.gather(), draw.integers(9, c.y()), draw.integers(9, c.x()), indices);
             adjointInAll(
-                    c.scatterAdd(),
-                    draw.integers(9, c.x()),
-                    draw.integers(9, c.x()),
-                    indices,
-                    draw.integers(9, c.y()));
+                    c.scatterAdd(), draw.integers(9, c.x()), draw.integers(9, c.x()), indices, draw.integers(9, c.y()));
         });
     }
 
@@ -155,8 +150,8 @@ abstract class GatherSpec extends Spec {
     }
 
     private void outside(int index, Op op, Tensor... operands) {
-        IndexOutOfBoundsException e = assertThrows(
-                IndexOutOfBoundsException.class, () -> bench().check(op, List.of(operands), y -> {}));
+        IndexOutOfBoundsException e =
+                assertThrows(IndexOutOfBoundsException.class, () -> bench().check(op, List.of(operands), y -> {}));
         String message = String.valueOf(e.getMessage());
         assertTrue(message.contains(op.name() + ": index " + index + " at position "), message);
     }

@@ -125,8 +125,10 @@ abstract class MoveSpec extends Spec {
                 new Case(new Split(0, List.of(1)), Shape.of(1)),
                 new Case(new Split(1, List.of(3, 17, 1)), Shape.of(33, 21)),
                 new Case(new Split(-1, List.of(64, 64, 64)), Shape.of(15, 8, 192)),
-                new Case(new Split.Backward(new Split(1, List.of(3, 17, 1)), List.of(0, 2), Shape.of(33, 21)),
-                        Shape.of(33, 3), Shape.of(33, 1)),
+                new Case(
+                        new Split.Backward(new Split(1, List.of(3, 17, 1)), List.of(0, 2), Shape.of(33, 21)),
+                        Shape.of(33, 3),
+                        Shape.of(33, 1)),
                 new Case(new Pad(List.of(), List.of(), 1), Shape.SCALAR),
                 new Case(new Pad(List.of(0), List.of(0), 1), Shape.of(3)),
                 new Case(new Pad(List.of(0, 0, 1, 2), List.of(0, 0, 3, 0), 0), Shape.of(2, 3, 15, 16)),
@@ -175,8 +177,7 @@ abstract class MoveSpec extends Spec {
                 new Case(new Concat(1), Shape.of(2, 0, 3), Shape.of(2, 5, 3), Shape.of(2, 0, 3)),
                 new Case(new Split(0, List.of(2, 0)), Shape.of(2, 3)),
                 new Case(new Split(0, List.of(0, 0)), Shape.of(0, 3)),
-                new Case(
-                        new Split.Backward(new Split(0, List.of(2, 0)), List.of(1), Shape.of(2, 3)), Shape.of(0, 3)),
+                new Case(new Split.Backward(new Split(0, List.of(2, 0)), List.of(1), Shape.of(2, 3)), Shape.of(0, 3)),
                 new Case(new Pad(List.of(1, 0), List.of(0, 2), 4), Shape.of(0, 3)),
                 new Case(new Pad(List.of(0, 1), List.of(0, 0), 4), Shape.of(0, 3))));
     }
@@ -283,7 +284,9 @@ abstract class MoveSpec extends Spec {
                 new Concat(1),
                 new Concat(2),
                 new Split(1, List.of(3, 13)),
-                new Pad(List.of(0, 2, 1, 1), List.of(0, 0, 2, 1), 0.5f));
+                new Pad(List.of(0, 2, 1, 1), List.of(0, 0, 2, 1), 0.5f),
+                new Resize(14, 20, Resize.Mode.BILINEAR),
+                new Resize(14, 10, Resize.Mode.NEAREST));
         return each("exact", ops, (op, draw) -> {
             Graph graph = new Graph();
             Value x = graph.leaf(Role.INPUT, "x", Type.f32(2, 3, 7, 5));
@@ -301,9 +304,7 @@ abstract class MoveSpec extends Spec {
             Map<Value, Tensor> values = bench().evaluate(graph, leaves, true);
             for (Value v : List.of(y, dw)) {
                 Truth.exact(
-                        v.toString(),
-                        Objects.requireNonNull(values.get(v)),
-                        Objects.requireNonNull(expected.get(v)));
+                        v.toString(), Objects.requireNonNull(values.get(v)), Objects.requireNonNull(expected.get(v)));
             }
         });
     }

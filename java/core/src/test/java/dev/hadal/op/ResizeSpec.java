@@ -79,20 +79,26 @@ abstract class ResizeSpec extends Spec {
     /** What torch.nn.functional.interpolate gives. */
     @TestFactory
     Stream<DynamicTest> exactAsPyTorch() {
-        float[] bilinear = {
-            1, 1.25f, 1.75f, 2, 1.5f, 1.75f, 2.25f, 2.5f, 2.5f, 2.75f, 3.25f, 3.5f, 3, 3.25f, 3.75f, 4
-        };
+        float[] bilinear = {1, 1.25f, 1.75f, 2, 1.5f, 1.75f, 2.25f, 2.5f, 2.5f, 2.75f, 3.25f, 3.5f, 3, 3.25f, 3.75f, 4};
         float[] nearest = {1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4};
         Tensor x = Tensor.of(Shape.of(1, 1, 2, 2), 1f, 2, 3, 4);
         return each("exact", List.of(Mode.values()), (mode, draw) -> {
             float[] y = mode == Mode.NEAREST ? nearest : bilinear;
             Tensor expected = Tensor.of(Shape.of(1, 1, 4, 4), y);
-            bench().check(new Resize(4, 4, mode), List.of(x), r -> assertEquals(
-                    Arrays.toString(expected.floats()), Arrays.toString(r.get(0).floats())));
+            bench().check(
+                            new Resize(4, 4, mode),
+                            List.of(x),
+                            r -> assertEquals(
+                                    Arrays.toString(expected.floats()),
+                                    Arrays.toString(r.get(0).floats())));
             Tensor row = Tensor.of(Shape.of(1, 1, 1, 5), 0f, 1, 2, 3, 4);
             if (mode == Mode.NEAREST) {
-                bench().check(new Resize(1, 3, mode), List.of(row), r -> assertEquals(
-                        "[0.0, 1.0, 3.0]", Arrays.toString(r.get(0).floats())));
+                bench().check(
+                                new Resize(1, 3, mode),
+                                List.of(row),
+                                r -> assertEquals(
+                                        "[0.0, 1.0, 3.0]",
+                                        Arrays.toString(r.get(0).floats())));
             }
         });
     }
@@ -109,8 +115,10 @@ abstract class ResizeSpec extends Spec {
 
     @TestFactory
     Stream<DynamicTest> adjoint() {
-        return each("adjoint", exactCases(), (c, draw) ->
-                adjointInAll(c.op(), draw.integers(9, c.y()), draw.integers(9, c.x())));
+        return each(
+                "adjoint",
+                exactCases(),
+                (c, draw) -> adjointInAll(c.op(), draw.integers(9, c.y()), draw.integers(9, c.x())));
     }
 
     /**
@@ -119,15 +127,22 @@ abstract class ResizeSpec extends Spec {
      */
     @TestFactory
     Stream<DynamicTest> bounded() {
-        return each("bounded", realCases(), (c, draw) -> bounded(
-                c.op(), (in, out) -> filled(c, in[0], out[0].length, 1), draw.normal(c.x())));
+        return each(
+                "bounded",
+                realCases(),
+                (c, draw) -> bounded(c.op(), (in, out) -> filled(c, in[0], out[0].length, 1), draw.normal(c.x())));
     }
 
     /** The same for each share of a place of dy. Worst observed: 0.5 of it (oneDNN). */
     @TestFactory
     Stream<DynamicTest> boundedBackward() {
-        return each("bounded dx", realCases(), (c, draw) -> bounded(
-                c.backward(), (in, out) -> filled(c, in[0], out[0].length, Math.sqrt(c.shares())), draw.normal(c.y())));
+        return each(
+                "bounded dx",
+                realCases(),
+                (c, draw) -> bounded(
+                        c.backward(),
+                        (in, out) -> filled(c, in[0], out[0].length, Math.sqrt(c.shares())),
+                        draw.normal(c.y())));
     }
 
     private static double[][] filled(Case c, double[] values, int length, double terms) {

@@ -68,9 +68,8 @@ final class MoveKernels {
         List<Layout> inputs = layouts(in, channelsLast);
         List<Layout> outputs = layouts(r.results(), channelsLast);
         List<Move> moves = op.moves(in, r.results());
-        boolean gaps = moves.stream().mapToInt(Move::size).sum() < r.results().stream()
-                .mapToInt(y -> y.shape().size())
-                .sum();
+        boolean gaps = moves.stream().mapToInt(Move::size).sum()
+                < r.results().stream().mapToInt(y -> y.shape().size()).sum();
         int filling = r.result(0).dtype() == DType.F32 ? Float.floatToRawIntBits(op.filling()) : (int) op.filling();
         int size = r.result(0).shape().size();
         return new FunctionKernel(op, inputs, outputs, List.of(), b -> {

@@ -96,8 +96,7 @@ final class ResizeKernels {
 
     /** Its nearest place is that of (i + ½)·D/D' − ½, which for whole factors is ours, too. */
     private static boolean agrees(Resize op, Shape x) {
-        return op.mode() == Resize.Mode.BILINEAR
-                || (op.height() % x.get(2) == 0 && op.width() % x.get(3) == 0);
+        return op.mode() == Resize.Mode.BILINEAR || (op.height() % x.get(2) == 0 && op.width() % x.get(3) == 0);
     }
 
     private ResizeKernels() {}

@@ -17,13 +17,9 @@ final class GatherKernels {
     private static final int PER_TASK = 1 << 13;
 
     static void add(OpTable<OpTable.Job, Kernel> table) {
-        table.put(
-                Gather.class,
-                (op, j) -> gather(op.rows(j.x(0), j.x(1)), j.in(), j.out(), j.machine()));
+        table.put(Gather.class, (op, j) -> gather(op.rows(j.x(0), j.x(1)), j.in(), j.out(), j.machine()));
         table.put(Gather.Backward.class, (op, j) -> backward(op.rows(j.x(1)), j.in(), j.out(), j.machine()));
-        table.put(
-                ScatterAdd.class,
-                (op, j) -> scatterAdd(op.rows(j.x(0), j.x(1)), j.in(), j.out(), j.machine()));
+        table.put(ScatterAdd.class, (op, j) -> scatterAdd(op.rows(j.x(0), j.x(1)), j.in(), j.out(), j.machine()));
     }
 
     private static void check(Gather.Rows rows, Slice indices) {
@@ -82,8 +78,7 @@ final class GatherKernels {
                     return () -> {
                         check(rows, x[1]);
                         if (!inPlace) {
-                            System.arraycopy(
-                                    x[0].floats(), x[0].offset(), y[0].floats(), y[0].offset(), y[0].size());
+                            System.arraycopy(x[0].floats(), x[0].offset(), y[0].floats(), y[0].offset(), y[0].size());
                         }
                         scatter.run(body);
                     };

@@ -14,8 +14,7 @@ final class LinearReference {
     static void define(OpTable<OpTable.Types, Formula> table) {
         table.put(MatMul.class, (op, t) -> matmul(op, t.x(0), t.x(1)));
         table.put(Convolution.class, (op, t) -> forward(op, t.x(0), t.x(1), t.y(0)));
-        table.put(
-                ConvolutionTranspose.class, (op, t) -> backwardData(op.convolution(), t.y(0), t.x(1), t.x(0)));
+        table.put(ConvolutionTranspose.class, (op, t) -> backwardData(op.convolution(), t.y(0), t.x(1), t.x(0)));
         table.put(Convolution.BackwardData.class, (op, t) -> backwardData(op.forward(), op.x(), t.x(1), t.x(0)));
         table.put(Convolution.BackwardWeights.class, (op, t) -> backwardWeights(op.forward(), t.x(0), op.w(), t.x(1)));
     }

@@ -65,9 +65,7 @@ final class MoveKernels {
     /** The filling where there are gaps, then all boxes at once. */
     private static Kernel moves(Move.Only op, OpTable.Job j) {
         List<Move> moves = op.moves(j.in(), j.out());
-        StridedCopy[] copies = moves.stream()
-                .map(m -> copy(m, j.in(), j.out()))
-                .toArray(StridedCopy[]::new);
+        StridedCopy[] copies = moves.stream().map(m -> copy(m, j.in(), j.out())).toArray(StridedCopy[]::new);
         int[] firstTasks = new int[copies.length + 1];
         for (int i = 0; i < copies.length; i++) {
             firstTasks[i + 1] = firstTasks[i] + copies[i].tasks();
@@ -77,8 +75,7 @@ final class MoveKernels {
         Chunks chunks = new Chunks(values);
         Machine sized = j.machine().forWork(values);
         return new HeapKernel("java " + op.name(), j.in(), j.out(), (x, y, scratch) -> {
-            Workers.Body fill =
-                    (task, lane) -> fill(y[0], chunks.start(task), chunks.length(task), op.filling());
+            Workers.Body fill = (task, lane) -> fill(y[0], chunks.start(task), chunks.length(task), op.filling());
             Workers.Body copy = (task, lane) -> {
                 int i = moveOf(task, firstTasks);
                 HeapKernel.Slice from = x[moves.get(i).operand()];

@@ -103,8 +103,7 @@ final class ResizeKernels {
         });
     }
 
-    private static void shareOut(
-            Taps rows, Taps columns, Shape x, float[] dy, int dyAt, float[] dx, int dxAt) {
+    private static void shareOut(Taps rows, Taps columns, Shape x, float[] dy, int dyAt, float[] dx, int dxAt) {
         Arrays.fill(dx, dxAt, dxAt + x.sizeFrom(2), 0f);
         int width = x.get(3);
         int at = dyAt;
