@@ -8,9 +8,14 @@ import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
 import dev.hadal.op.AdaptivePool;
+import dev.hadal.op.ArgMax;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Bias;
 import dev.hadal.op.Cast;
+import dev.hadal.op.Binary;
+import dev.hadal.op.Clamp;
+import dev.hadal.op.Compare;
+import dev.hadal.op.Constant;
 import dev.hadal.op.Concat;
 import dev.hadal.op.Convolution;
 import dev.hadal.op.ConvolutionTranspose;
@@ -25,8 +30,12 @@ import dev.hadal.op.MatMul;
 import dev.hadal.op.Recurrent;
 import dev.hadal.op.Pool;
 import dev.hadal.op.Pad;
+import dev.hadal.op.PRelu;
+import dev.hadal.op.Reduce;
 import dev.hadal.op.Reshape;
 import dev.hadal.op.Resize;
+import dev.hadal.op.Unary;
+import dev.hadal.op.Where;
 import dev.hadal.op.RmsNorm;
 import dev.hadal.op.ScatterAdd;
 import dev.hadal.op.Slice;
@@ -61,6 +70,15 @@ final class GraphFile {
         WEIGHTED_SUM("weighted_sum", 1, WeightedSum.class),
         ACTIVATION("activation", 2, Activation.class),
         ADAPTIVE_POOL("adaptive_pool", 1, AdaptivePool.class),
+        ARG_MAX("argmax", 1, ArgMax.class),
+        BINARY("binary", 1, Binary.class),
+        CLAMP("clamp", 1, Clamp.class),
+        COMPARE("compare", 1, Compare.class),
+        CONSTANT("constant", 1, Constant.class),
+        PRELU("prelu", 1, PRelu.class),
+        REDUCE("reduce", 1, Reduce.class),
+        UNARY("unary", 1, Unary.class),
+        WHERE("where", 1, Where.class),
         BATCH_NORM("batch_norm", 1, BatchNorm.class),
         BIAS("bias", 1, Bias.class),
         CAST("cast", 1, Cast.class),
@@ -164,6 +182,8 @@ final class GraphFile {
             return e.name();
         } else if (value instanceof List<?> list) {
             return list.stream().map(GraphFile::encode).toList();
+        } else if (value instanceof Float f && !Float.isFinite(f)) {
+            return f.toString(); // JSON has no such numbers
         }
         return value;
     }
@@ -228,6 +248,8 @@ final class GraphFile {
             return l.intValue();
         } else if ((type == float.class || type == Float.class) && value instanceof Number n) {
             return n.floatValue();
+        } else if (type == float.class && List.of("Infinity", "-Infinity", "NaN").contains(value)) {
+            return Float.valueOf((String) value);
         } else if ((type == boolean.class && value instanceof Boolean)
                 || (type == String.class && value instanceof String)) {
             return value;

@@ -10,6 +10,7 @@ import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.Recurrent.Cell;
 import dev.hadal.op.Pooling;
+import dev.hadal.op.PRelu;
 import dev.hadal.op.Reshape;
 import dev.hadal.op.Softmax;
 import dev.hadal.op.Concat;
@@ -224,6 +225,17 @@ public final class Layers {
     /** y = x·tanh ln(1 + eˣ), of any shape. */
     public static Layer mish() {
         return activation(new Activation(Function.MISH));
+    }
+
+    /** y = x if x > 0, else a·x, with a learned slope per channel of [N,C,…], a quarter at first. */
+    public static Layer prelu() {
+        return (scope, x) -> {
+            if (x.shape().rank() < 2) {
+                throw scope.error("prelu needs [N,C,…], but got " + x.shape());
+            }
+            return new PRelu()
+                    .of(x, scope.weight("weight", Shape.of(x.shape().get(1)), Init.constant(0.25f)));
+        };
     }
 
     private static Layer activation(Activation op) {

@@ -22,8 +22,9 @@ final class Broadcast {
             int db = i < rank - rankB ? 1 : b.get(i - (rank - rankB));
             Require.that(
                     da == db || da == 1 || db == 1,
-                    "%s: the batches of %s %s and %s %s do not broadcast, %d against %d",
+                    "%s: %s%s %s and %s %s do not broadcast, %d against %d",
                     op,
+                    without == 0 ? "" : "the batches of ",
                     nameA,
                     a,
                     nameB,

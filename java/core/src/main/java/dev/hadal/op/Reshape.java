@@ -57,7 +57,12 @@ public record Reshape(List<Integer> dims) implements Op {
 
     @Override
     public List<@Nullable Value> gradient(Node y, List<@Nullable Value> dy) {
-        return List.of(new Reshape(y.input(0).shape().dims()).of(Objects.requireNonNull(dy.get(0))));
+        Value x = y.input(0);
+        // A shape of nothing cannot be asked for: its 0 would keep dy's dimension.
+        return List.of(
+                x.shape().size() == 0
+                        ? Constant.f32(x.graph(), x.shape(), 0)
+                        : new Reshape(x.shape().dims()).of(Objects.requireNonNull(dy.get(0))));
     }
 
     @Override

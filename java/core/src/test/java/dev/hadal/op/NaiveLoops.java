@@ -60,6 +60,9 @@ final class NaiveLoops {
     }
 
     private static @Nullable Loops loops(Op op, List<Type> in, List<Type> out) {
+        if (in.isEmpty()) {
+            return null;
+        }
         Shape x = in.get(0).shape();
         if (op instanceof MatMul matmul) {
             return matmul(matmul, x, in.get(1).shape());

@@ -92,6 +92,22 @@ public abstract class OpSpecs {
     }
 
     @Nested
+    class Arithmetics extends ArithmeticSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
+    class Reductions extends ReduceSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
     class WeightedSums extends WeightedSumSpec {
         @Override
         Bench bench() {

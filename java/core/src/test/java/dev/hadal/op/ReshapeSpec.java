@@ -88,4 +88,10 @@ abstract class ReshapeSpec extends Spec {
                 CASES,
                 (c, draw) -> adjointInAll(c.op(), draw.integers(99, c.y()), draw.integers(99, c.x())));
     }
+
+    /** A 0 after the first dimension is no dimension to keep. */
+    @TestFactory
+    Stream<DynamicTest> adjointOfNothing() {
+        return each("adjoint", EMPTY, (c, draw) -> adjointInAll(c.op(), draw.normal(c.y()), draw.normal(c.x())));
+    }
 }

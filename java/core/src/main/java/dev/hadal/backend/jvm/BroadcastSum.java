@@ -34,10 +34,15 @@ final class BroadcastSum {
     private final int tasks;
 
     static Kernel prepare(Expand.Backward op, List<Type> in, List<Type> out, Machine machine) {
-        BroadcastSum sum = new BroadcastSum(in.get(0).shape(), op.x());
-        Machine sized = machine.forWork(in.get(0).shape().size());
-        return new HeapKernel("java broadcast sum", in, out, (x, y, scratch) -> {
-            Workers.Body body = (task, lane) -> sum.run(task, x[0], y[0]);
+        return prepare(in.get(0).shape(), op.x(), 1, in, out, machine);
+    }
+
+    /** The sums of dy down to x, times a factor. */
+    static Kernel prepare(Shape dy, Shape x, double factor, List<Type> in, List<Type> out, Machine machine) {
+        BroadcastSum sum = new BroadcastSum(dy, x);
+        Machine sized = machine.forWork(dy.size());
+        return new HeapKernel("java broadcast sum", in, out, (in1, out1, scratch) -> {
+            Workers.Body body = (task, lane) -> sum.run(task, factor, in1[0], out1[0]);
             return () -> sized.forEach(sum.tasks, body);
         });
     }
@@ -82,7 +87,7 @@ final class BroadcastSum {
         return at;
     }
 
-    private void run(int task, Slice dy, Slice dx) {
+    private void run(int task, double factor, Slice dy, Slice dx) {
         int from = dy.offset() + at(task / pieces, keptLengths, keptStrides);
         if (row.summed) {
             double sum = 0;
@@ -92,7 +97,7 @@ final class BroadcastSum {
                     sum += dy.floats()[at + i];
                 }
             }
-            dx.set(task, (float) sum);
+            dx.set(task, (float) (factor * sum));
         } else {
             int first = task % pieces * PER_TASK;
             int count = Math.min(PER_TASK, row.length - first);
@@ -100,6 +105,9 @@ final class BroadcastSum {
             System.arraycopy(dy.floats(), from + first, dx.floats(), to, count);
             for (int t = 1; t < terms; t++) {
                 add(count, dy.floats(), from + first + at(t, summedLengths, summedStrides), dx.floats(), to);
+            }
+            for (int i = 0; factor != 1 && i < count; i++) {
+                dx.floats()[to + i] *= (float) factor;
             }
         }
     }

@@ -18,6 +18,8 @@ final class FastKernels {
     static {
         ElementwiseKernels.add(TABLE);
         ActivationKernels.add(TABLE);
+        ArithmeticKernels.add(TABLE);
+        ReduceKernels.add(TABLE);
         NormKernels.add(TABLE);
         GroupKernels.add(TABLE);
         SoftmaxKernels.add(TABLE);

@@ -132,7 +132,8 @@ final class MoveReference {
         return index;
     }
 
-    private static int source(Shape x, Shape y, int i) {
+    /** The element of x that the i-th of y comes from, where x is broadcast to y. */
+    static int source(Shape x, Shape y, int i) {
         int[] place = place(y, i);
         int[] from = Arrays.copyOfRange(place, y.rank() - x.rank(), y.rank());
         Arrays.setAll(from, axis -> x.get(axis) == 1 ? 0 : from[axis]);

@@ -35,6 +35,8 @@ public final class Reference {
     static {
         ElementwiseReference.define(TABLE);
         ActivationReference.define(TABLE);
+        ArithmeticReference.define(TABLE);
+        ReduceReference.define(TABLE);
         LinearReference.define(TABLE);
         NormReference.define(TABLE);
         GroupReference.define(TABLE);
