@@ -253,6 +253,20 @@ abstract class Spec {
         }
     }
 
+    /** Differentiates an op whose gradients are exact: they must be the reference's, bit by bit. */
+    final void exactGradients(Op op, Tensor dy, Tensor... operands) {
+        List<Tensor> in = List.of(operands);
+        Alone alone = Alone.of(op, Bench.types(in));
+        Map<Value, double[]> truth = Bench.formula(alone.graph(), leaves(dy, in));
+        Map<Value, Tensor> values = bench().evaluate(alone.graph(), leaves(dy, in), true);
+        alone.gradients().forEach((x, dx) -> {
+            double[] expected = Objects.requireNonNull(truth.get(dx));
+            int operand = alone.operands().indexOf(x);
+            Differences.check(op, in, operand, Truth.wide(dy), expected);
+            Truth.exact("the gradient of operand " + operand, value(values, dx), expected);
+        });
+    }
+
     private static Tensor value(Map<Value, Tensor> values, Value v) {
         return Objects.requireNonNull(values.get(v), v.toString());
     }

@@ -3,6 +3,15 @@ package dev.hadal.onednn;
 import dev.hadal.graph.Op;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Activation.Function;
+import dev.hadal.op.ArgMax;
+import dev.hadal.op.Binary;
+import dev.hadal.op.Clamp;
+import dev.hadal.op.Compare;
+import dev.hadal.op.Constant;
+import dev.hadal.op.PRelu;
+import dev.hadal.op.Reduce;
+import dev.hadal.op.Unary;
+import dev.hadal.op.Where;
 import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.ClipGradient;
 import dev.hadal.op.CosineLoss;
@@ -65,7 +74,17 @@ class OneDnnOpsTest extends OpSpecs {
     private static final Set<Class<?>> TENSOR_RULES = Set.of(
             Lamb.class, Muon.Direction.class, Muon.Apply.class);
 
-    private static final Set<Class<?>> RARE = Set.of(
+    private static final Set<Class<?>> RARE = Set.of(ArgMax.class,
+            Binary.class,
+            Clamp.class,
+            Compare.class,
+            Constant.class,
+            PRelu.class,
+            PRelu.Backward.class,
+            Reduce.class,
+            Unary.class,
+            Where.class,
+            
             Expand.Backward.class,
             Cast.class,
             PointwiseLoss.class,
