@@ -284,6 +284,16 @@ HADAL_API void hadal_average_pool(const float* x, const int32_t* rows, const int
 HADAL_API void hadal_average_pool_backward(const float* dy, const int32_t* rows, const int32_t* columns,
                                            int64_t images, int64_t channels, float* dx);
 
+/* ---- attention ----------------------------------------------------------------------------------------- */
+
+/**
+ * The mask of attention: y = scale * x where a query sees a key, and hidden elsewhere, for x and y: [n, heads, queries,
+ * keys]. A query sees the first lengths[sample] keys, all if lengths is null; if causal, of those the first
+ * query + 1 + keys - queries. y may be x.
+ */
+HADAL_API void hadal_attention_mask(const float* x, const int32_t* lengths, int64_t n, int64_t heads, int64_t queries,
+                                    int64_t keys, int causal, float scale, float hidden, float* y);
+
 /* ---- movement ------------------------------------------------------------------------------------------ */
 
 /** The most axes that hadal_copy takes. */

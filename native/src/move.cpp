@@ -155,3 +155,20 @@ int64_t hadal_scatter_add(float* y, const int32_t* indices, const float* updates
     }
     return -1;
 }
+
+void hadal_attention_mask(const float* x, const int32_t* lengths, int64_t n, int64_t heads, int64_t queries,
+                          int64_t keys, int causal, float scale, float hidden, float* y) {
+    const int64_t rows = n * heads * queries;
+#pragma omp parallel for schedule(static) if (rows * keys >= kParallelElements)
+    for (int64_t row = 0; row < rows; row++) {
+        int64_t seen = keys;
+        if (lengths != nullptr) seen = lengths[row / (heads * queries)];
+        if (causal != 0 && seen > row % queries + 1 + keys - queries) seen = row % queries + 1 + keys - queries;
+        if (seen > keys) seen = keys;
+        if (seen < 0) seen = 0;
+        const float* from = x + row * keys;
+        float* to = y + row * keys;
+        for (int64_t i = 0; i < seen; i++) to[i] = scale * from[i];
+        for (int64_t i = seen; i < keys; i++) to[i] = hidden;
+    }
+}

@@ -715,6 +715,23 @@ void test_elementwise() {
         });
 }
 
+void test_attention_mask() {
+    const int64_t n = 2, heads = 3, queries = 5, keys = 7, size = n * heads * queries * keys;
+    std::vector<float> x(size), y(size);
+    for (int64_t i = 0; i < size; i++) x[i] = (float)(i % 11) - 5;
+    const int32_t lengths[] = {7, 2};
+    for (int causal = 0; causal < 2; causal++) {
+        for (const int32_t* given : {(const int32_t*)nullptr, lengths}) {
+            hadal_attention_mask(x.data(), given, n, heads, queries, keys, causal, 0.5f, -3, y.data());
+            for (int64_t i = 0; i < size; i++) {
+                int64_t key = i % keys, query = i / keys % queries, sample = i / (keys * queries * heads);
+                bool seen = (given == nullptr || key < given[sample]) && (causal == 0 || key <= query + keys - queries);
+                check(y[i] == (seen ? 0.5f * x[i] : -3), "attention_mask");
+            }
+        }
+    }
+}
+
 int main() {
     printf("chosen at load: %s; %d threads\n", hadal_isa(), hadal_threads());
     check(hadal_abi_version() == HADAL_ABI_VERSION, "ABI version");
@@ -730,6 +747,7 @@ int main() {
     test_softmax();
     test_pooling();
     test_dropout();
+    test_attention_mask();
     for (hadal::Isa isa : {hadal::Isa::baseline, hadal::Isa::avx2, hadal::Isa::avx512})
         if (hadal::select(isa)) printf("tested: %s\n", hadal_isa());
     printf(failures == 0 ? "all passed\n" : "%d checks failed\n", failures);

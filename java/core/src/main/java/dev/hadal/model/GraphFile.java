@@ -9,6 +9,7 @@ import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
 import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.ArgMax;
+import dev.hadal.op.AttentionMask;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Bias;
 import dev.hadal.op.Cast;
@@ -79,6 +80,7 @@ final class GraphFile {
         REDUCE("reduce", 1, Reduce.class),
         UNARY("unary", 1, Unary.class),
         WHERE("where", 1, Where.class),
+        ATTENTION_MASK("attention_mask", 1, AttentionMask.class),
         BATCH_NORM("batch_norm", 1, BatchNorm.class),
         BIAS("bias", 1, Bias.class),
         CAST("cast", 1, Cast.class),

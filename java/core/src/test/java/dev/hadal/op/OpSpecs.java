@@ -228,6 +228,14 @@ public abstract class OpSpecs {
     }
 
     @Nested
+    class Attentions extends AttentionSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
     class Updates extends UpdateSpec {
         @Override
         Bench bench() {

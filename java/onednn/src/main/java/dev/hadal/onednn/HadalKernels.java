@@ -7,6 +7,7 @@ import dev.hadal.backend.Region;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.onednn.natives.HadalNative;
+import dev.hadal.op.AttentionMask;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Adam;
 import dev.hadal.op.ClipGradient;
@@ -350,6 +351,34 @@ final class HadalKernels {
                     dscale,
                     dbias,
                     sums);
+        });
+    }
+
+    static Kernel attentionMask(AttentionMask op, Request r) {
+        return attentionMask(op, op, AttentionMask.NEVER, r);
+    }
+
+    static Kernel attentionMaskBackward(AttentionMask.Backward op, Request r) {
+        return attentionMask(op, op.forward(), 0, r);
+    }
+
+    private static Kernel attentionMask(Op op, AttentionMask mask, float hidden, Request r) {
+        Shape shape = r.shape(0);
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(0), b -> {
+            FloatPointer x = floats(b.input(0));
+            IntPointer lengths = mask.padded() ? new IntPointer(b.input(1)) : null;
+            FloatPointer y = floats(b.output(0));
+            return () -> HadalNative.attentionMask(
+                    x,
+                    lengths,
+                    shape.get(0),
+                    shape.get(1),
+                    shape.get(2),
+                    shape.get(3),
+                    mask.causal(),
+                    mask.scale(),
+                    hidden,
+                    y);
         });
     }
 

@@ -3,6 +3,7 @@ package dev.hadal.onednn;
 import dev.hadal.backend.Kernel;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.WeightedSum;
+import dev.hadal.op.AttentionMask;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Adam;
 import dev.hadal.op.AdaptivePool;
@@ -105,6 +106,8 @@ final class KernelTable {
             hadal(RmsNorm.Backward.class, HadalKernels::rmsNormBackward),
             hadal(GroupNorm.class, HadalKernels::groupNorm),
             hadal(GroupNorm.Backward.class, HadalKernels::groupNormBackward),
+            hadal(AttentionMask.class, HadalKernels::attentionMask),
+            hadal(AttentionMask.Backward.class, HadalKernels::attentionMaskBackward),
             hadal(Softmax.class, HadalKernels::softmax),
             hadal(Softmax.Backward.class, HadalKernels::softmaxBackward),
             hadal(LogSoftmax.class, HadalKernels::logSoftmax),

@@ -1,6 +1,7 @@
 package dev.hadal.onednn;
 
 import dev.hadal.graph.Op;
+import dev.hadal.op.AttentionMask;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Activation.Function;
 import dev.hadal.op.ArgMax;
@@ -66,6 +67,8 @@ class OneDnnOpsTest extends OpSpecs {
             RmsNorm.Backward.class,
             GroupNorm.class,
             GroupNorm.Backward.class,
+            AttentionMask.class,
+            AttentionMask.Backward.class,
             Softmax.class,
             Softmax.Backward.class,
             LogSoftmax.class,

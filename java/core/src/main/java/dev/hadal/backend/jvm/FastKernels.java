@@ -27,6 +27,7 @@ final class FastKernels {
         DropoutKernels.add(TABLE);
         LossKernels.add(TABLE);
         DistanceKernels.add(TABLE);
+        AttentionKernels.add(TABLE);
         UpdateKernels.add(TABLE);
         TensorUpdateKernels.add(TABLE);
         MoveKernels.add(TABLE);

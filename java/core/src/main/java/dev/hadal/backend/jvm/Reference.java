@@ -44,6 +44,7 @@ public final class Reference {
         DropoutKernels.define(TABLE);
         LossReference.define(TABLE);
         DistanceReference.define(TABLE);
+        AttentionKernels.define(TABLE);
         UpdateReference.define(TABLE);
         TensorUpdateReference.define(TABLE);
         MoveReference.define(TABLE);

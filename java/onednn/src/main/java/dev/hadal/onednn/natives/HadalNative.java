@@ -358,6 +358,20 @@ public final class HadalNative {
             @Cast("int") boolean log,
             FloatPointer dx);
 
+    /** The mask of attention; lengths may be null, and y may be x. */
+    @Name("hadal_attention_mask")
+    public static native void attentionMask(
+            @Const FloatPointer x,
+            @Const @Nullable IntPointer lengths,
+            @Cast("int64_t") long n,
+            @Cast("int64_t") long heads,
+            @Cast("int64_t") long queries,
+            @Cast("int64_t") long keys,
+            @Cast("int") boolean causal,
+            float scale,
+            float hidden,
+            FloatPointer y);
+
     /**
      * The largest value under each place of a kernel, channels innermost.
      *
