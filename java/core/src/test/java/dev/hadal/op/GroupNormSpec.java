@@ -278,9 +278,9 @@ abstract class GroupNormSpec extends Spec {
 
     /**
      * Statistics, outputs and sums each err by √w·u or so: dx relative to its own size, dγ and dβ to a quarter of the
-     * terms of size one that they sum up. Worst observed: 0.1 of it.
+     * terms of size one that they sum up. Worst observed: 0.3 of it.
      */
-    private static final double GRADIENT = 32;
+    private static final double GRADIENT = 24;
 
     @TestFactory
     Stream<DynamicTest> gradient() {

@@ -76,6 +76,18 @@ final class NaiveLoops {
             return convolution(c.forward(), x, c.w(), in.get(1).shape(), 0, 2, 1);
         } else if (op instanceof WeightedSum sum) {
             return weightedSum(sum);
+        } else if (op instanceof PointwiseLoss loss) {
+            return mean(x.size(), loss.weighted(), (a, b) -> term(loss, a, b));
+        } else if (op instanceof PointwiseLoss.Backward loss) {
+            return slopes(x.size(), loss.forward().weighted(), (a, b) -> slope(loss.forward(), a, b));
+        } else if (op instanceof KlDivergence loss) {
+            return mean(x.get(0), loss.weighted(), (a, b) -> b == 0 ? 0 : b * ((float) Math.log(b) - a));
+        } else if (op instanceof KlDivergence.Backward loss) {
+            return slopes(x.get(0), loss.weighted(), (a, b) -> -b);
+        } else if (op instanceof CosineLoss loss) {
+            return cosine(loss.weighted(), x.get(x.rank() - 1), false);
+        } else if (op instanceof CosineLoss.Backward loss) {
+            return cosine(loss.weighted(), x.get(x.rank() - 1), true);
         } else if (op instanceof LayerNorm norm) {
             int width = x.sizeFrom(x.rank() - norm.axes());
             return groupNorm(width, width, 1, true, norm.epsilon());
@@ -554,14 +566,85 @@ final class NaiveLoops {
         int classes = p.get(p.rank() - 1);
         return (in, out) -> {
             for (int n = 0; n < in[1].length; n++) {
-                float sum = 0;
-                for (int c = 0; c < classes; c++) {
+                float sum = op.classWeights().isEmpty() ? 1 : 0;
+                for (int c = 0; c < op.classWeights().size(); c++) {
                     sum += target(op, in[1][n], c, classes);
                 }
                 float factor = in[in.length - 1][0] * share(op, in, n);
                 for (int c = 0; c < classes; c++) {
                     int i = n * classes + c;
                     out[0][i] = factor == 0 ? 0 : (in[0][i] * sum - target(op, in[1][n], c, classes)) * factor;
+                }
+            }
+        };
+    }
+
+    private interface Pair {
+        float of(float x, float target);
+    }
+
+    private static float term(PointwiseLoss op, float x, float t) {
+        float d = Math.abs(x - t);
+        return switch (op.function()) {
+            case MSE -> d * d;
+            case L1 -> d;
+            case HUBER -> d <= op.delta() ? d * d / 2 : op.delta() * (d - op.delta() / 2);
+            case BCE_WITH_LOGITS -> Math.max(x, 0) - x * t + (float) Math.log1p((float) Math.exp(-Math.abs(x)));
+        };
+    }
+
+    private static float slope(PointwiseLoss op, float x, float t) {
+        float d = x - t;
+        return switch (op.function()) {
+            case MSE -> 2 * d;
+            case L1 -> Math.signum(d);
+            case HUBER -> Math.max(-op.delta(), Math.min(op.delta(), d));
+            case BCE_WITH_LOGITS -> 1 / (1 + (float) Math.exp(-x)) - t;
+        };
+    }
+
+    private static float weight(boolean weighted, float[][] in, int i, int count) {
+        return weighted ? in[2][i / (count / in[2].length)] : 1;
+    }
+
+    private static Loops mean(int divisor, boolean weighted, Pair term) {
+        return (in, out) -> {
+            for (int i = 0; i < in[0].length; i++) {
+                out[0][0] += weight(weighted, in, i, in[0].length) * term.of(in[0][i], in[1][i]) / divisor;
+            }
+        };
+    }
+
+    private static Loops slopes(int divisor, boolean weighted, Pair slope) {
+        return (in, out) -> {
+            for (int i = 0; i < in[0].length; i++) {
+                float scale = weight(weighted, in, i, in[0].length) * in[in.length - 1][0] / divisor;
+                out[0][i] = slope.of(in[0][i], in[1][i]) * scale;
+            }
+        };
+    }
+
+    private static Loops cosine(boolean weighted, int width, boolean backward) {
+        return (in, out) -> {
+            int rows = width == 0 ? 0 : in[0].length / width;
+            for (int row = 0; row < rows; row++) {
+                float dot = 0;
+                float m = (float) CosineLoss.EPSILON;
+                float n = (float) CosineLoss.EPSILON;
+                for (int i = row * width; i < (row + 1) * width; i++) {
+                    dot += in[0][i] * in[1][i];
+                    m += in[0][i] * in[0][i];
+                    n += in[1][i] * in[1][i];
+                }
+                float length = (float) Math.sqrt(m * n);
+                float share = weight(weighted, in, row, rows) / rows;
+                if (backward) {
+                    for (int i = row * width; i < (row + 1) * width; i++) {
+                        float d = in[0][i] * (dot / length) / m - in[1][i] / length;
+                        out[0][i] = share * in[in.length - 1][0] * d;
+                    }
+                } else {
+                    out[0][0] += share * (1 - dot / length);
                 }
             }
         };
