@@ -22,7 +22,8 @@ final class ClassTargets {
         this.target = target;
         int rank = output.shape().rank();
         int last = rank < 2 ? 1 : output.shape().get(rank - 1);
-        distributions = target.dtype() == DType.F32 && last > 1 && target.shape().equals(output.shape());
+        distributions =
+                target.dtype() == DType.F32 && last > 1 && target.shape().equals(output.shape());
         rows = distributions ? outputs.length / last : target.shape().size();
         columns = rows == 0 ? 1 : outputs.length / rows;
         if (rows == 0 ? outputs.length > 0 : outputs.length == 0 || outputs.length != (long) rows * columns) {

@@ -63,7 +63,8 @@ public record Fit(
 
     /** Measures these, on training and validation data; names must differ. */
     public Fit metrics(Metric... measured) {
-        return new Fit(epochs, batching, validation, List.of(measured), earlyStopping, checkpoints, stopping, listeners);
+        return new Fit(
+                epochs, batching, validation, List.of(measured), earlyStopping, checkpoints, stopping, listeners);
     }
 
     /** Ends training when a number no longer improves. */

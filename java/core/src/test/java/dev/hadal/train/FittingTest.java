@@ -284,7 +284,10 @@ class FittingTest {
         try (Trainer trainer = trainer()) {
             trainer.fit(
                     clouds(40, 1),
-                    Fit.epochs(1).batching(b -> b.size(10).dropLast(true)).batching(b -> b.size(15)).listener(diary));
+                    Fit.epochs(1)
+                            .batching(b -> b.size(10).dropLast(true))
+                            .batching(b -> b.size(15))
+                            .listener(diary));
         }
         assertEquals(List.of("start of 1 × 30", "1: 15", "1: 30", "epoch 1", "end null"), diary.lines);
     }
