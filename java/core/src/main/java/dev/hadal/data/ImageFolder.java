@@ -45,8 +45,9 @@ public final class ImageFolder implements Dataset {
                     + " columns; 1 or 3 channels, and at least 1 row and 1 column are needed");
         }
         if (ModuleLayer.boot().findModule("java.desktop").isEmpty()) {
-            throw new IllegalStateException("image folders need the module java.desktop, which is not here: require it in"
-                    + " your module, or run with --add-modules java.desktop");
+            throw new IllegalStateException(
+                    "image folders need the module java.desktop, which is not here: require it in"
+                            + " your module, or run with --add-modules java.desktop");
         }
         List<Path> classes =
                 children(directory).stream().filter(Files::isDirectory).toList();

@@ -72,7 +72,8 @@ class SamplingTest {
     @Test
     void aSampleThatComesTwiceIsAugmentedTwice() {
         List<Float> rare = new ArrayList<>();
-        for (Batch batch : epoch(Batching.of(8).balanced(true).augmentation(Augmentation.noise(1)), skewed(15, 1), 0, 0)) {
+        for (Batch batch :
+                epoch(Batching.of(8).balanced(true).augmentation(Augmentation.noise(1)), skewed(15, 1), 0, 0)) {
             for (int i = 0; i < batch.size(); i++) {
                 if (batch.target().ints()[i] == 1) {
                     rare.add(batch.x().floats()[i]);
