@@ -779,11 +779,12 @@ struct Largest {
             int32_t place = (first_row + kh * p.rows.step) * p.columns.in + first_column;
             for (int32_t kw = 0; kw < column_count; kw++, place += p.columns.step) {
                 const float* at = x + (int64_t)place * p.channels + c;
+#pragma omp simd
                 for (int64_t lane = 0; lane < n; lane++) {
-                    float value = at[lane];
-                    bool larger = (value > best[lane]) | (value != value);
-                    best[lane] = larger ? value : best[lane];
-                    found[lane] = larger ? place : found[lane];
+                    float value = at[lane], old = best[lane];
+                    int32_t larger = (int32_t)(value > old) | (int32_t)(value != value);
+                    best[lane] = larger != 0 ? value : old;
+                    found[lane] = larger != 0 ? place : found[lane];
                 }
             }
         }
