@@ -114,6 +114,12 @@ abstract class ArithmeticSpec extends Spec {
             exact(new Unary(Unary.Function.ABS), draw.integers(9, x));
             exact(new Clamp(-3, 5), draw.integers(9, x));
             exact(new Clamp(Float.NEGATIVE_INFINITY, 5), draw.integers(9, x));
+        });
+    }
+
+    @TestFactory
+    Stream<DynamicTest> exactConstants() {
+        return each("exact", ANY_SHAPES, (x, draw) -> {
             exact(new Constant(DType.F32, x.dims(), 0.25f));
             exactIntegers(new Constant(DType.I32, x.dims(), -7));
         });

@@ -9,6 +9,7 @@ import dev.hadal.op.Adam;
 import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Bias;
+import dev.hadal.op.Binary;
 import dev.hadal.op.ClipGradient;
 import dev.hadal.op.Concat;
 import dev.hadal.op.Convolution;
@@ -72,6 +73,7 @@ final class KernelTable {
             oneDnn(BatchNorm.Training.class, BatchNormKernels::training),
             oneDnn(BatchNorm.Backward.class, BatchNormKernels::backward),
             oneDnn(Activation.class, ElementwiseKernels::activation),
+            oneDnn(Binary.class, BinaryKernels::binary),
             oneDnn(Activation.Backward.class, ElementwiseKernels::activationBackward),
             oneDnn(WeightedSum.class, ElementwiseKernels::weightedSum),
             oneDnn(GlobalAveragePool.class, PoolingKernels::globalAverage),
