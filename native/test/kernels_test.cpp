@@ -256,6 +256,99 @@ void test_the_moments_of_dead_gradients_become_zero() {
     });
 }
 
+// ---- recurrent networks -----------------------------------------------------------------------------------
+
+/** What one unit's step gives in double, and with the gradients dh and dc what its step backwards gives. */
+struct Unit {
+    std::vector<double> h, kept, da, db, dh;
+    double dc = 0;
+};
+
+Unit recurrent_unit(int cell, const std::vector<double>& s, double h, double c, double q, double dh, double dc) {
+    auto sigmoid = [](double x) { return 1.0 / (1.0 + exp(-x)); };
+    if (cell == HADAL_RNN_TANH || cell == HADAL_RNN_RELU) {
+        double y = cell == HADAL_RNN_TANH ? tanh(s[0]) : fmax(s[0], 0.0);
+        double d = cell == HADAL_RNN_TANH ? dh * (1 - y * y) : y > 0 ? dh : 0.0;
+        return {{y}, {}, {d}, {}, {0.0}};
+    }
+    if (cell == HADAL_LSTM) {
+        double i = sigmoid(s[0]), f = sigmoid(s[1]), g = tanh(s[2]), o = sigmoid(s[3]);
+        double next = f * c + i * g, t = tanh(next), d = dc + dh * o * (1 - t * t);
+        std::vector<double> da = {d * g * i * (1 - i), d * c * f * (1 - f), d * i * (1 - g * g), dh * t * o * (1 - o)};
+        return {{o * t}, {i, f, g, o, next}, da, {}, {0.0}, d * f};
+    }
+    double r = sigmoid(s[0]), z = sigmoid(s[1]), g = tanh(s[2] - q + r * q);
+    double dn = dh * (1 - z) * (1 - g * g), dr = dn * q * r * (1 - r), dz = dh * (h - g) * z * (1 - z);
+    return {{(1 - z) * g + z * h}, {r, z, g, q}, {dr, dz, dn}, {dr, dz, dn * r}, {dh * z}};
+}
+
+void test_recurrent() {
+    const int64_t gates[] = {1, 1, 4, 3}, kept[] = {0, 0, 5, 4}, n = 5, steps = 3, t = 1;
+    const int32_t lengths[] = {3, 1, 2, 0, 3};
+    for (int cell : {HADAL_RNN_TANH, HADAL_RNN_RELU, HADAL_LSTM, HADAL_GRU}) {
+        for (int64_t hidden : {1, 17, 600}) {
+            const int64_t width = gates[cell] * hidden, keep = kept[cell] * hidden, state = n * hidden;
+            const Buffer a = normal(n * steps * width, 31), b = normal(n * width, 32), bias_a = normal(width, 33),
+                         bias_b = normal(width, 34), h0 = normal(state, 35), c0 = normal(state, 36),
+                         dh0 = normal(state, 37), dc0 = normal(state, 38), dy = normal(n * steps * hidden, 39);
+            everywhere("recurrent cell " + std::to_string(cell) + " of " + std::to_string(hidden), [&] {
+                const bool lstm = cell == HADAL_LSTM, gru = cell == HADAL_GRU;
+                Buffer h = h0, c = c0, y(n * steps * hidden, kPoison), k(n * steps * keep, kPoison), dh = dh0,
+                       dc = dc0, da(n * steps * width, kPoison), db = da, before = y;
+                hadal_recurrent_step(cell, n, steps, hidden, t, lengths, a.data(), b.data(), bias_a.data(),
+                                     bias_b.data(), h.data(), lstm ? c.data() : nullptr, y.data(),
+                                     keep > 0 ? k.data() : nullptr);
+                hadal_recurrent_step_backward(cell, n, steps, hidden, t, -1, lengths, y.data(), h0.data(),
+                                              lstm ? c0.data() : nullptr, keep > 0 ? k.data() : nullptr, dy.data(),
+                                              dh.data(), lstm ? dc.data() : nullptr, da.data(),
+                                              gru ? db.data() : nullptr, before.data());
+                for (int64_t row = 0; row < n; row++) {
+                    const int64_t place = row * steps + t;
+                    for (int64_t j = 0; j < hidden; j++) {
+                        const int64_t at = row * hidden + j;
+                        std::vector<double> sums;
+                        for (int64_t g = 0; g < gates[cell]; g++) {
+                            const int64_t u = g * hidden + j;
+                            sums.push_back((double)a[place * width + u] + bias_a[u] + b[row * width + u] + bias_b[u]);
+                        }
+                        const double q = gru ? (double)b[row * width + 2 * hidden + j] + bias_b[2 * hidden + j] : 0;
+                        const bool on = t < lengths[row];
+                        Unit e = recurrent_unit(cell, sums, h0[at], c0[at], q,
+                                                (double)dh0[at] + dy[place * hidden + j], dc0[at]);
+                        Buffer got = {h[at], dh[at], y[place * hidden + j], before[place * hidden + j]};
+                        std::vector<double> want = {on ? e.h[0] : h0[at], on ? e.dh[0] : dh0[at], on ? e.h[0] : 0,
+                                                    on ? h0[at] : 0};
+                        for (int64_t g = 0; g < kept[cell]; g++) {
+                            got.push_back(k[place * keep + g * hidden + j]);
+                            want.push_back(on ? e.kept[g] : 0);
+                        }
+                        for (int64_t g = 0; g < gates[cell]; g++) {
+                            got.push_back(da[place * width + g * hidden + j]);
+                            want.push_back(on ? e.da[g] : 0);
+                            if (gru) got.push_back(db[place * width + g * hidden + j]);
+                            if (gru) want.push_back(on ? e.db[g] : 0);
+                        }
+                        if (lstm) got.insert(got.end(), {c[at], dc[at]});
+                        if (lstm) want.insert(want.end(), {on ? e.kept[4] : c0[at], on ? e.dc : dc0[at]});
+                        check_close(got, want, 2e-6, 2e-6, "the unit");
+                    }
+                }
+                return joined({h, y, k, dh, da, before});
+            });
+        }
+    }
+    const int64_t rows = 301, columns = 1003;
+    const Buffer x = normal(rows * columns, 40);
+    std::vector<double> sums(columns);
+    for (int64_t i = 0; i < rows * columns; i++) sums[i % columns] += x[i];
+    everywhere("column sums", [&] {
+        Buffer y(columns, kPoison);
+        hadal_column_sums(x.data(), rows, columns, y.data());
+        check_close(y, sums, 1e-7, 1e-12, "the sums");
+        return y;
+    });
+}
+
 // ---- loss -------------------------------------------------------------------------------------------------
 
 struct Problem {
@@ -741,6 +834,7 @@ int main() {
     test_a_norm_that_is_not_finite_writes_nothing();
     test_the_moments_of_dead_gradients_become_zero();
     test_elementwise();
+    test_recurrent();
     test_cross_entropy();
     test_cross_entropy_of_odd_logits_and_labels();
     test_group_norm();
