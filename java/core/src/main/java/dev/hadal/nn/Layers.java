@@ -2,6 +2,7 @@ package dev.hadal.nn;
 
 import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
+import dev.hadal.op.Binary;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Activation.Function;
 import dev.hadal.op.AdaptivePool;
@@ -353,6 +354,27 @@ public final class Layers {
             }
             return new Gather(0).of(scope.weight("weight", Shape.of(count, width), Init.normal(0, 1)), ids);
         };
+    }
+
+    /** A learned vector for each step, added to x: from [N,T,features] to the same. */
+    public static Layer positionalEmbedding() {
+        return (scope, x) -> {
+            if (x.shape().rank() != 3) {
+                throw scope.error("a positional embedding takes [N,T,features], but got " + x.type());
+            }
+            Shape steps = Shape.of(x.shape().get(1), x.shape().get(2));
+            return new Binary(Binary.Function.ADD).of(x, scope.weight("weight", steps, Init.normal(0, 0.02f)));
+        };
+    }
+
+    /** Multi-head attention of a sequence to itself, from [N,T,features] to the same. */
+    public static Attention attention(int heads) {
+        return new Attention(heads, false);
+    }
+
+    /** A pre-norm block of a transformer encoder with GELU, from [N,T,features] to the same; nothing is dropped. */
+    public static TransformerEncoderLayer transformerEncoderLayer(int heads, int hidden) {
+        return new TransformerEncoderLayer(heads, hidden, 0, false, true);
     }
 
     /** A residual sum. */
