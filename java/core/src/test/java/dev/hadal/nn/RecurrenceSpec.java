@@ -27,9 +27,11 @@ import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import dev.hadal.train.Trainer;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.net.URISyntaxException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -55,15 +57,19 @@ public abstract class RecurrenceSpec {
     /** Where to run; fallback is an error where the backend is to do everything itself. */
     protected abstract Backends backends();
 
+    /** Through a file of its own, as the resource may lie in a jar. */
     private static Map<String, Tensor> read() {
-        try {
-            Path file = Path.of(Objects.requireNonNull(RecurrenceSpec.class.getResource("recurrent.safetensors"))
-                    .toURI());
-            return Safetensors.read(file).tensors();
+        try (InputStream resource =
+                Objects.requireNonNull(RecurrenceSpec.class.getResourceAsStream("recurrent.safetensors"))) {
+            Path file = Files.createTempFile("recurrent", ".safetensors");
+            try {
+                Files.copy(resource, file, StandardCopyOption.REPLACE_EXISTING);
+                return Safetensors.read(file).tensors();
+            } finally {
+                Files.delete(file);
+            }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
-        } catch (URISyntaxException e) {
-            throw new AssertionError(e);
         }
     }
 
