@@ -67,9 +67,7 @@ public record Muon(float momentum, boolean nesterov) implements UpdateRule {
     private static Value step(Value x, boolean left) {
         Value a = left ? new MatMul(false, true).of(x, x) : new MatMul(true, false).of(x, x);
         Value polynomial = new WeightedSum(List.of(B, C)).of(a, new MatMul(false, false).of(a, a));
-        Value product = left
-                ? new MatMul(false, false).of(polynomial, x)
-                : new MatMul(false, false).of(x, polynomial);
+        Value product = left ? new MatMul(false, false).of(polynomial, x) : new MatMul(false, false).of(x, polynomial);
         return new WeightedSum(List.of(A, 1f)).of(x, product);
     }
 

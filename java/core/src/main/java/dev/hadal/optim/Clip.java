@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
  * @param value the largest size of one element; +∞ for any
  * @param perTensor what each tensor's gradient goes through by itself; null for nothing
  */
-public record Clip(double globalNorm, double value, @Nullable ClipGradient perTensor) {
+public record Clip(
+        double globalNorm, double value, @Nullable ClipGradient perTensor) {
 
     /** No clipping. */
     public static final Clip NONE = new Clip(Double.POSITIVE_INFINITY, Double.POSITIVE_INFINITY, null);

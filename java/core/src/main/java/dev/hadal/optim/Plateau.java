@@ -49,9 +49,7 @@ public record Plateau(
 
     /** The state after an epoch with that metric. NaN is no better than anything. */
     public State after(State state, double metric) {
-        boolean better = higherIsBetter
-                ? metric > state.best * (1 + threshold)
-                : metric < state.best * (1 - threshold);
+        boolean better = higherIsBetter ? metric > state.best * (1 + threshold) : metric < state.best * (1 - threshold);
         double best = better ? metric : state.best;
         int bad = better ? 0 : state.bad + 1;
         int cooling = state.cooling;

@@ -72,7 +72,9 @@ abstract class TensorUpdateSpec extends Spec {
 
         /** Which operand each result keeps if the norm is not finite; −1 for none. */
         int[] kept() {
-            return op instanceof Lamb ? new int[] {0, 2, 3} : op instanceof Muon.Direction ? new int[] {2, -1} : new int[] {0};
+            return op instanceof Lamb
+                    ? new int[] {0, 2, 3}
+                    : op instanceof Muon.Direction ? new int[] {2, -1} : new int[] {0};
         }
     }
 
@@ -96,10 +98,7 @@ abstract class TensorUpdateSpec extends Spec {
 
     @TestFactory
     Stream<DynamicTest> bounded() {
-        return each(
-                "bounded",
-                Case.all(),
-                (c, draw) -> bounded(c.op(), TensorUpdateSpec::bounds, c.operands(draw, 3)));
+        return each("bounded", Case.all(), (c, draw) -> bounded(c.op(), TensorUpdateSpec::bounds, c.operands(draw, 3)));
     }
 
     @TestFactory

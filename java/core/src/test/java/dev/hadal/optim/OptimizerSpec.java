@@ -109,13 +109,15 @@ public abstract class OptimizerSpec {
 
     @TestFactory
     Stream<DynamicTest> agreesWithPyTorch() {
-        return runs().stream().map(run -> DynamicTest.dynamicTest(run.name, () -> {
-            try (Trainer trainer = builder(run.optimizer, backends()).clip(run.clip).build()) {
-                steps(trainer);
-                assertEquals(PyTorch.values(run.name + "/loss")[0], trainer.loss(), TOLERANCE);
-                assertWeights(run.name, trainer.model());
-            }
-        }));
+        return runs().stream()
+                .map(run -> DynamicTest.dynamicTest(run.name, () -> {
+                    try (Trainer trainer =
+                            builder(run.optimizer, backends()).clip(run.clip).build()) {
+                        steps(trainer);
+                        assertEquals(PyTorch.values(run.name + "/loss")[0], trainer.loss(), TOLERANCE);
+                        assertWeights(run.name, trainer.model());
+                    }
+                }));
     }
 
     private static void assertWeights(String run, Model model) {
@@ -396,8 +398,8 @@ public abstract class OptimizerSpec {
     void frozenNetworksAreRefused() {
         Trainer.Builder frozen =
                 Trainer.of(CONVOLUTIONS, Shape.of(1, 6, 6)).freeze("**").backends(backends());
-        String message =
-                String.valueOf(assertThrows(IllegalArgumentException.class, frozen::build).getMessage());
+        String message = String.valueOf(
+                assertThrows(IllegalArgumentException.class, frozen::build).getMessage());
         assertTrue(message.contains("every weight is frozen"), message);
     }
 

@@ -26,7 +26,8 @@ final class PyTorch {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                 String head = line.substring(0, line.indexOf(':'));
                 String name = head.replaceAll("( \\d+)+$", "");
-                List<Integer> shape = Arrays.stream(head.substring(name.length()).trim().split(" "))
+                List<Integer> shape = Arrays.stream(
+                                head.substring(name.length()).trim().split(" "))
                         .filter(d -> !d.isEmpty())
                         .map(Integer::valueOf)
                         .toList();

@@ -25,13 +25,14 @@ class ScheduleTest {
                 "restarts of one length", Schedule.cosineWithRestarts(0.1, 8, 1),
                 "warmup", Schedule.constant(0.1).warmup(5),
                 "one cycle", Schedule.oneCycle(0.1));
-        return schedules.entrySet().stream().map(e -> DynamicTest.dynamicTest(e.getKey(), () -> {
-            double[] expected = PyTorch.values("rate/" + e.getKey());
-            for (int step = 0; step < expected.length; step++) {
-                double rate = e.getValue().rate(step, expected.length);
-                assertEquals(expected[step], rate, 1e-12 * 0.1, "step " + step);
-            }
-        }));
+        return schedules.entrySet().stream()
+                .map(e -> DynamicTest.dynamicTest(e.getKey(), () -> {
+                    double[] expected = PyTorch.values("rate/" + e.getKey());
+                    for (int step = 0; step < expected.length; step++) {
+                        double rate = e.getValue().rate(step, expected.length);
+                        assertEquals(expected[step], rate, 1e-12 * 0.1, "step " + step);
+                    }
+                }));
     }
 
     @Test

@@ -93,8 +93,7 @@ final class TensorUpdateReference {
             for (int i = 0; i < out[0].length; i++) {
                 double w = in[0][i];
                 double s = op.scale() * in[1][i];
-                out[0][i] =
-                        Double.isFinite(in[2][0]) ? w - hyper[Hyper.RATE] * (s + hyper[Hyper.DECAY] * w) : w;
+                out[0][i] = Double.isFinite(in[2][0]) ? w - hyper[Hyper.RATE] * (s + hyper[Hyper.DECAY] * w) : w;
             }
         };
     }
