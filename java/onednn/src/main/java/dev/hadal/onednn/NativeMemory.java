@@ -2,6 +2,7 @@ package dev.hadal.onednn;
 
 import dev.hadal.backend.Memory;
 import java.lang.ref.Cleaner;
+import java.nio.file.Path;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.BytePointer;
@@ -22,6 +23,7 @@ public final class NativeMemory implements Memory {
     private static final Logger LOG = LoggerFactory.getLogger(NativeMemory.class);
     private static final AtomicLong HELD = new AtomicLong();
     private static final Cleaner CLEANER = Cleaner.create();
+    private static final MemoryLimit LIMIT = new MemoryLimit(Path.of("/sys/fs/cgroup"), Path.of("/proc/self/cgroup"));
 
     private final long bytes;
     private final Pointer block;
@@ -69,13 +71,24 @@ public final class NativeMemory implements Memory {
      * A block of unknown content. It is malloc'd, since JavaCPP's own allocation gives up where the process is larger
      * than a multiple of the Java heap.
      *
-     * @throws OutOfMemoryError if there is none
+     * @throws OutOfMemoryError if there is none, or it would exceed the limit of the container
      */
     static NativeMemory allocate(long bytes) {
+        return allocate(bytes, LIMIT);
+    }
+
+    static NativeMemory allocate(long bytes, MemoryLimit limit) {
+        boolean limited = bytes >= MemoryLimit.SMALL && limit.exists();
+        if (limited) {
+            limit.check(bytes, heldBytes());
+        }
         Pointer block = Pointer.malloc(bytes + ALIGNMENT);
         if (block == null || block.isNull()) {
             throw new OutOfMemoryError(
                     "no " + bytes + " bytes of native memory; Hadal holds " + heldBytes() + ": use a smaller batch");
+        }
+        if (limited) {
+            Pointer.memset(block, 0, bytes + ALIGNMENT); // counts as used only once touched; the next check is to see it
         }
         HELD.addAndGet(bytes);
         return new NativeMemory(bytes, block);
