@@ -17,6 +17,7 @@ module dev.hadal.core {
     exports dev.hadal.data;
 
     uses dev.hadal.backend.Backend;
+    uses dev.hadal.model.SavedOp.Provider;
 
     provides dev.hadal.backend.Backend with
             dev.hadal.backend.jvm.JvmBackend;

@@ -48,11 +48,12 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.ServiceLoader;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -65,78 +66,80 @@ final class GraphFile {
 
     private static final long FORMAT = 1;
 
-    /** The ops that a saved network may hold. A change to an op's components or meaning raises its version. */
-    private enum Saved {
-        LEAF("leaf", 1, Leaf.class),
-        WEIGHTED_SUM("weighted_sum", 1, WeightedSum.class),
-        ACTIVATION("activation", 2, Activation.class),
-        ADAPTIVE_POOL("adaptive_pool", 1, AdaptivePool.class),
-        ARG_MAX("argmax", 1, ArgMax.class),
-        BINARY("binary", 1, Binary.class),
-        CLAMP("clamp", 1, Clamp.class),
-        COMPARE("compare", 1, Compare.class),
-        CONSTANT("constant", 1, Constant.class),
-        PRELU("prelu", 1, PRelu.class),
-        REDUCE("reduce", 1, Reduce.class),
-        UNARY("unary", 1, Unary.class),
-        WHERE("where", 1, Where.class),
-        ATTENTION_MASK("attention_mask", 1, AttentionMask.class),
-        BATCH_NORM("batch_norm", 1, BatchNorm.class),
-        BIAS("bias", 1, Bias.class),
-        CAST("cast", 1, Cast.class),
-        CONCAT("concat", 1, Concat.class),
-        CONVOLUTION("convolution", 1, Convolution.class),
-        CONVOLUTION_TRANSPOSE("convolution_transpose", 1, ConvolutionTranspose.class),
-        DROPOUT("dropout", 1, Dropout.class),
-        EXPAND("expand", 1, Expand.class),
-        GATHER("gather", 1, Gather.class),
-        GLOBAL_AVERAGE_POOL("global_average_pool", 1, GlobalAveragePool.class),
-        GROUP_NORM("group_norm", 1, GroupNorm.class),
-        LAYER_NORM("layer_norm", 1, LayerNorm.class),
-        LOG_SOFTMAX("log_softmax", 1, LogSoftmax.class),
-        MATMUL("matmul", 1, MatMul.class),
-        RECURRENT("recurrent", 1, Recurrent.class),
-        POOL("pool", 1, Pool.class),
-        PAD("pad", 1, Pad.class),
-        RESHAPE("reshape", 1, Reshape.class),
-        RESIZE("resize", 1, Resize.class),
-        RMS_NORM("rms_norm", 1, RmsNorm.class),
-        SCATTER_ADD("scatter_add", 1, ScatterAdd.class),
-        SLICE("slice", 1, Slice.class),
-        SOFTMAX("softmax", 1, Softmax.class),
-        SPLIT("split", 1, Split.class),
-        TRANSPOSE("transpose", 1, Transpose.class);
+    private static final List<SavedOp> OWN = List.of(
+            new SavedOp("activation", 2, Activation.class),
+            new SavedOp("adaptive_pool", 1, AdaptivePool.class),
+            new SavedOp("argmax", 1, ArgMax.class),
+            new SavedOp("attention_mask", 1, AttentionMask.class),
+            new SavedOp("batch_norm", 1, BatchNorm.class),
+            new SavedOp("bias", 1, Bias.class),
+            new SavedOp("binary", 1, Binary.class),
+            new SavedOp("cast", 1, Cast.class),
+            new SavedOp("clamp", 1, Clamp.class),
+            new SavedOp("compare", 1, Compare.class),
+            new SavedOp("concat", 1, Concat.class),
+            new SavedOp("constant", 1, Constant.class),
+            new SavedOp("convolution", 1, Convolution.class),
+            new SavedOp("convolution_transpose", 1, ConvolutionTranspose.class),
+            new SavedOp("dropout", 1, Dropout.class),
+            new SavedOp("expand", 1, Expand.class),
+            new SavedOp("gather", 1, Gather.class),
+            new SavedOp("global_average_pool", 1, GlobalAveragePool.class),
+            new SavedOp("group_norm", 1, GroupNorm.class),
+            new SavedOp("layer_norm", 1, LayerNorm.class),
+            new SavedOp("leaf", 1, Leaf.class),
+            new SavedOp("log_softmax", 1, LogSoftmax.class),
+            new SavedOp("matmul", 1, MatMul.class),
+            new SavedOp("pad", 1, Pad.class),
+            new SavedOp("pool", 1, Pool.class),
+            new SavedOp("prelu", 1, PRelu.class),
+            new SavedOp("recurrent", 1, Recurrent.class),
+            new SavedOp("reduce", 1, Reduce.class),
+            new SavedOp("reshape", 1, Reshape.class),
+            new SavedOp("resize", 1, Resize.class),
+            new SavedOp("rms_norm", 1, RmsNorm.class),
+            new SavedOp("scatter_add", 1, ScatterAdd.class),
+            new SavedOp("slice", 1, Slice.class),
+            new SavedOp("softmax", 1, Softmax.class),
+            new SavedOp("split", 1, Split.class),
+            new SavedOp("transpose", 1, Transpose.class),
+            new SavedOp("unary", 1, Unary.class),
+            new SavedOp("weighted_sum", 1, WeightedSum.class),
+            new SavedOp("where", 1, Where.class));
 
-        private final String name;
-        private final long version;
-        private final Class<? extends Record> type;
+    /** Every op that a saved network may hold, by name. */
+    private static final Map<String, SavedOp> SAVED = new TreeMap<>();
 
-        <T extends Record & Op> Saved(String name, long version, Class<T> type) {
-            this.name = name;
-            this.version = version;
-            this.type = type;
-        }
-
-        static Saved of(Op op) {
-            return Arrays.stream(values())
-                    .filter(s -> s.type == op.getClass())
-                    .findFirst()
-                    .orElseThrow(() -> new IllegalArgumentException("op '" + op.name() + "' has no saved form"));
-        }
-
-        static Saved of(@Nullable Object name, @Nullable Object version) throws ModelFormatException {
-            for (Saved s : values()) {
-                if (s.name.equals(name)) {
-                    if (!Long.valueOf(s.version).equals(version)) {
-                        throw new ModelFormatException("op '" + name + "' has version " + version
-                                + ", but this Hadal reads version " + s.version);
-                    }
-                    return s;
+    static {
+        OWN.forEach(op -> SAVED.put(op.name(), op));
+        for (SavedOp.Provider provider : ServiceLoader.load(SavedOp.Provider.class)) {
+            for (SavedOp op : provider.ops()) {
+                if (!op.name().contains(".") || SAVED.putIfAbsent(op.name(), op) != null) {
+                    throw new IllegalStateException("op '" + op.name() + "' of " + provider.getClass().getName()
+                            + " needs a name of its own, with a dot in it");
                 }
             }
-            throw new ModelFormatException("unknown op '" + name + "'; this Hadal reads "
-                    + Arrays.stream(values()).map(s -> s.name).toList());
         }
+    }
+
+    private static SavedOp saved(Op op) {
+        return SAVED.values().stream()
+                .filter(s -> s.type() == op.getClass())
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("op '" + op.name()
+                        + "' has no saved form; one from outside Hadal needs a SavedOp.Provider"));
+    }
+
+    private static SavedOp saved(@Nullable Object name, @Nullable Object version) throws ModelFormatException {
+        SavedOp saved = name instanceof String s ? SAVED.get(s) : null;
+        if (saved == null) {
+            throw new ModelFormatException("unknown op '" + name + "'; this Hadal reads " + SAVED.keySet());
+        }
+        if (!Long.valueOf(saved.version()).equals(version)) {
+            throw new ModelFormatException("op '" + name + "' has version " + version + ", but this Hadal reads version "
+                    + saved.version());
+        }
+        return saved;
     }
 
     // ---- writing ----
@@ -146,10 +149,10 @@ final class GraphFile {
         List<Object> nodes = new ArrayList<>();
         for (Node node : graph.nodes()) {
             ids.put(node, ids.size());
-            Saved saved = Saved.of(node.op());
+            SavedOp saved = saved(node.op());
             Map<String, Object> entry = new LinkedHashMap<>();
-            entry.put("op", saved.name);
-            entry.put("version", saved.version);
+            entry.put("op", saved.name());
+            entry.put("version", saved.version());
             entry.put("path", node.path());
             entry.put("attributes", encode(node.op()));
             entry.put(
@@ -206,8 +209,8 @@ final class GraphFile {
             for (Object reference : list(node.get("inputs"), "inputs")) {
                 inputs.add(resolve(results, reference));
             }
-            Saved saved = Saved.of(node.get("op"), node.get("version"));
-            Op op = (Op) decode(saved.type, node.get("attributes"), saved.name);
+            SavedOp saved = saved(node.get("op"), node.get("version"));
+            Op op = (Op) decode(saved.type(), node.get("attributes"), saved.name());
             results.add(graph.within(String.valueOf(node.get("path")), () -> graph.append(op, inputs)));
         }
         for (Map.Entry<?, ?> e : map(file.get("outputs"), "outputs").entrySet()) {

@@ -1,7 +1,6 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.op.Binary;
 import dev.hadal.op.Clamp;
 import dev.hadal.op.Compare;
@@ -79,7 +78,7 @@ final class ArithmeticKernels {
 
     private static Kernel constant(Constant op, OpTable.Job j) {
         return new HeapKernel("java constant", j.in(), j.out(), (in, out, scratch) -> {
-            Slice y = out[0];
+            Span y = out[0];
             int end = y.offset() + y.size();
             return op.dtype() == DType.F32
                     ? () -> Arrays.fill(y.floats(), y.offset(), end, op.value())

@@ -1,7 +1,6 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.backend.jvm.Reference.Formula;
 import dev.hadal.op.AttentionMask;
 import dev.hadal.tensor.Shape;
@@ -38,8 +37,8 @@ final class AttentionKernels {
         int matrix = queries * keys;
         Machine machine = job.machine().forWork(shape.size());
         return new HeapKernel("java attention " + name, job.in(), job.out(), (in, out, scratch) -> {
-                    Slice x = in[0];
-                    Slice y = out[0];
+                    Span x = in[0];
+                    Span y = out[0];
                     Workers.Body body = (task, lane) -> {
                         int length = op.padded() ? in[1].ints()[in[1].offset() + task / shape.get(1)] : keys;
                         for (int q = 0; q < queries; q++) {

@@ -2,7 +2,6 @@ package dev.hadal.backend.jvm;
 
 import static dev.hadal.backend.jvm.Blocks.ceilDiv;
 
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.graph.Type;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
@@ -101,7 +100,7 @@ final class BroadcastRows {
         return same < 0 ? kernel : kernel.withInPlace(same);
     }
 
-    private void run(int task, Lane lane, Slice[] x, Slice y, Row body) {
+    private void run(int task, Lane lane, Span[] x, Span y, Row body) {
         int end = Math.min(units, (task + 1) * unitsPerTask);
         for (int unit = task * unitsPerTask; unit < end; unit++) {
             int start = unit % pieces * PIECE;
@@ -113,7 +112,7 @@ final class BroadcastRows {
         }
     }
 
-    private void place(int k, int rowIndex, int start, int n, Lane lane, Slice x) {
+    private void place(int k, int rowIndex, int start, int n, Lane lane, Span x) {
         int at = x.offset() + start * row.strides.get(k);
         int rest = rowIndex;
         for (int axis = outer.size() - 1; axis >= 0; axis--) {
@@ -131,7 +130,7 @@ final class BroadcastRows {
         }
     }
 
-    private static Object array(Slice slice) {
+    private static Object array(Span slice) {
         return slice.type().dtype() == DType.F32 ? slice.floats() : slice.ints();
     }
 }

@@ -3,7 +3,6 @@ package dev.hadal.backend.jvm;
 import static dev.hadal.backend.jvm.Blocks.ceilDiv;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Expand;
 import dev.hadal.tensor.Shape;
@@ -87,7 +86,7 @@ final class BroadcastSum {
         return at;
     }
 
-    private void run(int task, double factor, Slice dy, Slice dx) {
+    private void run(int task, double factor, Span dy, Span dx) {
         int from = dy.offset() + at(task / pieces, keptLengths, keptStrides);
         if (row.summed) {
             double sum = 0;

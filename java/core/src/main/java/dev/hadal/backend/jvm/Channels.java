@@ -1,6 +1,5 @@
 package dev.hadal.backend.jvm;
 
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.backend.jvm.simd.Runs;
 import dev.hadal.tensor.Shape;
@@ -35,38 +34,38 @@ final class Channels {
         return (double) runs.count() * runs.length();
     }
 
-    private int at(Slice x, int channel) {
+    private int at(Span x, int channel) {
         return x.offset() + channel * stride;
     }
 
     /** The mean of a channel in the first image. */
-    float firstMean(Loops loops, double[] sums, int channel, Slice x) {
+    float firstMean(Loops loops, double[] sums, int channel, Span x) {
         sums[0] = 0;
         loops.moments(first, x.floats(), at(x, channel), 0, sums);
         return (float) (sums[0] / first.length());
     }
 
     /** sums = Σ(x − s), Σ(x − s)² */
-    void moments(Loops loops, double[] sums, int channel, Slice x, float s) {
+    void moments(Loops loops, double[] sums, int channel, Span x, float s) {
         sums[0] = 0;
         sums[1] = 0;
         loops.moments(runs, x.floats(), at(x, channel), s, sums);
     }
 
     /** sums = Σy, Σ(x − s)·y */
-    void products(Loops loops, double[] sums, int channel, Slice x, float s, Slice y) {
+    void products(Loops loops, double[] sums, int channel, Span x, float s, Span y) {
         sums[0] = 0;
         sums[1] = 0;
         loops.products(runs, x.floats(), at(x, channel), s, y.floats(), at(y, channel), sums);
     }
 
     /** z = a·(x − s) + c */
-    void scale(Loops loops, int channel, double a, Slice x, float s, double c, Slice z) {
+    void scale(Loops loops, int channel, double a, Span x, float s, double c, Span z) {
         loops.scale(runs, (float) a, x.floats(), at(x, channel), s, (float) c, z.floats(), at(z, channel));
     }
 
     /** z = a·x + b·(y − s) + c */
-    void combine(Loops loops, int channel, double a, Slice x, double b, Slice y, float s, double c, Slice z) {
+    void combine(Loops loops, int channel, double a, Span x, double b, Span y, float s, double c, Span z) {
         loops.combine(
                 runs,
                 (float) a,

@@ -4,7 +4,6 @@ import static dev.hadal.backend.jvm.Blocks.ceilDiv;
 
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.jvm.Frame.Places;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.backend.jvm.Shifts.Tap;
 import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.backend.jvm.simd.Tile;
@@ -125,16 +124,16 @@ final class ConvolutionKernel {
     }
 
     private final class Run implements Runnable {
-        private final Slice source;
-        private final Slice w;
-        private final Slice target;
+        private final Span source;
+        private final Span w;
+        private final Span target;
         private final float[] scratch;
         private final int panelsAt;
         private final Lane[] lanes;
         private final Workers.Body pack = this::pack;
         private final Workers.Body multiply = this::multiply;
 
-        Run(Slice source, Slice w, Slice target, Slice scratch) {
+        Run(Span source, Span w, Span target, Span scratch) {
             this.source = source;
             this.w = w;
             this.target = target;

@@ -4,7 +4,6 @@ import static dev.hadal.backend.jvm.Blocks.ceilDiv;
 
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.jvm.Frame.Places;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.backend.jvm.Shifts.Tap;
 import dev.hadal.backend.jvm.simd.Dots;
 import dev.hadal.backend.jvm.simd.Loops;
@@ -89,9 +88,9 @@ final class ConvolutionWeightsKernel {
     }
 
     private final class Run implements Runnable {
-        private final Slice x;
-        private final Slice dy;
-        private final Slice dw;
+        private final Span x;
+        private final Span dy;
+        private final Span dw;
         private final float[] scratch;
         private final int sumsAt;
         private final Lane[] lanes;
@@ -99,7 +98,7 @@ final class ConvolutionWeightsKernel {
         private final Loops loops = machine.simd().loops();
         private final Runs all = Runs.of(c.w().size());
 
-        Run(Slice x, Slice dy, Slice dw, Slice scratch) {
+        Run(Span x, Span dy, Span dw, Span scratch) {
             this.x = x;
             this.dy = dy;
             this.dw = dw;

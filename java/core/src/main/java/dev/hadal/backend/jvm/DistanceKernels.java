@@ -1,7 +1,6 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.op.CosineLoss;
 import dev.hadal.op.KlDivergence;
 import dev.hadal.op.PointwiseLoss;
@@ -66,7 +65,7 @@ final class DistanceKernels {
         return function == null ? "kl divergence" : function.toString();
     }
 
-    private static double sum(@Nullable PointwiseLoss op, int n, Slice x, Slice t, int at) {
+    private static double sum(@Nullable PointwiseLoss op, int n, Span x, Span t, int at) {
         double sum = 0;
         if (op == null) {
             for (int i = at; i < at + n; i++) {
@@ -112,7 +111,7 @@ final class DistanceKernels {
         Chunks chunks = new Chunks(size);
         Machine machine = job.machine().forWork((long) WORK * size);
         return new HeapKernel("java " + text(function) + " backward", job.in(), job.out(), (in, out, scratch) -> {
-                    Slice dloss = in[in.length - 1];
+                    Span dloss = in[in.length - 1];
                     Workers.Body body = (task, lane) -> {
                         int until = chunks.start(task) + chunks.length(task);
                         for (int i = chunks.start(task); i < until; ) {
@@ -127,7 +126,7 @@ final class DistanceKernels {
                 .withInPlace(0);
     }
 
-    private static void slope(@Nullable PointwiseLoss op, int n, Slice x, Slice t, int at, float scale, Slice dx) {
+    private static void slope(@Nullable PointwiseLoss op, int n, Span x, Span t, int at, float scale, Span dx) {
         if (op == null) {
             for (int i = at; i < at + n; i++) {
                 dx.set(i, -t.get(i) * scale);
@@ -185,7 +184,7 @@ final class DistanceKernels {
         Rows rows = Rows.of(job.in().get(0).shape());
         Machine machine = job.machine().forWork(5L * elements(job));
         return new HeapKernel("java cosine loss backward", job.in(), job.out(), (in, out, scratch) -> {
-                    Slice dloss = in[in.length - 1];
+                    Span dloss = in[in.length - 1];
                     Workers.Body body = (row, lane) -> {
                         int at = row * rows.width;
                         Cosine c = Cosine.of(in[0], in[1], at, rows.width);
@@ -209,14 +208,14 @@ final class DistanceKernels {
             return new Rows(count, count / x.get(0), width);
         }
 
-        double weight(boolean weighted, Slice[] in, int row) {
+        double weight(boolean weighted, Span[] in, int row) {
             return weighted ? in[2].get(row / perSample) : 1;
         }
     }
 
     /** Σ x·t, Σ x² + ε and Σ t² + ε of a row. */
     private record Cosine(double dot, double m, double n) {
-        static Cosine of(Slice x, Slice t, int at, int width) {
+        static Cosine of(Span x, Span t, int at, int width) {
             double dot = 0;
             double m = CosineLoss.EPSILON;
             double n = CosineLoss.EPSILON;

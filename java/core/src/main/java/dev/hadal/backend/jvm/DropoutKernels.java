@@ -1,7 +1,6 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.backend.jvm.Reference.Formula;
 import dev.hadal.op.Dropout;
 import dev.hadal.tensor.Philox;
@@ -38,9 +37,9 @@ final class DropoutKernels {
         float scale = op.scale();
         long stream = op.stream();
         HeapKernel kernel = new HeapKernel("java dropout", job.in(), job.out(), (in, out, scratch) -> {
-            Slice x = in[0];
-            Slice y = out[0];
-            Slice random = in[1];
+            Span x = in[0];
+            Span y = out[0];
+            Span random = in[1];
             int[][] words = machine.perLane(new int[0][], () -> new int[4]);
             Workers.Body body = (task, lane) -> {
                 int[] r = random.ints();

@@ -1,7 +1,6 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.backend.jvm.simd.Runs;
 import dev.hadal.graph.Type;
@@ -38,7 +37,7 @@ final class ElementwiseKernels {
         return terms > 2 ? kernel : kernel.withInPlace(0);
     }
 
-    private static void add(Loops loops, Runs runs, int at, float a, Slice x, float b, Slice y, Slice z) {
+    private static void add(Loops loops, Runs runs, int at, float a, Span x, float b, Span y, Span z) {
         loops.combine(
                 runs,
                 a,
@@ -77,7 +76,7 @@ final class ElementwiseKernels {
     }
 
     interface Binding {
-        Chunk bind(Slice[] in, Slice out);
+        Chunk bind(Span[] in, Span out);
     }
 
     static HeapKernel chunked(String name, List<Type> in, List<Type> out, Machine machine, Binding binding) {

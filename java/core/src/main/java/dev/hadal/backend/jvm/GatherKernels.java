@@ -3,7 +3,6 @@ package dev.hadal.backend.jvm;
 import static dev.hadal.backend.jvm.Blocks.ceilDiv;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Gather;
 import dev.hadal.op.ScatterAdd;
@@ -22,7 +21,7 @@ final class GatherKernels {
         table.put(ScatterAdd.class, (op, j) -> scatterAdd(op.rows(j.x(0), j.x(1)), j.in(), j.out(), j.machine()));
     }
 
-    private static void check(Gather.Rows rows, Slice indices) {
+    private static void check(Gather.Rows rows, Span indices) {
         for (int i = 0; i < rows.count(); i++) {
             int index = indices.ints()[indices.offset() + i];
             if (index < 0 || index >= rows.rows()) {
@@ -105,7 +104,7 @@ final class GatherKernels {
             machine.forEach(parts, body);
         }
 
-        Workers.Body body(Slice indices, Slice updates, Slice y) {
+        Workers.Body body(Span indices, Span updates, Span y) {
             int all = byColumns ? rows.width() : rows.rows();
             return (part, lane) -> {
                 int first = (int) ((long) all * part / parts);

@@ -1,7 +1,6 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.backend.jvm.simd.Runs;
 import dev.hadal.op.GroupNorm;
@@ -66,10 +65,10 @@ final class GroupKernels {
         private final Groups g;
         private final Runs whole;
         private final Runs plane;
-        private final Slice[] in;
-        private final Slice[] out;
+        private final Span[] in;
+        private final Span[] out;
 
-        Forward(Groups g, Slice[] in, Slice[] out) {
+        Forward(Groups g, Span[] in, Span[] out) {
             this.g = g;
             this.in = in;
             this.out = out;
@@ -78,7 +77,7 @@ final class GroupKernels {
         }
 
         void run(Loops loops, double[] sums, int group) {
-            Slice x = in[0];
+            Span x = in[0];
             int at = group * g.width();
             double m = g.width();
             float near = 0;
@@ -102,15 +101,15 @@ final class GroupKernels {
             }
         }
 
-        private void moments(Loops loops, double[] sums, Slice x, int at, float near) {
+        private void moments(Loops loops, double[] sums, Span x, int at, float near) {
             sums[0] = 0;
             sums[1] = 0;
             loops.moments(whole, x.floats(), x.offset() + at, near, sums);
         }
 
         private void planes(Loops loops, int at, int scales, float near, double rho, double difference) {
-            Slice x = in[0];
-            Slice y = out[0];
+            Span x = in[0];
+            Span y = out[0];
             for (int c = 0; c < g.channels(); c++) {
                 double a = in[1].get(scales + c) * rho;
                 double bias = in[2].get(scales + c) - a * difference;
@@ -196,13 +195,13 @@ final class GroupKernels {
         private final Groups g;
         private final Runs whole;
         private final Runs plane;
-        private final Slice[] in;
-        private final Slice[] out;
+        private final Span[] in;
+        private final Span[] out;
         private final float[] partial;
         private final int partialAt;
         private final int results;
 
-        Backward(Groups g, Slice[] in, Slice[] out, Slice scratch) {
+        Backward(Groups g, Span[] in, Span[] out, Span scratch) {
             this.g = g;
             this.in = in;
             this.out = out;
@@ -289,9 +288,9 @@ final class GroupKernels {
         }
 
         private void planes(Loops loops, double[] sums, int block, int group, float mean, double rho) {
-            Slice x = in[0];
-            Slice dy = in[1];
-            Slice dx = out[0];
+            Span x = in[0];
+            Span dy = in[1];
+            Span dx = out[0];
             int scales = group % g.groups() * g.channels();
             double sumG = 0;
             double sumGx = 0;

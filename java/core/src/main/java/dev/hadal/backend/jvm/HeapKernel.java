@@ -18,33 +18,7 @@ record HeapKernel(String implementation, List<Type> in, List<Type> out, long scr
 
     /** Binds the arrays; operands keep their order. */
     interface Body {
-        Runnable bind(Slice[] in, Slice[] out, Slice scratch);
-    }
-
-    /** Where a value begins: in {@code floats} if it is f32, in {@code ints} if it is i32. */
-    @SuppressWarnings("ArrayRecordComponent") // a view of the arrays is what it is
-    record Slice(float[] floats, int[] ints, int offset, Type type) {
-        static Slice of(Region region) {
-            HeapMemory memory = (HeapMemory) region.memory();
-            return new Slice(
-                    memory.floats(),
-                    memory.ints(),
-                    (int) (region.offset() / 4),
-                    region.layout().type());
-        }
-
-        int size() {
-            return type.shape().size();
-        }
-
-        /** The i-th f32 value. */
-        float get(int i) {
-            return floats[offset + i];
-        }
-
-        void set(int i, float value) {
-            floats[offset + i] = value;
-        }
+        Runnable bind(Span[] in, Span[] out, Span scratch);
     }
 
     HeapKernel(String implementation, List<Type> in, List<Type> out, Body body) {
@@ -77,9 +51,9 @@ record HeapKernel(String implementation, List<Type> in, List<Type> out, long scr
     @Override
     public Bound bind(List<Region> inputs, List<Region> outputs, Region scratchRegion) {
         Runnable run = body.bind(
-                inputs.stream().map(Slice::of).toArray(Slice[]::new),
-                outputs.stream().map(Slice::of).toArray(Slice[]::new),
-                Slice.of(scratchRegion));
+                inputs.stream().map(Span::of).toArray(Span[]::new),
+                outputs.stream().map(Span::of).toArray(Span[]::new),
+                Span.of(scratchRegion));
         return run::run;
     }
 }

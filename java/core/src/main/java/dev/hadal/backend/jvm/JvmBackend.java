@@ -50,6 +50,10 @@ public final class JvmBackend implements Backend {
     @Override
     public Optional<Kernel> prepare(Op op, List<Operand> inputs, List<Type> outputs, int threads) {
         List<Type> in = inputs.stream().map(Operand::type).toList();
+        if (op instanceof JavaOp own) {
+            return Optional.of(
+                    new HeapKernel("own " + op.name(), in, outputs, (x, y, scratch) -> () -> own.compute(x, y)));
+        }
         Optional<Kernel> kernel = fast ? FastKernels.prepare(op, in, outputs, threads) : Optional.empty();
         return kernel.or(() -> Reference.prepare(op, in, outputs));
     }
@@ -60,8 +64,8 @@ public final class JvmBackend implements Backend {
             throw new IllegalArgumentException("the java backend knows plain layouts only, not " + from + " and " + to);
         }
         return new HeapKernel("copy", List.of(from.type()), List.of(to.type()), (in, out, scratch) -> {
-            HeapKernel.Slice x = in[0];
-            HeapKernel.Slice y = out[0];
+            Span x = in[0];
+            Span y = out[0];
             boolean floats = x.type().dtype() == DType.F32;
             return () -> System.arraycopy(
                     floats ? x.floats() : x.ints(), x.offset(), floats ? y.floats() : y.ints(), y.offset(), x.size());

@@ -1,7 +1,6 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.graph.Type;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.tensor.Shape;
@@ -48,7 +47,7 @@ final class LossKernels {
             return classWeights == null ? 1 : classWeights[c];
         }
 
-        float sampleWeight(Slice[] in, int row) {
+        float sampleWeight(Span[] in, int row) {
             return op.weighted() ? in[2].get(row / places) : 1;
         }
 
@@ -57,7 +56,7 @@ final class LossKernels {
         }
 
         /** Σ w[y] */
-        double divisor(Slice labels) {
+        double divisor(Span labels) {
             double sum = 0;
             for (int row = 0; row < count; row++) {
                 int label = labels.ints()[labels.offset() + row];
@@ -72,7 +71,7 @@ final class LossKernels {
         Rows rows = Rows.of(op, in.get(0).shape());
         Machine sized = machine.forWork((long) EXP * rows.count * rows.classes);
         return new HeapKernel("java cross entropy", in, out, (ins, outs, scratch) -> {
-                    Slice labels = ins[1];
+                    Span labels = ins[1];
                     double[] losses = new double[rows.count];
                     Workers.Body body = (row, lane) -> {
                         int label = labels.ints()[labels.offset() + row];
@@ -92,7 +91,7 @@ final class LossKernels {
     }
 
     /** Writes p, and returns (1 − s)·w[y]·(log S − z[y]) + s/C·Σ w·(log S − z), with z = x − M. */
-    private static double row(Rows rows, int label, int at, Slice xs, Slice ps) {
+    private static double row(Rows rows, int label, int at, Span xs, Span ps) {
         float[] x = xs.floats();
         float[] p = ps.floats();
         int xAt = xs.offset() + at;
@@ -131,10 +130,10 @@ final class LossKernels {
         float hit = 1 - op.smoothing() + q;
         Machine sized = machine.forWork((long) rows.count * classes);
         return new HeapKernel("java cross entropy backward", in, out, (ins, outs, scratch) -> {
-                    Slice p = ins[0];
-                    Slice labels = ins[1];
-                    Slice dloss = ins[ins.length - 1];
-                    Slice dx = outs[0];
+                    Span p = ins[0];
+                    Span labels = ins[1];
+                    Span dloss = ins[ins.length - 1];
+                    Span dx = outs[0];
                     double[] divisor = new double[1];
                     Workers.Body body = (row, lane) -> {
                         int label = labels.ints()[labels.offset() + row];

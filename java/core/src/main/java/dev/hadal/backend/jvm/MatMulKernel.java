@@ -3,7 +3,6 @@ package dev.hadal.backend.jvm;
 import static dev.hadal.backend.jvm.Blocks.ceilDiv;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.backend.jvm.simd.Tile;
 import dev.hadal.graph.Type;
 import dev.hadal.op.MatMul;
@@ -126,7 +125,7 @@ final class MatMulKernel {
         private int k0;
         private int count;
 
-        Run(float[] a, float[] b, float[] y, Slice scratch, int scratchAt) {
+        Run(float[] a, float[] b, float[] y, Span scratch, int scratchAt) {
             this.a = a;
             this.b = b;
             this.y = y;

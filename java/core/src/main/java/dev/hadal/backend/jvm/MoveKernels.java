@@ -78,8 +78,8 @@ final class MoveKernels {
             Workers.Body fill = (task, lane) -> fill(y[0], chunks.start(task), chunks.length(task), op.filling());
             Workers.Body copy = (task, lane) -> {
                 int i = moveOf(task, firstTasks);
-                HeapKernel.Slice from = x[moves.get(i).operand()];
-                HeapKernel.Slice to = y[moves.get(i).result()];
+                Span from = x[moves.get(i).operand()];
+                Span to = y[moves.get(i).result()];
                 copies[i].run(task - firstTasks[i], array(from), from.offset(), array(to), to.offset());
             };
             return () -> {
@@ -115,7 +115,7 @@ final class MoveKernels {
         return new StridedCopy(lengths, fromAt, from, toAt, to);
     }
 
-    private static void fill(HeapKernel.Slice y, int at, int count, float value) {
+    private static void fill(Span y, int at, int count, float value) {
         int from = y.offset() + at;
         if (y.type().dtype() == DType.F32) {
             Arrays.fill(y.floats(), from, from + count, value);
@@ -169,7 +169,7 @@ final class MoveKernels {
         });
     }
 
-    private static Object array(HeapKernel.Slice slice) {
+    private static Object array(Span slice) {
         return slice.type().dtype() == DType.F32 ? slice.floats() : slice.ints();
     }
 

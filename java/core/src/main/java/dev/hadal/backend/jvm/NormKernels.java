@@ -1,7 +1,6 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.backend.jvm.simd.Runs;
 import dev.hadal.graph.Type;
@@ -89,9 +88,9 @@ final class NormKernels {
         int width = shape.get(1);
         Runs row = Runs.of(width);
         return new HeapKernel("java bias (" + machine.simd().name() + ")", in, out, (from, to, scratch) -> {
-            Slice x = from[0];
-            Slice b = from[1];
-            Slice y = to[0];
+            Span x = from[0];
+            Span b = from[1];
+            Span y = to[0];
             Loops[] loops = sized.perLane(new Loops[0], sized.simd()::loops);
             Workers.Body body = (n, lane) -> loops[lane].combine(
                     row,

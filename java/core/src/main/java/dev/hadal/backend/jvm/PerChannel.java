@@ -1,6 +1,5 @@
 package dev.hadal.backend.jvm;
 
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.graph.Type;
 import dev.hadal.tensor.Shape;
@@ -23,7 +22,7 @@ final class PerChannel {
 
     interface Binding {
         /** Slices of the operands' shape lie as {@code channels} says; the others are a value per channel. */
-        Channel bind(Channels channels, Slice[] in, Slice[] out);
+        Channel bind(Channels channels, Span[] in, Span[] out);
     }
 
     static HeapKernel kernel(String op, List<Type> in, List<Type> out, Machine machine, Binding binding) {
@@ -37,20 +36,20 @@ final class PerChannel {
         String name = "java " + op + " (" + machine.simd().name() + ")";
         return new HeapKernel(name, in, out, (x, y, scratch) -> {
                     int at = scratch.offset();
-                    Slice[] xs = turns ? turned(x, type, scratch.floats(), at) : x;
-                    Slice[] ys = turns ? turned(y, type, scratch.floats(), at + (int) ins * shape.size()) : y;
+                    Span[] xs = turns ? turned(x, type, scratch.floats(), at) : x;
+                    Span[] ys = turns ? turned(y, type, scratch.floats(), at + (int) ins * shape.size()) : y;
                     return new Run(shape, turns ? CHANNELS : 1, sized, binding.bind(channels, xs, ys), x, xs, y, ys);
                 })
                 .withScratch(turns ? (ins + outs) * shape.size() : 0);
     }
 
     /** In place of each slice of that type, one of the scratch. */
-    private static Slice[] turned(Slice[] slices, Type type, float[] scratch, int at) {
-        Slice[] turned = slices.clone();
+    private static Span[] turned(Span[] slices, Type type, float[] scratch, int at) {
+        Span[] turned = slices.clone();
         int next = at;
         for (int i = 0; i < slices.length; i++) {
             if (slices[i].type().equals(type)) {
-                turned[i] = new Slice(scratch, slices[i].ints(), next, type);
+                turned[i] = new Span(scratch, slices[i].ints(), next, type);
                 next += type.shape().size();
             }
         }
@@ -67,10 +66,10 @@ final class PerChannel {
         private final int channelsPerTask;
         private final Machine machine;
         private final Channel channel;
-        private final Slice[] x;
-        private final Slice[] turnedX;
-        private final Slice[] y;
-        private final Slice[] turnedY;
+        private final Span[] x;
+        private final Span[] turnedX;
+        private final Span[] y;
+        private final Span[] turnedY;
         private final Loops[] loops;
         private final double[][] sums;
         private final Workers.Body body = this::run;
@@ -80,10 +79,10 @@ final class PerChannel {
                 int channelsPerTask,
                 Machine machine,
                 Channel channel,
-                Slice[] x,
-                Slice[] turnedX,
-                Slice[] y,
-                Slice[] turnedY) {
+                Span[] x,
+                Span[] turnedX,
+                Span[] y,
+                Span[] turnedY) {
             images = shape.get(0);
             channels = shape.get(1);
             plane = shape.sizeFrom(2);
@@ -122,7 +121,7 @@ final class PerChannel {
             }
         }
 
-        private void gather(Slice plain, int from, int until, Slice turned) {
+        private void gather(Span plain, int from, int until, Span turned) {
             int values = images * plane;
             for (int place = 0; place < values; place++) {
                 int at = plain.offset() + place / plane * width + place % plane + from * plane;
@@ -131,7 +130,7 @@ final class PerChannel {
             }
         }
 
-        private void scatter(Slice turned, int from, int until, Slice plain) {
+        private void scatter(Span turned, int from, int until, Span plain) {
             int values = images * plane;
             for (int place = 0; place < values; place++) {
                 int at = turned.offset() + place + from * values;

@@ -1,7 +1,6 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.graph.Type;
 import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.Bins;
@@ -36,8 +35,8 @@ final class PoolKernels {
         int plane = shape.sizeFrom(2);
         Machine sized = machine.forWork(shape.size());
         return new HeapKernel("java global average", in, out, (ins, outs, scratch) -> {
-            Slice x = ins[0];
-            Slice y = outs[0];
+            Span x = ins[0];
+            Span y = outs[0];
             Workers.Body image = (task, lane) -> {
                 for (int i = task * shape.get(1); i < (task + 1) * shape.get(1); i++) {
                     y.set(i, (float) (sum(plane, x.floats(), x.offset() + i * plane) / plane));
@@ -71,8 +70,8 @@ final class PoolKernels {
         int plane = shape.sizeFrom(2);
         Machine sized = machine.forWork(shape.size());
         return new HeapKernel("java global average backward", in, out, (ins, outs, scratch) -> {
-            Slice dy = ins[0];
-            Slice dx = outs[0];
+            Span dy = ins[0];
+            Span dx = outs[0];
             Workers.Body image = (task, lane) -> {
                 for (int i = task * shape.get(1); i < (task + 1) * shape.get(1); i++) {
                     int at = dx.offset() + i * plane;
@@ -104,7 +103,7 @@ final class PoolKernels {
 
     /** What happens in one plane, once operands and results are bound. */
     private interface PlaneBody {
-        void run(Plane plane, int number, Slice[] in, Slice[] out);
+        void run(Plane plane, int number, Span[] in, Span[] out);
     }
 
     private static Kernel forward(Pooling op, OpTable.Job job) {
@@ -128,7 +127,7 @@ final class PoolKernels {
         });
     }
 
-    private static void max(Plane plane, int number, Slice[] in, Slice[] out) {
+    private static void max(Plane plane, int number, Span[] in, Span[] out) {
         int y = number * plane.results;
         int from = in[0].offset() + number * plane.size;
         for (int oh = 0; oh < plane.rows.out(); oh++) {
@@ -170,7 +169,7 @@ final class PoolKernels {
         }
     }
 
-    private static void maxBackward(Plane plane, int number, Slice[] in, Slice[] out) {
+    private static void maxBackward(Plane plane, int number, Span[] in, Span[] out) {
         float[] dy = in[0].floats();
         int[] index = in[1].ints();
         float[] dx = out[0].floats();
@@ -183,7 +182,7 @@ final class PoolKernels {
         }
     }
 
-    private static void average(Plane plane, int number, Slice[] in, Slice[] out) {
+    private static void average(Plane plane, int number, Span[] in, Span[] out) {
         float[] x = in[0].floats();
         float[] y = out[0].floats();
         int yAt = out[0].offset() + number * plane.results;
@@ -212,7 +211,7 @@ final class PoolKernels {
         }
     }
 
-    private static void averageBackward(Plane plane, int number, Slice[] in, Slice[] out) {
+    private static void averageBackward(Plane plane, int number, Span[] in, Span[] out) {
         float[] dy = in[0].floats();
         float[] dx = out[0].floats();
         int dyAt = in[0].offset() + number * plane.results;

@@ -3,7 +3,6 @@ package dev.hadal.backend.jvm;
 import static dev.hadal.backend.jvm.RecurrentKernels.tanh;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.backend.jvm.RecurrentKernels.Parts;
 import dev.hadal.backend.jvm.RecurrentKernels.Product;
 import dev.hadal.graph.Type;
@@ -72,27 +71,27 @@ final class RecurrentBackward {
         dStateWeights = Product.of(transposed, Type.f32(rows, gates), Type.f32(rows, units), job.machine());
     }
 
-    private Runnable bind(Slice[] in, Slice[] out, Slice scratch) {
+    private Runnable bind(Span[] in, Span[] out, Span scratch) {
         return new Run(in, out, scratch);
     }
 
     private final class Run implements Runnable {
-        private final @Nullable Slice h0;
-        private final @Nullable Slice c0;
-        private final @Nullable Slice lengths;
-        private final Slice y;
-        private final @Nullable Slice kept;
-        private final @Nullable Slice dy;
-        private final @Nullable Slice dhLast;
-        private final @Nullable Slice dcLast;
-        private final Slice[] out;
-        private final Slice da;
-        private final Slice db;
-        private final Slice before;
-        private final Slice step;
-        private final Slice product;
-        private final Slice dState;
-        private final Slice dCell;
+        private final @Nullable Span h0;
+        private final @Nullable Span c0;
+        private final @Nullable Span lengths;
+        private final Span y;
+        private final @Nullable Span kept;
+        private final @Nullable Span dy;
+        private final @Nullable Span dhLast;
+        private final @Nullable Span dcLast;
+        private final Span[] out;
+        private final Span da;
+        private final Span db;
+        private final Span before;
+        private final Span step;
+        private final Span product;
+        private final Span dState;
+        private final Span dCell;
         private final Runnable multiplyStates;
         private final List<Runnable> atTheEnd;
         private final double[][] columnSums;
@@ -100,7 +99,7 @@ final class RecurrentBackward {
         private final Workers.Body sumColumns = this::sumColumns;
         private int t;
 
-        Run(Slice[] in, Slice[] out, Slice scratch) {
+        Run(Span[] in, Span[] out, Span scratch) {
             List<String> names = op.operands();
             h0 = RecurrentKernels.named(names, in, "h0");
             c0 = RecurrentKernels.named(names, in, "c0");
@@ -119,7 +118,7 @@ final class RecurrentBackward {
             product = parts.take(e.n(), units);
             dState = parts.take(e.n(), units);
             dCell = parts.take(e.n(), units);
-            Slice rest = parts.take(0);
+            Span rest = parts.take(0);
             multiplyStates = dh.bind(step, in[2], product, rest);
             atTheEnd = List.of(
                     dx.bind(da, in[1], out[0], rest),
@@ -185,7 +184,7 @@ final class RecurrentBackward {
 
         /** The state before a step. */
         private void state(
-                float[] to, int toAt, boolean first, @Nullable Slice start, int startAt, Slice later, int laterAt) {
+                float[] to, int toAt, boolean first, @Nullable Span start, int startAt, Span later, int laterAt) {
             if (!first) {
                 System.arraycopy(later.floats(), later.offset() + laterAt, to, toAt, units);
             } else if (start != null) {
@@ -207,7 +206,7 @@ final class RecurrentBackward {
         }
 
         private void lstm(int n, int row, boolean first, int previousC, int at, int dAt) {
-            Slice k = Objects.requireNonNull(kept);
+            Span k = Objects.requireNonNull(kept);
             float[] kv = k.floats();
             int kAt = k.offset() + row * keep;
             float[] d = dState.floats();
@@ -234,7 +233,7 @@ final class RecurrentBackward {
         }
 
         private void gru(int row, int hAt, int at, int dAt) {
-            Slice k = Objects.requireNonNull(kept);
+            Span k = Objects.requireNonNull(kept);
             float[] kv = k.floats();
             int kAt = k.offset() + row * keep;
             float[] h = before.floats();
@@ -264,8 +263,8 @@ final class RecurrentBackward {
 
         /** A block of the columns of da, or of db. */
         private void sumColumns(int task, int lane) {
-            Slice d = task % 2 == 0 ? da : db;
-            Slice bias = out[3 + task % 2];
+            Span d = task % 2 == 0 ? da : db;
+            Span bias = out[3 + task % 2];
             int from = task / 2 * COLUMNS;
             int count = Math.min(COLUMNS, gates - from);
             double[] sum = columnSums[lane];

@@ -4,7 +4,6 @@ import static dev.hadal.backend.jvm.RecurrentKernels.sigmoid;
 import static dev.hadal.backend.jvm.RecurrentKernels.tanh;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.backend.jvm.RecurrentKernels.Parts;
 import dev.hadal.backend.jvm.RecurrentKernels.Product;
 import dev.hadal.graph.Type;
@@ -47,28 +46,28 @@ final class RecurrentForward {
         states = Product.of(transposed, Type.f32(e.n(), units), Type.f32(gates, units), job.machine());
     }
 
-    private Runnable bind(Slice[] in, Slice[] out, Slice scratch) {
+    private Runnable bind(Span[] in, Span[] out, Span scratch) {
         return new Run(in, out, scratch);
     }
 
     private final class Run implements Runnable {
-        private final @Nullable Slice h0;
-        private final @Nullable Slice c0;
-        private final @Nullable Slice lengths;
-        private final Slice biasA;
-        private final Slice biasB;
-        private final Slice y;
-        private final Slice h;
-        private final @Nullable Slice c;
-        private final @Nullable Slice kept;
-        private final Slice a;
-        private final Slice b;
+        private final @Nullable Span h0;
+        private final @Nullable Span c0;
+        private final @Nullable Span lengths;
+        private final Span biasA;
+        private final Span biasB;
+        private final Span y;
+        private final Span h;
+        private final @Nullable Span c;
+        private final @Nullable Span kept;
+        private final Span a;
+        private final Span b;
         private final Runnable multiplyInputs;
         private final Runnable multiplyStates;
         private final Workers.Body body = this::row;
         private int t;
 
-        Run(Slice[] in, Slice[] out, Slice scratch) {
+        Run(Span[] in, Span[] out, Span scratch) {
             List<String> operands = op.operands();
             List<String> results = op.results();
             h0 = RecurrentKernels.named(operands, in, "h0");
@@ -83,7 +82,7 @@ final class RecurrentForward {
             Parts parts = new Parts(scratch);
             a = parts.take(e.n(), e.t(), gates);
             b = parts.take(e.n(), gates);
-            Slice rest = parts.take(0);
+            Span rest = parts.take(0);
             multiplyInputs = inputs.bind(in[0], in[1], a, rest);
             multiplyStates = states.bind(h, in[2], b, rest);
         }
@@ -129,7 +128,7 @@ final class RecurrentForward {
             System.arraycopy(h.floats(), hAt, y.floats(), yAt, units);
         }
 
-        private void add(float[] x, int at, Slice bias) {
+        private void add(float[] x, int at, Span bias) {
             float[] values = bias.floats();
             int from = bias.offset();
             for (int k = 0; k < gates; k++) {

@@ -1,7 +1,6 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.graph.Type;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.Recurrent;
@@ -41,45 +40,45 @@ final class RecurrentKernels {
         }
 
         /** At its operands, which are read as the matrices that it multiplies. */
-        Runnable bind(Slice a, Slice b, Slice y, Slice scratch) {
-            Slice[] in = {as(a, kernel.in().get(0)), as(b, kernel.in().get(1))};
-            return kernel.body().bind(in, new Slice[] {as(y, kernel.out().get(0))}, scratch);
+        Runnable bind(Span a, Span b, Span y, Span scratch) {
+            Span[] in = {as(a, kernel.in().get(0)), as(b, kernel.in().get(1))};
+            return kernel.body().bind(in, new Span[] {as(y, kernel.out().get(0))}, scratch);
         }
     }
 
-    private static Slice as(Slice x, Type type) {
-        return new Slice(x.floats(), x.ints(), x.offset(), type);
+    private static Span as(Span x, Type type) {
+        return new Span(x.floats(), x.ints(), x.offset(), type);
     }
 
     /** Divides a kernel's scratch. */
     static final class Parts {
-        private final Slice scratch;
+        private final Span scratch;
         private int next;
 
-        Parts(Slice scratch) {
+        Parts(Span scratch) {
             this.scratch = scratch;
         }
 
-        Slice take(int... dims) {
-            Slice part = new Slice(scratch.floats(), scratch.ints(), scratch.offset() + next, Type.f32(dims));
+        Span take(int... dims) {
+            Span part = new Span(scratch.floats(), scratch.ints(), scratch.offset() + next, Type.f32(dims));
             next += part.size();
             return part;
         }
     }
 
     /** The operand or result of that name, if there is one. */
-    static @Nullable Slice named(List<String> names, Slice[] values, String name) {
+    static @Nullable Span named(List<String> names, Span[] values, String name) {
         int at = names.indexOf(name);
         return at < 0 ? null : values[at];
     }
 
     /** Whether a step lies within its sequence. */
-    static boolean within(@Nullable Slice lengths, int n, int t) {
+    static boolean within(@Nullable Span lengths, int n, int t) {
         return lengths == null || t < lengths.ints()[lengths.offset() + n];
     }
 
     /** Sets a state to its operand, or to zero. */
-    static void start(Slice state, @Nullable Slice from) {
+    static void start(Span state, @Nullable Span from) {
         if (from == null) {
             Arrays.fill(state.floats(), state.offset(), state.offset() + state.size(), 0);
         } else {

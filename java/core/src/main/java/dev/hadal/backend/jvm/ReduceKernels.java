@@ -1,7 +1,6 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.op.ArgMax;
 import dev.hadal.op.Reduce;
 import dev.hadal.op.Reduce.Function;
@@ -30,7 +29,7 @@ final class ReduceKernels {
     /** Axis by axis: each is [outer, length, inner], and leaves [outer, 1, inner] for the next, in scratch memory. */
     private static Kernel extreme(boolean max, Shape x, Shape kept, OpTable.Job j) {
         return new HeapKernel("java " + (max ? "maximum" : "minimum"), j.in(), j.out(), (in, out, scratch) -> () -> {
-                    Slice from = in[0];
+                    Span from = in[0];
                     Shape shape = x;
                     int fromAt = from.offset();
                     float[] values = from.floats();
@@ -73,7 +72,7 @@ final class ReduceKernels {
         int outer = x.size() / inner / length;
         Machine sized = j.machine().forWork(x.size());
         return new HeapKernel("java argmax", j.in(), j.out(), (in, out, scratch) -> {
-            Slice from = in[0];
+            Span from = in[0];
             int[] y = out[0].ints();
             int yAt = out[0].offset();
             Workers.Body body = (o, lane) -> {

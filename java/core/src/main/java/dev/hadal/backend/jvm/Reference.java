@@ -76,14 +76,14 @@ public final class Reference {
                 }));
     }
 
-    private static void load(HeapKernel.Slice x, double[] to) {
+    private static void load(Span x, double[] to) {
         boolean floats = x.type().dtype() == DType.F32;
         for (int i = 0; i < to.length; i++) {
             to[i] = floats ? x.floats()[x.offset() + i] : x.ints()[x.offset() + i];
         }
     }
 
-    private static void store(double[] from, HeapKernel.Slice y) {
+    private static void store(double[] from, Span y) {
         boolean floats = y.type().dtype() == DType.F32;
         for (int i = 0; i < from.length; i++) {
             if (floats) {

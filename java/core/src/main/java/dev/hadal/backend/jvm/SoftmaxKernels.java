@@ -2,7 +2,6 @@ package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.jvm.GroupReference.Lines;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.Softmax;
 import java.util.Arrays;
@@ -41,7 +40,7 @@ final class SoftmaxKernels {
 
     /** With M = max x and S = Σe^(x − M): y = e^(x − M)/S, or y = x − M − log S. */
     private static void lines(
-            int count, Lines lines, boolean log, Slice xs, Slice ys, int at, float[] max, double[] sum) {
+            int count, Lines lines, boolean log, Span xs, Span ys, int at, float[] max, double[] sum) {
         float[] x = xs.floats();
         float[] y = ys.floats();
         Arrays.fill(max, Float.NEGATIVE_INFINITY);
@@ -91,7 +90,7 @@ final class SoftmaxKernels {
 
     /** With s = Σ dy·y: dx = y·(dy − s); or with s = Σ dy: dx = dy − eʸ·s. */
     private static void lines(
-            int count, Lines lines, boolean log, Slice ys, Slice dys, Slice dxs, int at, double[] sum) {
+            int count, Lines lines, boolean log, Span ys, Span dys, Span dxs, int at, double[] sum) {
         float[] y = ys.floats();
         float[] dy = dys.floats();
         float[] dx = dxs.floats();

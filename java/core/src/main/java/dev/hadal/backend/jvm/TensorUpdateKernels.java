@@ -1,7 +1,6 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.op.ClipGradient;
 import dev.hadal.op.Hyper;
 import dev.hadal.op.Lamb;
@@ -21,7 +20,7 @@ final class TensorUpdateKernels {
 
     /** The run-time scalars of one step. */
     private record Scalars(float rate, float decay, float c1, float c2, float clip, float value, float l2) {
-        static Scalars of(Slice norm, Slice hyper) {
+        static Scalars of(Span norm, Span hyper) {
             return new Scalars(
                     hyper.get(Hyper.RATE),
                     hyper.get(Hyper.DECAY),
@@ -181,7 +180,7 @@ final class TensorUpdateKernels {
                 .withInPlace(1);
     }
 
-    private static double squares(Slice x, int from, int to) {
+    private static double squares(Span x, int from, int to) {
         double sum = 0;
         for (int i = from; i < to; i++) {
             sum += (double) x.get(i) * x.get(i);

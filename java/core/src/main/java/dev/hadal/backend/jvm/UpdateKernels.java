@@ -1,7 +1,6 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Adam;
@@ -102,8 +101,8 @@ final class UpdateKernels {
         Arrays.setAll(inPlace, o -> o == 0 ? 0 : o + 1);
         return new HeapKernel("java " + op.name() + " (rows)", in, out, (x, y, scratch) -> {
                     UpdateRows[] rows = sized.perLane(new UpdateRows[0], () -> new UpdateRows(moments));
-                    Slice norm = x[in.size() - 2];
-                    Slice hyper = x[in.size() - 1];
+                    Span norm = x[in.size() - 2];
+                    Span hyper = x[in.size() - 1];
                     Workers.Body body = (task, lane) -> {
                         int at = chunks.start(task);
                         int n = chunks.length(task);
@@ -120,7 +119,7 @@ final class UpdateKernels {
                 .withInPlace(inPlace);
     }
 
-    private static void copy(Slice x, Slice y, int at, int n) {
+    private static void copy(Span x, Span y, int at, int n) {
         if (x.floats() != y.floats() || x.offset() != y.offset()) {
             System.arraycopy(x.floats(), x.offset() + at, y.floats(), y.offset() + at, n);
         }

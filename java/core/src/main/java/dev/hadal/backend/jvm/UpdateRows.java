@@ -1,6 +1,5 @@
 package dev.hadal.backend.jvm;
 
-import dev.hadal.backend.jvm.HeapKernel.Slice;
 import dev.hadal.op.Adam;
 import dev.hadal.op.Hyper;
 import dev.hadal.op.Lion;
@@ -26,7 +25,7 @@ final class UpdateRows {
 
     /** What a rule makes of n values of d and its moments: leaves s in place of d, and the new moments. */
     interface Step {
-        void run(int n, float[] d, float[][] moments, Slice hyper);
+        void run(int n, float[] d, float[][] moments, Span hyper);
     }
 
     static Step step(UpdateOp op) {
@@ -79,7 +78,7 @@ final class UpdateRows {
     }
 
     /** Reads w, g and the moments from x, and writes w and the moments to y. */
-    void update(Step step, Slice[] x, Slice[] y, Slice hyper, float norm, int from, int count) {
+    void update(Step step, Span[] x, Span[] y, Span hyper, float norm, int from, int count) {
         float clip = Hyper.clipFactor(norm, hyper.get(Hyper.CLIP));
         float value = hyper.get(Hyper.CLIP_VALUE);
         float l2 = hyper.get(Hyper.L2);
@@ -102,11 +101,11 @@ final class UpdateRows {
         }
     }
 
-    private static void read(Slice x, int at, float[] row, int n) {
+    private static void read(Span x, int at, float[] row, int n) {
         System.arraycopy(x.floats(), x.offset() + at, row, 0, n);
     }
 
-    private static void write(float[] row, Slice y, int at, int n) {
+    private static void write(float[] row, Span y, int at, int n) {
         System.arraycopy(row, 0, y.floats(), y.offset() + at, n);
     }
 
