@@ -12,12 +12,12 @@ import dev.hadal.op.ArgMax;
 import dev.hadal.op.AttentionMask;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Bias;
-import dev.hadal.op.Cast;
 import dev.hadal.op.Binary;
+import dev.hadal.op.Cast;
 import dev.hadal.op.Clamp;
 import dev.hadal.op.Compare;
-import dev.hadal.op.Constant;
 import dev.hadal.op.Concat;
+import dev.hadal.op.Constant;
 import dev.hadal.op.Convolution;
 import dev.hadal.op.ConvolutionTranspose;
 import dev.hadal.op.Dropout;
@@ -28,21 +28,21 @@ import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
 import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.MatMul;
-import dev.hadal.op.Recurrent;
-import dev.hadal.op.Pool;
-import dev.hadal.op.Pad;
 import dev.hadal.op.PRelu;
+import dev.hadal.op.Pad;
+import dev.hadal.op.Pool;
+import dev.hadal.op.Recurrent;
 import dev.hadal.op.Reduce;
 import dev.hadal.op.Reshape;
 import dev.hadal.op.Resize;
-import dev.hadal.op.Unary;
-import dev.hadal.op.Where;
 import dev.hadal.op.RmsNorm;
 import dev.hadal.op.ScatterAdd;
 import dev.hadal.op.Slice;
 import dev.hadal.op.Softmax;
 import dev.hadal.op.Split;
 import dev.hadal.op.Transpose;
+import dev.hadal.op.Unary;
+import dev.hadal.op.Where;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.ParameterizedType;
@@ -115,8 +115,8 @@ final class GraphFile {
         for (SavedOp.Provider provider : ServiceLoader.load(SavedOp.Provider.class)) {
             for (SavedOp op : provider.ops()) {
                 if (!op.name().contains(".") || SAVED.putIfAbsent(op.name(), op) != null) {
-                    throw new IllegalStateException("op '" + op.name() + "' of " + provider.getClass().getName()
-                            + " needs a name of its own, with a dot in it");
+                    throw new IllegalStateException("op '" + op.name() + "' of "
+                            + provider.getClass().getName() + " needs a name of its own, with a dot in it");
                 }
             }
         }
@@ -126,8 +126,8 @@ final class GraphFile {
         return SAVED.values().stream()
                 .filter(s -> s.type() == op.getClass())
                 .findFirst()
-                .orElseThrow(() -> new IllegalArgumentException("op '" + op.name()
-                        + "' has no saved form; one from outside Hadal needs a SavedOp.Provider"));
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "op '" + op.name() + "' has no saved form; one from outside Hadal needs a SavedOp.Provider"));
     }
 
     private static SavedOp saved(@Nullable Object name, @Nullable Object version) throws ModelFormatException {
@@ -136,8 +136,8 @@ final class GraphFile {
             throw new ModelFormatException("unknown op '" + name + "'; this Hadal reads " + SAVED.keySet());
         }
         if (!Long.valueOf(saved.version()).equals(version)) {
-            throw new ModelFormatException("op '" + name + "' has version " + version + ", but this Hadal reads version "
-                    + saved.version());
+            throw new ModelFormatException(
+                    "op '" + name + "' has version " + version + ", but this Hadal reads version " + saved.version());
         }
         return saved;
     }
@@ -253,7 +253,8 @@ final class GraphFile {
             return l.intValue();
         } else if ((type == float.class || type == Float.class) && value instanceof Number n) {
             return n.floatValue();
-        } else if (type == float.class && List.of("Infinity", "-Infinity", "NaN").contains(value)) {
+        } else if (type == float.class
+                && List.of("Infinity", "-Infinity", "NaN").contains(value)) {
             return Float.valueOf((String) value);
         } else if ((type == boolean.class && value instanceof Boolean)
                 || (type == String.class && value instanceof String)) {

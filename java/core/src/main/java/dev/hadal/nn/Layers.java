@@ -2,22 +2,22 @@ package dev.hadal.nn;
 
 import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
-import dev.hadal.op.Binary;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Activation.Function;
 import dev.hadal.op.AdaptivePool;
+import dev.hadal.op.Binary;
+import dev.hadal.op.Concat;
 import dev.hadal.op.Dropout;
+import dev.hadal.op.Gather;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.LogSoftmax;
-import dev.hadal.op.Recurrent.Cell;
-import dev.hadal.op.Pooling;
 import dev.hadal.op.PRelu;
-import dev.hadal.op.Reshape;
-import dev.hadal.op.Softmax;
-import dev.hadal.op.Concat;
-import dev.hadal.op.Gather;
 import dev.hadal.op.Pad;
+import dev.hadal.op.Pooling;
+import dev.hadal.op.Recurrent.Cell;
+import dev.hadal.op.Reshape;
 import dev.hadal.op.Resize;
+import dev.hadal.op.Softmax;
 import dev.hadal.op.Transpose;
 import dev.hadal.op.Window;
 import dev.hadal.tensor.DType;
@@ -234,8 +234,7 @@ public final class Layers {
             if (x.shape().rank() < 2) {
                 throw scope.error("prelu needs [N,C,…], but got " + x.shape());
             }
-            return new PRelu()
-                    .of(x, scope.weight("weight", Shape.of(x.shape().get(1)), Init.constant(0.25f)));
+            return new PRelu().of(x, scope.weight("weight", Shape.of(x.shape().get(1)), Init.constant(0.25f)));
         };
     }
 

@@ -4,7 +4,6 @@ import dev.hadal.graph.Node;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
-
 import dev.hadal.tensor.Shape;
 import java.util.List;
 import java.util.Locale;

@@ -4,7 +4,6 @@ import dev.hadal.graph.Node;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
-
 import dev.hadal.tensor.Shape;
 import java.util.List;
 import java.util.Objects;
@@ -38,10 +37,7 @@ public record Clamp(float min, float max) implements Op {
         Value low = Constant.f32(x.graph(), Shape.SCALAR, min);
         Value high = Constant.f32(x.graph(), Shape.SCALAR, max);
         Value below = new Where()
-                .of(
-                        new Compare(Compare.Function.LESS_OR_EQUAL).of(x, high),
-                        Objects.requireNonNull(dy.get(0)),
-                        zero);
+                .of(new Compare(Compare.Function.LESS_OR_EQUAL).of(x, high), Objects.requireNonNull(dy.get(0)), zero);
         return List.of(new Where().of(new Compare(Compare.Function.GREATER_OR_EQUAL).of(x, low), below, zero));
     }
 

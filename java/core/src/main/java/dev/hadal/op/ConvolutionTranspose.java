@@ -76,7 +76,11 @@ public record ConvolutionTranspose(Window window, int groups, int extraHeight, i
     }
 
     private static long out(Window.Axis axis, int in, int kernel, int extra) {
-        return (in - 1L) * axis.stride() - axis.padBefore() - axis.padAfter() + axis.dilation() * (kernel - 1L) + 1
+        return (in - 1L) * axis.stride()
+                - axis.padBefore()
+                - axis.padAfter()
+                + axis.dilation() * (kernel - 1L)
+                + 1
                 + extra;
     }
 

@@ -91,8 +91,7 @@ public record Dropout(float rate) implements Op {
             Require.operands(name(), in, "x", "random");
             Require.f32(name(), "x", in.get(0));
             Type random = Type.i32(4);
-            Require.that(
-                    in.get(1).equals(random), "%s: random must be %s, but is %s", name(), random, in.get(1));
+            Require.that(in.get(1).equals(random), "%s: random must be %s, but is %s", name(), random, in.get(1));
             return List.of(in.get(0));
         }
 

@@ -4,7 +4,6 @@ import dev.hadal.graph.Node;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
-
 import dev.hadal.tensor.Shape;
 import java.util.ArrayList;
 import java.util.List;
@@ -105,8 +104,7 @@ public record Reduce(Function function, List<Integer> axes, boolean keepDims) im
                 switch (function) {
                     case SUM -> whole.of(dy);
                     case MEAN ->
-                        whole.of(Unary.scaled(
-                                (float) kept.size() / x.shape().size(), dy));
+                        whole.of(Unary.scaled((float) kept.size() / x.shape().size(), dy));
                     case MAX, MIN -> amongEqual(x, new Reshape(kept.dims()).of(node.output(0)), dy);
                 });
     }

@@ -4,7 +4,6 @@ import dev.hadal.graph.Node;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
-
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
@@ -23,14 +22,12 @@ public record Where() implements Op {
     @Override
     public List<Type> infer(List<Type> in) {
         Require.operands(name(), in, "condition", "a", "b");
-        Require.that(
-                in.get(0).dtype() == DType.I32, "where: condition must be i32, but is %s", in.get(0));
+        Require.that(in.get(0).dtype() == DType.I32, "where: condition must be i32, but is %s", in.get(0));
         Shape condition = in.get(0).shape();
         Shape a = Require.f32(name(), "a", in.get(1));
         Shape b = Require.f32(name(), "b", in.get(2));
         Shape chosen = new Shape(Broadcast.dims(name(), "a", a, "b", b, 0));
-        return List.of(
-                Type.f32(new Shape(Broadcast.dims(name(), "condition", condition, "the values", chosen, 0))));
+        return List.of(Type.f32(new Shape(Broadcast.dims(name(), "condition", condition, "the values", chosen, 0))));
     }
 
     @Override

@@ -4,8 +4,8 @@ import static dev.hadal.nn.Layers.adaptiveAveragePool2d;
 import static dev.hadal.nn.Layers.averagePool2d;
 import static dev.hadal.nn.Layers.batchNorm;
 import static dev.hadal.nn.Layers.conv1d;
-import static dev.hadal.nn.Layers.convTranspose2d;
 import static dev.hadal.nn.Layers.conv2d;
+import static dev.hadal.nn.Layers.convTranspose2d;
 import static dev.hadal.nn.Layers.dropout;
 import static dev.hadal.nn.Layers.flatten;
 import static dev.hadal.nn.Layers.globalAveragePool;
@@ -213,14 +213,12 @@ class ModelTest {
     @Test
     void dropoutDropsInTrainingAlone() {
         Model model = sequential(dropout(0.25), dropout(0.5)).model(Shape.of(3), 1);
-        assertEquals(
-                """
+        assertEquals("""
                 %0 = input x() : f32[1,3]
                 %1 = dropout[0.25](%0) : f32[1,3]   # 0
                 %2 = dropout[0.5](%1) : f32[1,3]   # 1
                 output y = %2""", model.graph().toString());
-        assertEquals(
-                """
+        assertEquals("""
                 %0 = input x() : f32[1,3]
                 %1 = scalar random() : i32[4]   # 0
                 %2 = dropout_training[0.25](%0, %1) : f32[1,3]   # 0

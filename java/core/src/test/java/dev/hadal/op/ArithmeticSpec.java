@@ -43,7 +43,9 @@ abstract class ArithmeticSpec extends Spec {
             new Pair(Shape.of(64, 31, 130), Shape.of(31, 130)));
 
     private static final List<Pair> EMPTY = List.of(
-            new Pair(Shape.of(0), Shape.of(1)), new Pair(Shape.of(2, 0), Shape.of(2, 1)), new Pair(Shape.of(0, 3), Shape.of(3)));
+            new Pair(Shape.of(0), Shape.of(1)),
+            new Pair(Shape.of(2, 0), Shape.of(2, 1)),
+            new Pair(Shape.of(0, 3), Shape.of(3)));
 
     record Case(Op op, Pair shapes) {
         static <F> List<Case> all(F[] functions, Function<F, Op> op, List<Pair> shapes) {
@@ -61,14 +63,24 @@ abstract class ArithmeticSpec extends Spec {
 
     @TestFactory
     Stream<DynamicTest> exact() {
-        return each("exact", Case.all(EXACT, Binary::new, PAIRS), (c, draw) ->
-                exact(c.op(), draw.integers(9, c.shapes().a()), draw.integers(9, c.shapes().b())));
+        return each(
+                "exact",
+                Case.all(EXACT, Binary::new, PAIRS),
+                (c, draw) -> exact(
+                        c.op(),
+                        draw.integers(9, c.shapes().a()),
+                        draw.integers(9, c.shapes().b())));
     }
 
     @TestFactory
     Stream<DynamicTest> exactOnNothing() {
-        return each("exact", Case.all(Binary.Function.values(), Binary::new, EMPTY), (c, draw) ->
-                exact(c.op(), draw.integers(9, c.shapes().a()), draw.integers(9, c.shapes().b())));
+        return each(
+                "exact",
+                Case.all(Binary.Function.values(), Binary::new, EMPTY),
+                (c, draw) -> exact(
+                        c.op(),
+                        draw.integers(9, c.shapes().a()),
+                        draw.integers(9, c.shapes().b())));
     }
 
     /** Integers and NaN, of which every comparison is sure. */
@@ -156,8 +168,13 @@ abstract class ArithmeticSpec extends Spec {
 
     @TestFactory
     Stream<DynamicTest> bounded() {
-        return each("bounded", Case.all(Binary.Function.values(), Binary::new, PAIRS), (c, draw) -> boundedBy4(
-                c.op(), draw.uniform(0.1, 3, c.shapes().a()), draw.uniform(0.5, 3, c.shapes().b())));
+        return each(
+                "bounded",
+                Case.all(Binary.Function.values(), Binary::new, PAIRS),
+                (c, draw) -> boundedBy4(
+                        c.op(),
+                        draw.uniform(0.1, 3, c.shapes().a()),
+                        draw.uniform(0.5, 3, c.shapes().b())));
     }
 
     @TestFactory
@@ -210,13 +227,17 @@ abstract class ArithmeticSpec extends Spec {
 
     @TestFactory
     Stream<DynamicTest> exactGradientOfChoices() {
-        return each("gradient where", PAIRS.stream().filter(ArithmeticSpec::small).toList(), (p, draw) -> {
-            Tensor condition = condition(draw, p.b());
-            Tensor a = draw.integers(5, p.a());
-            Tensor b = draw.integers(5, p.b());
-            Shape y = new Where().infer(Bench.types(List.of(condition, a, b))).get(0).shape();
-            exactGradients(new Where(), draw.integers(5, y), condition, a, b);
-        });
+        return each(
+                "gradient where", PAIRS.stream().filter(ArithmeticSpec::small).toList(), (p, draw) -> {
+                    Tensor condition = condition(draw, p.b());
+                    Tensor a = draw.integers(5, p.a());
+                    Tensor b = draw.integers(5, p.b());
+                    Shape y = new Where()
+                            .infer(Bench.types(List.of(condition, a, b)))
+                            .get(0)
+                            .shape();
+                    exactGradients(new Where(), draw.integers(5, y), condition, a, b);
+                });
     }
 
     // ---- PReLU ----
@@ -258,7 +279,9 @@ abstract class ArithmeticSpec extends Spec {
             bounded(
                     new PRelu.Backward(),
                     (in, out) -> new double[][] {
-                        Arrays.stream(out[0]).map(y -> 2 * Truth.U * Math.abs(y)).toArray(),
+                        Arrays.stream(out[0])
+                                .map(y -> 2 * Truth.U * Math.abs(y))
+                                .toArray(),
                         Arrays.stream(sizes(p, in[0], in[2]))
                                 .map(size -> 3 * Math.sqrt(terms) * Truth.U * size)
                                 .toArray()
@@ -271,10 +294,13 @@ abstract class ArithmeticSpec extends Spec {
 
     @TestFactory
     Stream<DynamicTest> gradientOfPrelu() {
-        return each("gradient prelu", SLOPES.stream().filter(p -> small(p) && p.a().size() > 0).toList(), (p, draw) -> {
-            Tensor x = draw.normal(p.a());
-            Arrays.setAll(new Object[x.floats().length], i -> x.floats()[i] = grid(x.floats()[i], 0.05f));
-            gradients(new PRelu(), GRADIENT / 2, draw.normal(p.a()), x, draw.normal(p.b()));
-        });
+        return each(
+                "gradient prelu",
+                SLOPES.stream().filter(p -> small(p) && p.a().size() > 0).toList(),
+                (p, draw) -> {
+                    Tensor x = draw.normal(p.a());
+                    Arrays.setAll(new Object[x.floats().length], i -> x.floats()[i] = grid(x.floats()[i], 0.05f));
+                    gradients(new PRelu(), GRADIENT / 2, draw.normal(p.a()), x, draw.normal(p.b()));
+                });
     }
 }

@@ -70,9 +70,8 @@ abstract class AttentionSpec extends Spec {
     /** Of what is seen: what is hidden would drown any difference. */
     @TestFactory
     Stream<DynamicTest> gradient() {
-        List<Case> small = cases(0.5f, SHAPES).stream()
-                .filter(c -> c.x().size() < 2000)
-                .toList();
+        List<Case> small =
+                cases(0.5f, SHAPES).stream().filter(c -> c.x().size() < 2000).toList();
         return each("gradient", small, (c, draw) -> {
             Tensor[] operands = c.operands(draw.normal(c.x()), draw);
             Tensor dy = draw.normal(c.x());

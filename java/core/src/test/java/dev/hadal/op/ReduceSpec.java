@@ -51,8 +51,10 @@ abstract class ReduceSpec extends Spec {
 
     @TestFactory
     Stream<DynamicTest> exact() {
-        return each("exact", Case.all(Function.SUM, Function.MAX, Function.MIN), (c, draw) ->
-                exact(c.op(), draw.integers(9, c.x())));
+        return each(
+                "exact",
+                Case.all(Function.SUM, Function.MAX, Function.MIN),
+                (c, draw) -> exact(c.op(), draw.integers(9, c.x())));
     }
 
     @TestFactory
@@ -68,8 +70,10 @@ abstract class ReduceSpec extends Spec {
     /** Sums, bounded as those of a convolution; a mean has one rounding more, of the quotient. */
     @TestFactory
     Stream<DynamicTest> bounded() {
-        return each("bounded", Case.all(Function.SUM, Function.MEAN), (c, draw) ->
-                boundedSums(c.op(), c.terms(), draw.normal(c.x())));
+        return each(
+                "bounded",
+                Case.all(Function.SUM, Function.MEAN),
+                (c, draw) -> boundedSums(c.op(), c.terms(), draw.normal(c.x())));
     }
 
     @TestFactory
@@ -88,8 +92,10 @@ abstract class ReduceSpec extends Spec {
 
     @TestFactory
     Stream<DynamicTest> adjoint() {
-        return each("adjoint", Case.all(Function.SUM), (c, draw) ->
-                adjointInAll(c.op(), draw.integers(9, result(c)), draw.integers(9, c.x())));
+        return each(
+                "adjoint",
+                Case.all(Function.SUM),
+                (c, draw) -> adjointInAll(c.op(), draw.integers(9, result(c)), draw.integers(9, c.x())));
     }
 
     private static Shape result(Case c) {
@@ -99,7 +105,8 @@ abstract class ReduceSpec extends Spec {
     /** Values apart from each other, so that each maximum is one. Worst observed: 0.5 of it. */
     @TestFactory
     Stream<DynamicTest> gradient() {
-        List<Case> small = Case.all(Function.values()).stream().filter(Case::small).toList();
+        List<Case> small =
+                Case.all(Function.values()).stream().filter(Case::small).toList();
         return each("gradient", small, (c, draw) -> {
             Tensor x = draw.normal(c.x());
             int n = x.floats().length;

@@ -51,11 +51,24 @@ class TypeRuleTest {
 
     /** They only move values. */
     private static final Set<Class<?>> ANY_TYPE = Set.of(
-            Reshape.class, Expand.class, Transpose.class, Slice.class, Concat.class, Split.class, Gather.class, Cast.class);
+            Reshape.class,
+            Expand.class,
+            Transpose.class,
+            Slice.class,
+            Concat.class,
+            Split.class,
+            Gather.class,
+            Cast.class);
 
     /** They take operands of almost any rank. */
     private static final Set<Class<?>> ANY_RANK = Set.of(
-            Unary.class, Clamp.class, Binary.class, Compare.class, Where.class, Reduce.class, ArgMax.class,
+            Unary.class,
+            Clamp.class,
+            Binary.class,
+            Compare.class,
+            Where.class,
+            Reduce.class,
+            ArgMax.class,
             Norm.class,
             Reshape.class,
             Activation.class,
@@ -281,8 +294,7 @@ class TypeRuleTest {
                 new Rule(new Slice.Backward(SLICE, IMAGE.shape()), List.of(Type.f32(2, 6, 8, 3)), "dy"),
                 new Rule(new Concat(1), List.of(IMAGE, Type.f32(2, 7, 8, 9)), "operand 0", "operand 1"),
                 new Rule(SPLIT, List.of(IMAGE), "x"),
-                new Rule(
-                        new Split.Backward(SPLIT, List.of(0), IMAGE.shape()), List.of(Type.f32(2, 2, 8, 9)), "dy0"),
+                new Rule(new Split.Backward(SPLIT, List.of(0), IMAGE.shape()), List.of(Type.f32(2, 2, 8, 9)), "dy0"),
                 new Rule(PAD, List.of(IMAGE), "x"),
                 new Rule(new Pad.Backward(PAD, IMAGE.shape()), List.of(Type.f32(2, 6, 9, 11)), "dy"),
                 new Rule(HUBER, List.of(PARAMETERS, PARAMETERS), "x", "target"),
@@ -529,11 +541,13 @@ class TypeRuleTest {
     void transposedConvolutionTellsWhatDoesNotFit() {
         ConvolutionTranspose op = new ConvolutionTranspose(Window.of(2, 1, 1), 2, 1, 0);
         assertEquals(List.of(Type.f32(2, 10, 16, 17)), op.infer(List.of(IMAGE, UPWARDS)));
-        assertSays(rejection(op, List.of(IMAGE, Type.f32(8, 5, 3, 3))), "[2,6,8,9]", "6 channels", "[8,5,3,3]", "takes 8");
+        assertSays(
+                rejection(op, List.of(IMAGE, Type.f32(8, 5, 3, 3))), "[2,6,8,9]", "6 channels", "[8,5,3,3]", "takes 8");
         assertSays(rejection(op, List.of(Type.f32(2, 5, 8, 9), Type.f32(5, 5, 3, 3))), "5 channels", "groups=2");
         assertSays(rejection(op, List.of(Type.f32(2, 6, 1, 1), Type.f32(6, 5, 1, 1))), "stride 2 pad 1", "0x-1");
         assertSays(rejection(op, List.of(Type.f32(2, 6, 0, 9), UPWARDS)), "[2,6,0,9]");
-        assertSays(badAttribute(() -> new ConvolutionTranspose(Window.of(2, 1, 1), 1, 2, 0)), "stride 2", "not 2 and 0");
+        assertSays(
+                badAttribute(() -> new ConvolutionTranspose(Window.of(2, 1, 1), 1, 2, 0)), "stride 2", "not 2 and 0");
         assertSays(badAttribute(() -> new ConvolutionTranspose(Window.UNIT, 0, 0, 0)), "groups", "0");
     }
 
@@ -557,14 +571,19 @@ class TypeRuleTest {
         assertSays(rejection(new Binary(Binary.Function.ADD), operands), "a [2,6,8,9]", "b [7]", "9 against 7");
         assertSays(rejection(new Compare(Compare.Function.LESS), operands), "a [2,6,8,9]", "b [7]", "9 against 7");
         assertSays(
-                rejection(new Where(), List.of(Type.i32(5), IMAGE, SCALAR)), "condition [5]", "[2,6,8,9]", "5 against 9");
+                rejection(new Where(), List.of(Type.i32(5), IMAGE, SCALAR)),
+                "condition [5]",
+                "[2,6,8,9]",
+                "5 against 9");
     }
 
     @Test
     void axesThatAreNotThereAreTold() {
-        assertSays(rejection(new Reduce(Reduce.Function.SUM, List.of(4), false), List.of(IMAGE)), "[2,6,8,9]", "axis 4");
+        assertSays(
+                rejection(new Reduce(Reduce.Function.SUM, List.of(4), false), List.of(IMAGE)), "[2,6,8,9]", "axis 4");
         assertSays(rejection(new Reduce(Reduce.Function.SUM, List.of(1, -3), false), List.of(IMAGE)), "twice");
-        assertSays(rejection(new Reduce(Reduce.Function.MAX, List.of(), false), List.of(Type.f32(0))), "nothing", "[0]");
+        assertSays(
+                rejection(new Reduce(Reduce.Function.MAX, List.of(), false), List.of(Type.f32(0))), "nothing", "[0]");
         assertSays(rejection(new ArgMax(-5, false), List.of(IMAGE)), "[2,6,8,9]", "axis -5");
         assertSays(rejection(new ArgMax(0, false), List.of(Type.f32(0))), "nothing", "[0]");
         assertSays(rejection(new Constant(DType.F32, List.of(2), 0), List.of(IMAGE)), "constant", "1 operands");
@@ -581,7 +600,9 @@ class TypeRuleTest {
     void weightsThatDoNotFitAreTold() {
         CrossEntropy weighted = new CrossEntropy(0, List.of(1f, 2f), true, -1);
         Type labels = Type.i32(4, 3);
-        assertEquals(2, weighted.infer(List.of(Type.f32(4, 3, 2), labels, Type.f32(4))).size());
+        assertEquals(
+                2,
+                weighted.infer(List.of(Type.f32(4, 3, 2), labels, Type.f32(4))).size());
         assertSays(
                 rejection(weighted, List.of(Type.f32(4, 3, 5), labels, Type.f32(4))),
                 "2 class weights",

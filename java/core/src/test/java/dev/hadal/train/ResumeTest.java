@@ -38,9 +38,7 @@ class ResumeTest {
 
     private static Map<String, Tensor> whole(String rule) {
         try (Trainer trainer = Killed.trainer(rule, JAVA)) {
-            trainer.fit(
-                    Killed.data(),
-                    Fit.epochs(Killed.EPOCHS).augment(Killed.NOISE));
+            trainer.fit(Killed.data(), Fit.epochs(Killed.EPOCHS).augment(Killed.NOISE));
             return trainer.checkpoint().tensors();
         }
     }

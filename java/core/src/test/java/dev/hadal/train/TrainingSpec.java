@@ -2,20 +2,20 @@ package dev.hadal.train;
 
 import static dev.hadal.nn.Layers.batchNorm;
 import static dev.hadal.nn.Layers.conv2d;
+import static dev.hadal.nn.Layers.dropout;
 import static dev.hadal.nn.Layers.flatten;
 import static dev.hadal.nn.Layers.globalAveragePool;
-import static dev.hadal.nn.Layers.linear;
-import static dev.hadal.nn.Layers.relu;
-import static dev.hadal.nn.Layers.reshape;
-import static dev.hadal.nn.Layers.residual;
-import static dev.hadal.nn.Layers.dropout;
 import static dev.hadal.nn.Layers.hardSwish;
 import static dev.hadal.nn.Layers.layerNorm;
+import static dev.hadal.nn.Layers.linear;
 import static dev.hadal.nn.Layers.lstm;
 import static dev.hadal.nn.Layers.positionalEmbedding;
+import static dev.hadal.nn.Layers.relu;
 import static dev.hadal.nn.Layers.relu6;
-import static dev.hadal.nn.Layers.transformerEncoderLayer;
+import static dev.hadal.nn.Layers.reshape;
+import static dev.hadal.nn.Layers.residual;
 import static dev.hadal.nn.Layers.sequential;
+import static dev.hadal.nn.Layers.transformerEncoderLayer;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -98,7 +98,8 @@ public abstract class TrainingSpec {
             layerNorm(),
             flatten(),
             linear(3));
-    private static final Layer RECURRENT = sequential(reshape(6, 6), lstm(9).layers(2).last(), linear(3));
+    private static final Layer RECURRENT =
+            sequential(reshape(6, 6), lstm(9).layers(2).last(), linear(3));
     private static final Layer MLP = sequential(flatten(), linear(17), relu(), linear(3));
 
     /** Where to train; fallback is an error where the backend is to do everything itself. */
@@ -211,7 +212,8 @@ public abstract class TrainingSpec {
                         // zero may take either sign.
                         assertEquals(expected[i], actual[i], 2e-3 + 1e-3 * Math.abs(expected[i]), e.getKey());
                     }
-                    // The loss does not depend on the biases of keys: their gradients are noise, which AdamW makes large.
+                    // The loss does not depend on the biases of keys: their gradients are noise, which AdamW makes
+                    // large.
                     boolean noise = e.getKey().endsWith("in_proj_bias");
                     assertTrue(noise || distance(expected, actual) < 1e-3 * (1 + length(expected)), e.getKey());
                 }

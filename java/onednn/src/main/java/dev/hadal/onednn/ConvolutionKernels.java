@@ -53,8 +53,7 @@ final class ConvolutionKernels {
     }
 
     private static Kernel backwardData(Op op, Convolution forward, Request r) {
-        Geometry g =
-                new Geometry(forward, r.descriptors(), r.result(0).shape(), r.shape(1), r.shape(0));
+        Geometry g = new Geometry(forward, r.descriptors(), r.result(0).shape(), r.shape(1), r.shape(0));
         PrimitiveDescriptor hint = g.forward(null);
         PrimitiveDescriptor dx = g.backwardData(r.layout(1), hint);
         return new PrimitiveKernel.Builder(op, dx)

@@ -7,9 +7,9 @@ import dev.hadal.backend.Region;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.onednn.natives.HadalNative;
-import dev.hadal.op.AttentionMask;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Adam;
+import dev.hadal.op.AttentionMask;
 import dev.hadal.op.ClipGradient;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.Dropout;
@@ -38,8 +38,7 @@ import org.jspecify.annotations.Nullable;
 /** Kernels of libhadal. */
 final class HadalKernels {
     private static final float SELU_ABOVE = (float) Activation.Function.SELU_SCALE;
-    private static final float SELU_BELOW =
-            (float) (Activation.Function.SELU_SCALE * Activation.Function.SELU_ALPHA);
+    private static final float SELU_BELOW = (float) (Activation.Function.SELU_SCALE * Activation.Function.SELU_ALPHA);
 
     /** Padding is zero, and adds nothing. */
     static Kernel norm(Norm op, Request r) {
@@ -433,8 +432,7 @@ final class HadalKernels {
             FloatPointer x = floats(b.input(0));
             IntPointer random = new IntPointer(b.input(1));
             FloatPointer y = floats(b.output(0));
-            return () ->
-                    HadalNative.dropout(x, count, random, op.stream(), op.threshold(), op.scale(), y);
+            return () -> HadalNative.dropout(x, count, random, op.stream(), op.threshold(), op.scale(), y);
         });
     }
 

@@ -88,7 +88,8 @@ public final class NativeMemory implements Memory {
                     "no " + bytes + " bytes of native memory; Hadal holds " + heldBytes() + ": use a smaller batch");
         }
         if (limited) {
-            Pointer.memset(block, 0, bytes + ALIGNMENT); // counts as used only once touched; the next check is to see it
+            Pointer.memset(
+                    block, 0, bytes + ALIGNMENT); // counts as used only once touched; the next check is to see it
         }
         HELD.addAndGet(bytes);
         return new NativeMemory(bytes, block);

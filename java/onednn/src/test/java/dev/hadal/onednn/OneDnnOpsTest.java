@@ -1,49 +1,48 @@
 package dev.hadal.onednn;
 
 import dev.hadal.graph.Op;
-import dev.hadal.op.AttentionMask;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Activation.Function;
-import dev.hadal.op.ArgMax;
-import dev.hadal.op.Binary;
-import dev.hadal.op.Clamp;
-import dev.hadal.op.Compare;
-import dev.hadal.op.Constant;
-import dev.hadal.op.PRelu;
-import dev.hadal.op.Reduce;
-import dev.hadal.op.Unary;
-import dev.hadal.op.Where;
 import dev.hadal.op.AdaptivePool;
+import dev.hadal.op.ArgMax;
+import dev.hadal.op.AttentionMask;
+import dev.hadal.op.Binary;
+import dev.hadal.op.Cast;
+import dev.hadal.op.Clamp;
 import dev.hadal.op.ClipGradient;
+import dev.hadal.op.Compare;
+import dev.hadal.op.Concat;
+import dev.hadal.op.Constant;
 import dev.hadal.op.CosineLoss;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.Dropout;
 import dev.hadal.op.Expand;
+import dev.hadal.op.Gather;
 import dev.hadal.op.GroupNorm;
-import dev.hadal.op.Lamb;
 import dev.hadal.op.KlDivergence;
+import dev.hadal.op.Lamb;
 import dev.hadal.op.LayerNorm;
 import dev.hadal.op.LogSoftmax;
-import dev.hadal.op.MovingAverage;
 import dev.hadal.op.Muon;
-import dev.hadal.op.Concat;
-import dev.hadal.op.Gather;
-import dev.hadal.op.Pad;
-import dev.hadal.op.Cast;
-import dev.hadal.op.Resize;
-import dev.hadal.op.ScatterAdd;
-import dev.hadal.op.Slice;
-import dev.hadal.op.Split;
 import dev.hadal.op.Norm;
 import dev.hadal.op.OpSpecs;
+import dev.hadal.op.PRelu;
+import dev.hadal.op.Pad;
+import dev.hadal.op.PointwiseLoss;
 import dev.hadal.op.Pool;
 import dev.hadal.op.Pooling;
 import dev.hadal.op.Recurrent;
-import dev.hadal.op.PointwiseLoss;
+import dev.hadal.op.Reduce;
+import dev.hadal.op.Resize;
 import dev.hadal.op.RmsNorm;
+import dev.hadal.op.ScatterAdd;
+import dev.hadal.op.Slice;
 import dev.hadal.op.Softmax;
+import dev.hadal.op.Split;
 import dev.hadal.op.Subject;
+import dev.hadal.op.Unary;
 import dev.hadal.op.UpdateOp;
+import dev.hadal.op.Where;
 import java.util.EnumSet;
 import java.util.Set;
 import org.junit.jupiter.api.Tag;
@@ -74,10 +73,10 @@ class OneDnnOpsTest extends OpSpecs {
             LogSoftmax.class,
             LogSoftmax.Backward.class);
 
-    private static final Set<Class<?>> TENSOR_RULES = Set.of(
-            Lamb.class, Muon.Direction.class, Muon.Apply.class);
+    private static final Set<Class<?>> TENSOR_RULES = Set.of(Lamb.class, Muon.Direction.class, Muon.Apply.class);
 
-    private static final Set<Class<?>> RARE = Set.of(ArgMax.class,
+    private static final Set<Class<?>> RARE = Set.of(
+            ArgMax.class,
             Binary.class,
             Clamp.class,
             Compare.class,
@@ -87,7 +86,6 @@ class OneDnnOpsTest extends OpSpecs {
             Reduce.class,
             Unary.class,
             Where.class,
-            
             Expand.Backward.class,
             Cast.class,
             PointwiseLoss.class,
@@ -113,7 +111,8 @@ class OneDnnOpsTest extends OpSpecs {
     private static final Set<Function> BY_LIBHADAL = EnumSet.of(
             Function.ELU, Function.SELU, Function.RELU6, Function.HARD_SIGMOID, Function.SOFTPLUS, Function.MISH);
 
-    private static final Set<Function> BACKWARD_BY_LIBHADAL = EnumSet.of(Function.SELU, Function.GELU_TANH, Function.MISH);
+    private static final Set<Function> BACKWARD_BY_LIBHADAL =
+            EnumSet.of(Function.SELU, Function.GELU_TANH, Function.MISH);
 
     private static boolean isOddNearest(Op op) {
         return (op instanceof Resize r && r.mode() == Resize.Mode.NEAREST)
@@ -131,17 +130,14 @@ class OneDnnOpsTest extends OpSpecs {
     protected Subject subject() {
         return Subject.of(new OneDnnBackend())
                 .withThreads(1, 2)
-                .mayDecline(
-                        "libhadal is not built",
-                        c -> !Library.get().hasHadal() && needLibhadal(c.op()))
+                .mayDecline("libhadal is not built", c -> !Library.get().hasHadal() && needLibhadal(c.op()))
                 .mayDecline(
                         "optimizers' tensor rules are left to Java",
                         c -> TENSOR_RULES.contains(c.op().getClass())
                                 || (c.op() instanceof ClipGradient clip && clip.adaptive()))
                 .mayDecline(
                         "libhadal is not built, to move values",
-                        c -> !Library.get().hasHadal()
-                                && MOVES_OF_LIBHADAL.contains(c.op().getClass()))
+                        c -> !Library.get().hasHadal() && MOVES_OF_LIBHADAL.contains(c.op().getClass()))
                 .mayDecline("oneDNN has another nearest place", c -> isOddNearest(c.op()))
                 .mayDecline("rare, and left to Java", c -> RARE.contains(c.op().getClass()));
     }

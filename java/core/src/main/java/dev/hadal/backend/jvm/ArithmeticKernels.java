@@ -27,8 +27,13 @@ final class ArithmeticKernels {
     }
 
     private static Kernel unary(Unary op, OpTable.Job j) {
-        return ElementwiseKernels.chunked(op.toString(), j.in(), j.out(), j.machine(), (in, y) -> (loops, runs, at) ->
-                        unary(op, runs.length(), in[0].floats(), in[0].offset() + at, y.floats(), y.offset() + at))
+        return ElementwiseKernels.chunked(
+                        op.toString(),
+                        j.in(),
+                        j.out(),
+                        j.machine(),
+                        (in, y) -> (loops, runs, at) -> unary(
+                                op, runs.length(), in[0].floats(), in[0].offset() + at, y.floats(), y.offset() + at))
                 .withInPlace(0);
     }
 
@@ -87,8 +92,12 @@ final class ArithmeticKernels {
     }
 
     private static Kernel binary(Binary op, OpTable.Job j) {
-        return BroadcastRows.kernel(op.toString(), j.in(), j.out(), j.machine(), (n, in, at, y, yAt) ->
-                binary(op, n, (float[]) in[0], at[0], (float[]) in[1], at[1], (float[]) y, yAt));
+        return BroadcastRows.kernel(
+                op.toString(),
+                j.in(),
+                j.out(),
+                j.machine(),
+                (n, in, at, y, yAt) -> binary(op, n, (float[]) in[0], at[0], (float[]) in[1], at[1], (float[]) y, yAt));
     }
 
     private static void binary(Binary op, int n, float[] a, int aAt, float[] b, int bAt, float[] y, int yAt) {
@@ -132,30 +141,38 @@ final class ArithmeticKernels {
     }
 
     private static Kernel compare(Compare op, OpTable.Job j) {
-        return BroadcastRows.kernel(op.toString(), j.in(), j.out(), j.machine(), (n, in, at, y, yAt) ->
-                compare(op, n, (float[]) in[0], at[0], (float[]) in[1], at[1], (int[]) y, yAt));
+        return BroadcastRows.kernel(
+                op.toString(),
+                j.in(),
+                j.out(),
+                j.machine(),
+                (n, in, at, y, yAt) -> compare(op, n, (float[]) in[0], at[0], (float[]) in[1], at[1], (int[]) y, yAt));
     }
 
     private static void compare(Compare op, int n, float[] a, int aAt, float[] b, int bAt, int[] y, int yAt) {
         for (int i = 0; i < n; i++) {
             float ai = a[aAt + i];
             float bi = b[bAt + i];
-            boolean holds =
-                    switch (op.function()) {
-                        case EQUAL -> ai == bi;
-                        case NOT_EQUAL -> ai != bi;
-                        case LESS -> ai < bi;
-                        case LESS_OR_EQUAL -> ai <= bi;
-                        case GREATER -> ai > bi;
-                        case GREATER_OR_EQUAL -> ai >= bi;
-                    };
+            boolean holds = switch (op.function()) {
+                case EQUAL -> ai == bi;
+                case NOT_EQUAL -> ai != bi;
+                case LESS -> ai < bi;
+                case LESS_OR_EQUAL -> ai <= bi;
+                case GREATER -> ai > bi;
+                case GREATER_OR_EQUAL -> ai >= bi;
+            };
             y[yAt + i] = holds ? 1 : 0;
         }
     }
 
     private static Kernel where(OpTable.Job j) {
-        return BroadcastRows.kernel("where", j.in(), j.out(), j.machine(), (n, in, at, y, yAt) ->
-                where(n, (int[]) in[0], at[0], (float[]) in[1], at[1], (float[]) in[2], at[2], (float[]) y, yAt));
+        return BroadcastRows.kernel(
+                "where",
+                j.in(),
+                j.out(),
+                j.machine(),
+                (n, in, at, y, yAt) -> where(
+                        n, (int[]) in[0], at[0], (float[]) in[1], at[1], (float[]) in[2], at[2], (float[]) y, yAt));
     }
 
     private static void where(
@@ -169,9 +186,7 @@ final class ArithmeticKernels {
     private record Planes(int batch, int slopes, int plane) {
         static Planes of(Shape x, Shape slope) {
             int slopes = slope.get(0);
-            return slopes == 1
-                    ? new Planes(1, 1, x.size())
-                    : new Planes(x.get(0), slopes, x.sizeFrom(2));
+            return slopes == 1 ? new Planes(1, 1, x.size()) : new Planes(x.get(0), slopes, x.sizeFrom(2));
         }
     }
 

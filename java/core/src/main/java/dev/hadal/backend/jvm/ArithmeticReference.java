@@ -18,8 +18,7 @@ final class ArithmeticReference {
         table.put(Unary.class, (op, t) -> (in, out) -> Arrays.setAll(out[0], i -> value(op.function(), in[0][i])));
         table.put(
                 Clamp.class,
-                (op, t) -> (in, out) ->
-                        Arrays.setAll(out[0], i -> Math.min(Math.max(in[0][i], op.min()), op.max())));
+                (op, t) -> (in, out) -> Arrays.setAll(out[0], i -> Math.min(Math.max(in[0][i], op.min()), op.max())));
         table.put(Constant.class, (op, t) -> (in, out) -> Arrays.fill(out[0], op.value()));
         table.put(Binary.class, (op, t) -> binary(op.function(), t.x(0), t.x(1), t.y(0)));
         table.put(Compare.class, (op, t) -> compare(op.function(), t.x(0), t.x(1), t.y(0)));
@@ -41,8 +40,7 @@ final class ArithmeticReference {
 
     private static Formula binary(Binary.Function f, Shape a, Shape b, Shape y) {
         return (in, out) -> Arrays.setAll(
-                out[0],
-                i -> value(f, in[0][MoveReference.source(a, y, i)], in[1][MoveReference.source(b, y, i)]));
+                out[0], i -> value(f, in[0][MoveReference.source(a, y, i)], in[1][MoveReference.source(b, y, i)]));
     }
 
     private static double value(Binary.Function f, double a, double b) {
@@ -87,8 +85,8 @@ final class ArithmeticReference {
     }
 
     private static Formula prelu(Shape x, Shape slope) {
-        return (in, out) -> Arrays.setAll(
-                out[0], i -> in[0][i] > 0 ? in[0][i] : in[1][channel(x, slope, i)] * in[0][i]);
+        return (in, out) ->
+                Arrays.setAll(out[0], i -> in[0][i] > 0 ? in[0][i] : in[1][channel(x, slope, i)] * in[0][i]);
     }
 
     private static Formula preluBackward(Shape x, Shape slope) {

@@ -66,8 +66,7 @@ final class BroadcastRows {
         for (int axis = 0; axis < y.rank(); axis++) {
             int at = axis;
             Axis inner = new Axis(
-                    y.get(axis),
-                    in.stream().map(t -> stride(t.shape(), y, at)).toList());
+                    y.get(axis), in.stream().map(t -> stride(t.shape(), y, at)).toList());
             Axis before = axes.isEmpty() ? null : axes.get(axes.size() - 1);
             if (before != null && before.continues(inner)) {
                 axes.set(axes.size() - 1, new Axis(before.length * inner.length, inner.strides));

@@ -20,8 +20,7 @@ final class ReduceKernels {
         Shape kept = op.kept(x);
         return switch (op.function()) {
             case SUM -> BroadcastSum.prepare(x, kept, 1, j.in(), j.out(), j.machine());
-            case MEAN ->
-                BroadcastSum.prepare(x, kept, (double) kept.size() / x.size(), j.in(), j.out(), j.machine());
+            case MEAN -> BroadcastSum.prepare(x, kept, (double) kept.size() / x.size(), j.in(), j.out(), j.machine());
             case MAX, MIN -> extreme(op.function() == Function.MAX, x, kept, j);
         };
     }
@@ -49,8 +48,7 @@ final class ReduceKernels {
                 .withScratch(x.size());
     }
 
-    private static void fold(
-            boolean max, int outer, int length, int inner, float[] x, int xAt, float[] y, int yAt) {
+    private static void fold(boolean max, int outer, int length, int inner, float[] x, int xAt, float[] y, int yAt) {
         for (int o = 0; o < outer; o++) {
             int to = yAt + o * inner;
             int from = xAt + o * length * inner;

@@ -89,8 +89,7 @@ final class SoftmaxKernels {
     }
 
     /** With s = Σ dy·y: dx = y·(dy − s); or with s = Σ dy: dx = dy − eʸ·s. */
-    private static void lines(
-            int count, Lines lines, boolean log, Span ys, Span dys, Span dxs, int at, double[] sum) {
+    private static void lines(int count, Lines lines, boolean log, Span ys, Span dys, Span dxs, int at, double[] sum) {
         float[] y = ys.floats();
         float[] dy = dys.floats();
         float[] dx = dxs.floats();

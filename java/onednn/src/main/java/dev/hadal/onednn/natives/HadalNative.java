@@ -154,16 +154,11 @@ public final class HadalNative {
     /** The running average e of n weights; nothing is written if the norm is not finite. */
     @Name("hadal_moving_average")
     public static native void movingAverage(
-            FloatPointer e,
-            @Const FloatPointer w,
-            @Cast("int64_t") long n,
-            float beta,
-            @Const FloatPointer norm);
+            FloatPointer e, @Const FloatPointer w, @Cast("int64_t") long n, float beta, @Const FloatPointer norm);
 
     /** One tensor's gradient, no longer than the limit; y may be g. */
     @Name("hadal_clip_norm")
-    public static native void clipNorm(
-            @Const FloatPointer g, @Cast("int64_t") long n, float limit, FloatPointer y);
+    public static native void clipNorm(@Const FloatPointer g, @Cast("int64_t") long n, float limit, FloatPointer y);
 
     /**
      * One step of a recurrent layer for a batch of sequences, after the products with the weights.
@@ -431,8 +426,7 @@ public final class HadalNative {
 
     /** Sets n values to the one with those bits. */
     @Name("hadal_fill")
-    public static native void fill(
-            @Cast("void*") Pointer y, @Cast("int64_t") long n, @Cast("uint32_t") int bits);
+    public static native void fill(@Cast("void*") Pointer y, @Cast("int64_t") long n, @Cast("uint32_t") int bits);
 
     /**
      * Rows of x: [outer,rows,width] by their indices.
