@@ -50,6 +50,14 @@ public final class Batch {
         return new Batch(size, names, changed);
     }
 
+    /** A batch with one field of another type, and the very tensors of the others. */
+    Batch with(Field field) {
+        Tensor[] changed = tensors.clone();
+        changed[index(field.name())] =
+                Tensor.zeros(field.dtype(), field.shape().prepend(size));
+        return new Batch(size, names, changed);
+    }
+
     /**
      * These tensors, by their fields' names; not copied.
      *

@@ -206,6 +206,16 @@ public interface Dataset {
         return new Weighted(this, weights, true);
     }
 
+    /**
+     * The same samples, each class index of {@value #TARGET} a distribution over the classes that is sure of it: f32
+     * […,classes]. That is what validation data need whose training data are mixed.
+     *
+     * @throws IllegalArgumentException if {@value #TARGET} is no class index
+     */
+    default Dataset oneHot() {
+        return new OneHot(this);
+    }
+
     /** The same samples, {@value #X} normalised. Learn the normalisation from the training data, and test with it. */
     default Dataset normalized(Normalization normalization) {
         return normalized(X, normalization);

@@ -1,5 +1,7 @@
 package dev.hadal.data;
 
+import org.jspecify.annotations.Nullable;
+
 import dev.hadal.tensor.DType;
 
 /**
@@ -9,6 +11,8 @@ import dev.hadal.tensor.DType;
 public final class Row {
     private Batch batch;
     private int row;
+    private @Nullable Row other;
+    private @Nullable Batch otherOf;
 
     Row(Batch batch) {
         this.batch = batch;
@@ -18,6 +22,15 @@ public final class Row {
         this.batch = batch;
         this.row = row;
         return this;
+    }
+
+    /** The same sample's place in a batch that has the same tensors, but for one field that has its own, of another type. */
+    Row with(Field field) {
+        if (other == null || otherOf != batch) {
+            other = new Row(batch.with(field));
+            otherOf = batch;
+        }
+        return other.at(other.batch, row);
     }
 
     /** The array in which an f32 field lies. */

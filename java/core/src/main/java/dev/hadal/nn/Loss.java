@@ -2,15 +2,22 @@ package dev.hadal.nn;
 
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
+import dev.hadal.graph.TypeException;
 import dev.hadal.graph.Value;
+import dev.hadal.graph.WeightedSum;
+import dev.hadal.op.Binary;
 import dev.hadal.op.CosineLoss;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.KlDivergence;
+import dev.hadal.op.LogSoftmax;
+import dev.hadal.op.MatMul;
 import dev.hadal.op.PointwiseLoss;
+import dev.hadal.op.Reshape;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
@@ -84,6 +91,58 @@ public interface Loss {
                         "label " + labels[i] + " of sample " + i / places + " is outside 0 … " + (classes - 1));
             }
         }
+    }
+
+    /**
+     * Softmax and cross-entropy of logits [N,…,C] and a distribution over the classes in each row, f32 [N,…,C], such as
+     * mixup makes of class indices: the mean over the rows of −Σ t·log softmax(x).
+     */
+    static Loss softCrossEntropy() {
+        return new Loss() {
+            @Override
+            public Type target(Type output) {
+                return output;
+            }
+
+            @Override
+            public void check(Type output, Tensor target) {
+                float[] t = target.floats();
+                for (int i = 0; i < t.length; i++) {
+                    if (!(t[i] >= 0 && t[i] <= Float.MAX_VALUE)) {
+                        throw new IllegalArgumentException("the share of a class must be finite and >= 0, but that of "
+                                + "sample " + i / Math.max(1, target.shape().sizeFrom(1)) + " is " + t[i]);
+                    }
+                }
+            }
+
+            @Override
+            public Value apply(Value output, Value target) {
+                return apply(output, target, null);
+            }
+
+            @Override
+            public Value apply(Value output, Value target, @Nullable Value sampleWeights) {
+                return soft(output, target, sampleWeights);
+            }
+        };
+    }
+
+    /** −1/rows·Σ v·t·log softmax(x). The sum is one product of a row and a column, for which every backend is fast. */
+    private static Value soft(Value x, Value target, @Nullable Value v) {
+        Shape shape = x.shape();
+        if (shape.rank() < 2 || shape.size() == 0) {
+            throw new TypeException("soft cross-entropy takes logits [N,…,C] of at least one row, but got " + x.type());
+        }
+        Value t = target;
+        if (v != null) {
+            List<Integer> dims = new ArrayList<>(Collections.nCopies(shape.rank(), 1));
+            dims.set(0, shape.get(0));
+            t = new Binary(Binary.Function.MUL).of(t, new Reshape(dims).of(v));
+        }
+        Reshape row = new Reshape(List.of(1, shape.size()));
+        Value sum = new MatMul(false, true).of(row.of(new LogSoftmax(-1).of(x)), row.of(t));
+        float rows = (float) shape.size() / shape.get(shape.rank() - 1);
+        return new WeightedSum(List.of(-1 / rows)).of(new Reshape(List.of()).of(sum));
     }
 
     /** The mean of (output − target)². */

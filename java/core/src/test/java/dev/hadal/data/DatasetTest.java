@@ -201,4 +201,22 @@ class DatasetTest {
         assertEquals(
                 message, assertThrows(IllegalArgumentException.class, code::run).getMessage());
     }
+
+    @Test
+    void aClassBecomesADistribution() {
+        Dataset labels = Dataset.of(Tensor.of(Shape.of(3, 1), 5, 6, 7), 4, 2, 0, 3);
+        Dataset data = labels.oneHot();
+        assertEquals("target F32[4]", data.field("target").toString());
+        assertEquals(3, data.label(2));
+        for (int repeat = 0; repeat < 2; repeat++) {
+            Batch batch = data.batch(2, 0);
+            assertEquals(Tensor.of(Shape.of(2, 1), 7, 5), batch.x());
+            assertEquals(Tensor.of(Shape.of(2, 4), 0f, 0, 0, 1, 0, 0, 1, 0), batch.target());
+        }
+        Dataset sequence = Dataset.of(Tensor.of(Shape.of(1, 1), 5), Tensor.of(Shape.of(1, 2), new int[] {1, 0}), 2);
+        assertEquals(
+                Tensor.of(Shape.of(1, 2, 2), 0f, 1, 1, 0),
+                sequence.oneHot().batch(0).target());
+        assertThrows(IllegalArgumentException.class, data::oneHot);
+    }
 }

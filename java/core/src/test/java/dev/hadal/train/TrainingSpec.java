@@ -26,6 +26,7 @@ import dev.hadal.backend.Backends;
 import dev.hadal.backend.jvm.JvmBackend;
 import dev.hadal.data.Augmentation;
 import dev.hadal.data.Batch;
+import dev.hadal.data.BatchAugmentation;
 import dev.hadal.data.Dataset;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.TypeException;
@@ -196,6 +197,55 @@ public abstract class TrainingSpec {
     }
 
     /** Three steps of every backend end close to the float64-accumulating reference's. */
+    /** With a distribution that is sure of one class, both cross-entropies are the same, up to rounding. */
+    @Test
+    void softTargetsThatAreSureTrainAsLabelsDo() {
+        float[] weights = new float[16];
+        for (int i = 0; i < 16; i++) {
+            weights[i] = i / 8f;
+        }
+        Dataset data = stripes(16, 1).weighted(weights);
+        try (Trainer hard = builder(MLP).sampleWeights().build();
+                Trainer soft = builder(MLP).sampleWeights().loss(Loss.softCrossEntropy()).build()) {
+            for (int step = 0; step < 5; step++) {
+                hard.step(all(data));
+                soft.step(all(data.oneHot()));
+                assertEquals(hard.loss(), soft.loss(), 1e-5);
+            }
+            hard.model().values().forEach((name, w) -> {
+                float[] other = Objects.requireNonNull(soft.model().values().get(name)).floats();
+                for (int i = 0; i < other.length; i++) {
+                    assertEquals(w.floats()[i], other[i], 1e-4, name);
+                }
+            });
+            float[] wrong = all(data.oneHot()).target().floats();
+            wrong[5] = -0.5f;
+            Batch bad = Batch.of(Map.of(
+                    "x",
+                    images(data),
+                    "target",
+                    Tensor.of(Shape.of(16, 3), wrong),
+                    "weight",
+                    Tensor.of(Shape.of(16), new float[16])));
+            assertRefused(IllegalArgumentException.class, "sample 1 is -0.5", () -> soft.step(bad));
+        }
+    }
+
+    @Test
+    void mixedSamplesTrain() {
+        Dataset test = stripes(60, 2).oneHot();
+        try (Trainer trainer = builder(CONVOLUTIONAL).loss(Loss.softCrossEntropy()).build()) {
+            List<Epoch> history = trainer.fit(
+                    stripes(160, 1),
+                    Fit.epochs(8)
+                            .batching(b -> b.batchAugmentation(BatchAugmentation.mixup(0.4)))
+                            .metrics(Metrics.accuracy())
+                            .validateOn(test));
+            Epoch last = history.get(history.size() - 1);
+            assertTrue(last.validationAccuracy() > 0.9, history.toString());
+        }
+    }
+
     @Test
     void agreesWithTheReference() {
         for (Layer network : List.of(CONVOLUTIONAL, MLP, MOBILE, TRANSFORMER, RECURRENT)) {
