@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /**
  * JSON (RFC 8259), strictly: what safetensors headers and saved graphs are written in. Objects are maps in order, arrays
@@ -11,6 +12,8 @@ import java.util.Map;
  */
 final class Json {
     private static final int MAX_DEPTH = 64;
+    private static final Pattern INTEGER = Pattern.compile("-?(0|[1-9][0-9]*)");
+    private static final Pattern NUMBER = Pattern.compile("-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?");
 
     private final String text;
     private int at;
@@ -130,9 +133,9 @@ final class Json {
         }
         String digits = text.substring(from, at);
         try {
-            if (digits.matches("-?(0|[1-9][0-9]*)")) {
+            if (INTEGER.matcher(digits).matches()) {
                 return Long.valueOf(digits);
-            } else if (digits.matches("-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?")) {
+            } else if (NUMBER.matcher(digits).matches()) {
                 return Double.valueOf(digits);
             }
         } catch (NumberFormatException e) {

@@ -141,9 +141,10 @@ public final class Model {
      *     know
      */
     public static Model load(Path file) throws IOException {
+        Safetensors.Content content = Safetensors.readChecked(file);
         try {
-            return of(Safetensors.readChecked(file));
-        } catch (IllegalArgumentException e) {
+            return of(content);
+        } catch (ModelFormatException e) {
             throw new ModelFormatException(file + ": " + e.getMessage(), e);
         }
     }
@@ -158,8 +159,8 @@ public final class Model {
     /**
      * The model that a file holds.
      *
-     * @throws ModelFormatException if it holds none, or an op that this version does not know
-     * @throws IllegalArgumentException if a value is missing, or of another type than the graph says
+     * @throws ModelFormatException if it holds none, or an op that this version does not know, or a value is missing, or
+     *     of another type than the graph says
      */
     public static Model of(Safetensors.Content content) throws ModelFormatException {
         Map<String, String> metadata = new LinkedHashMap<>(content.metadata());
@@ -167,18 +168,22 @@ public final class Model {
         if (text == null) {
             throw new ModelFormatException("it holds tensors but no Hadal graph; was it written by Model.save?");
         }
-        Graph graph = GraphFile.read(text);
-        Map<String, Tensor> values = new LinkedHashMap<>();
-        for (Role role : VALUES) {
-            for (Value v : graph.leaves(role)) {
-                String name = Graph.leafOf(v).name();
-                Tensor value = content.tensors().get(name);
-                if (value != null) {
-                    values.put(name, value);
+        try {
+            Graph graph = GraphFile.read(text);
+            Map<String, Tensor> values = new LinkedHashMap<>();
+            for (Role role : VALUES) {
+                for (Value v : graph.leaves(role)) {
+                    String name = Graph.leafOf(v).name();
+                    Tensor value = content.tensors().get(name);
+                    if (value != null) {
+                        values.put(name, value);
+                    }
                 }
             }
+            return new Model(graph, values, metadata);
+        } catch (IllegalArgumentException e) { // what the file says is not possible
+            throw new ModelFormatException(String.valueOf(e.getMessage()), e);
         }
-        return new Model(graph, values, metadata);
     }
 
     // ---- weights from elsewhere ----

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -150,25 +151,42 @@ public final class Safetensors {
     }
 
     private static Content read(Path file, boolean checked) throws IOException {
+        if (Files.isDirectory(file)) {
+            throw new ModelFormatException(file + " is a directory, not a safetensors file");
+        }
         try (FileChannel in = FileChannel.open(file, StandardOpenOption.READ)) {
-            ByteBuffer length = readFully(in, 0, 8, file);
-            long headerBytes = length.getLong();
-            if (headerBytes < 2 || headerBytes > MAX_HEADER || headerBytes > in.size() - 8) {
-                throw new ModelFormatException(file + " is not safetensors: its header would take " + headerBytes
-                        + " of " + in.size() + " bytes");
-            }
-            byte[] json = new byte[(int) headerBytes];
-            readFully(in, 8, json.length, file).get(json);
-            Object header = Json.read(new String(json, StandardCharsets.UTF_8));
-            if (!(header instanceof Map<?, ?> entries)) {
-                throw new ModelFormatException(file + " is not safetensors: its header is no JSON object");
-            }
-            verify(in, json, entries, checked, file);
-            return content(in, 8 + headerBytes, entries, file);
+            return read(in, checked, file.toString());
         }
     }
 
-    private static void verify(FileChannel in, byte[] json, Map<?, ?> entries, boolean checked, Path file)
+    /**
+     * Reads from anything that has a size.
+     *
+     * @param file what messages call it
+     */
+    static Content read(SeekableByteChannel in, boolean checked, String file) throws IOException {
+        ByteBuffer length = readFully(in, 0, 8, file);
+        long headerBytes = length.getLong();
+        if (headerBytes < 2 || headerBytes > MAX_HEADER || headerBytes > in.size() - 8) {
+            throw new ModelFormatException(file + " is not safetensors: its header would take " + headerBytes + " of "
+                    + in.size() + " bytes");
+        }
+        byte[] json = new byte[(int) headerBytes];
+        readFully(in, 8, json.length, file).get(json);
+        Object header;
+        try {
+            header = Json.read(new String(json, StandardCharsets.UTF_8));
+        } catch (ModelFormatException e) {
+            throw new ModelFormatException(file + " is not safetensors: its header is no " + e.getMessage(), e);
+        }
+        if (!(header instanceof Map<?, ?> entries)) {
+            throw new ModelFormatException(file + " is not safetensors: its header is no JSON object");
+        }
+        verify(in, json, entries, checked, file);
+        return content(in, 8 + headerBytes, entries, file);
+    }
+
+    private static void verify(SeekableByteChannel in, byte[] json, Map<?, ?> entries, boolean checked, String file)
             throws IOException {
         Object stated = entries.get(METADATA) instanceof Map<?, ?> metadata ? metadata.get(CHECKSUM) : null;
         int at = stated instanceof String s && s.length() == NO_CHECKSUM.length() ? indexOf(json, s) : -1;
@@ -181,7 +199,7 @@ public final class Safetensors {
             return;
         }
         MessageDigest digest = sha256();
-        ByteBuffer buffer = ByteBuffer.allocate(BUFFER);
+        ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(BUFFER, in.size()));
         long from = 8L + at;
         long to = from + NO_CHECKSUM.length();
         in.position(0);
@@ -199,7 +217,7 @@ public final class Safetensors {
         }
     }
 
-    private static Content content(FileChannel in, long base, Map<?, ?> entries, Path file) throws IOException {
+    private static Content content(SeekableByteChannel in, long base, Map<?, ?> entries, String file) throws IOException {
         checkRanges(entries, in.size() - base, file);
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         Map<String, String> metadata = new LinkedHashMap<>();
@@ -219,7 +237,7 @@ public final class Safetensors {
     }
 
     /** Values lie one after another without gaps: a small file cannot ask for much memory. */
-    private static void checkRanges(Map<?, ?> entries, long available, Path file) throws ModelFormatException {
+    private static void checkRanges(Map<?, ?> entries, long available, String file) throws ModelFormatException {
         List<List<Long>> ranges = new ArrayList<>();
         for (Map.Entry<?, ?> e : entries.entrySet()) {
             if (!METADATA.equals(e.getKey()) && e.getValue() instanceof Map<?, ?> entry) {
@@ -244,7 +262,7 @@ public final class Safetensors {
         }
     }
 
-    private static Tensor tensor(FileChannel in, long base, String name, Map<?, ?> entry, Path file)
+    private static Tensor tensor(SeekableByteChannel in, long base, String name, Map<?, ?> entry, String file)
             throws IOException {
         Type type = type(name, entry, file);
         List<Long> offsets = longs(entry.get("data_offsets"), name + ".data_offsets", file);
@@ -267,7 +285,7 @@ public final class Safetensors {
         };
     }
 
-    private static Type type(String name, Map<?, ?> entry, Path file) throws ModelFormatException {
+    private static Type type(String name, Map<?, ?> entry, String file) throws ModelFormatException {
         String dtype = String.valueOf(entry.get("dtype"));
         try {
             List<Integer> dims = new ArrayList<>();
@@ -287,7 +305,7 @@ public final class Safetensors {
         }
     }
 
-    private static List<Long> longs(@Nullable Object value, String what, Path file) throws ModelFormatException {
+    private static List<Long> longs(@Nullable Object value, String what, String file) throws ModelFormatException {
         List<Long> longs = new ArrayList<>();
         if (value instanceof List<?> list) {
             for (Object o : list) {
@@ -302,14 +320,15 @@ public final class Safetensors {
         throw new ModelFormatException(file + ": '" + what + "' is no list of integers");
     }
 
-    private static ByteBuffer readFully(FileChannel in, long position, int count, Path file) throws IOException {
+    private static ByteBuffer readFully(SeekableByteChannel in, long position, int count, String file) throws IOException {
         if (position < 0 || position > in.size() - count) {
             throw new ModelFormatException(file + " is cut short: it has " + in.size() + " bytes, but " + count
                     + " are needed at " + position);
         }
         ByteBuffer buffer = ByteBuffer.allocate(count).order(ByteOrder.LITTLE_ENDIAN);
+        in.position(position);
         while (buffer.hasRemaining()) {
-            if (in.read(buffer, position + buffer.position()) < 0) {
+            if (in.read(buffer) < 0) {
                 throw new ModelFormatException(file + " became shorter while it was read");
             }
         }

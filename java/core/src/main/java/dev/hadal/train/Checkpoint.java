@@ -80,7 +80,15 @@ public final class Checkpoint {
      * @throws ModelFormatException if the file is none, or is damaged
      */
     public static Checkpoint load(Path file) throws IOException {
-        Safetensors.Content content = Safetensors.readChecked(file);
+        return of(Safetensors.readChecked(file), file.toString());
+    }
+
+    /**
+     * The checkpoint that a file holds.
+     *
+     * @param file what messages call it
+     */
+    static Checkpoint of(Safetensors.Content content, String file) throws ModelFormatException {
         Map<String, String> facts = new LinkedHashMap<>();
         Map<String, String> rest = new LinkedHashMap<>();
         content.metadata().forEach((key, value) -> {
