@@ -12,8 +12,6 @@
 #include "hadal.h"
 #include "kernels.h"
 
-#include "hadal.h"
-
 namespace hadal {
 namespace HADAL_NAMESPACE {
 namespace {
@@ -938,31 +936,31 @@ void dropout(const float* x, int64_t begin, int64_t end, const uint32_t* key, co
 #define HADAL_TEXT(x) #x
 #define HADAL_NAME(x) HADAL_TEXT(x)
 extern const Kernels kernels = {
-    HADAL_NAME(HADAL_NAMESPACE),
-    sum_of_squares,
-    update,
-    weighted_sum,
-    recurrent,
-    recurrent_backward,
-    column_sums,
-    elu,
-    elu_backward,
-    clip,
-    softplus,
-    mish,
-    mish_backward,
-    gelu_tanh_backward,
-    cross_entropy,
-    cross_entropy_backward,
-    group_norm,
-    group_norm_backward,
-    softmax,
-    softmax_backward,
-    max_pool,
-    average_pool,
-    max_pool_backward,
-    average_pool_backward,
-    dropout,
+    .name = HADAL_NAME(HADAL_NAMESPACE),
+    .sum_of_squares = sum_of_squares,
+    .update = update,
+    .weighted_sum = weighted_sum,
+    .recurrent = recurrent,
+    .recurrent_backward = recurrent_backward,
+    .column_sums = column_sums,
+    .elu = elu,
+    .elu_backward = elu_backward,
+    .clip = clip,
+    .softplus = softplus,
+    .mish = mish,
+    .mish_backward = mish_backward,
+    .gelu_tanh_backward = gelu_tanh_backward,
+    .cross_entropy = cross_entropy,
+    .cross_entropy_backward = cross_entropy_backward,
+    .group_norm = group_norm,
+    .group_norm_backward = group_norm_backward,
+    .softmax = softmax,
+    .softmax_backward = softmax_backward,
+    .max_pool = max_pool,
+    .average_pool = average_pool,
+    .max_pool_backward = max_pool_backward,
+    .average_pool_backward = average_pool_backward,
+    .dropout = dropout,
 };
 
 }  // namespace HADAL_NAMESPACE

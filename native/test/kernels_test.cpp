@@ -808,6 +808,145 @@ void test_elementwise() {
         });
 }
 
+// ---- moves ------------------------------------------------------------------------------------------------
+
+/** A box of values and where it lies in x and in y. */
+struct Box {
+    const char* name;
+    std::vector<int64_t> lengths, from, to;
+    int64_t x_start, x_size, y_size;
+};
+
+/** As hadal.h says, one value after the other; what the box leaves out of y stays poison. */
+void test_copy() {
+    const Box boxes[] = {
+        {"a scalar", {}, {}, {}, 0, 1, 1},
+        {"nothing", {3, 0, 5}, {0, 1, 1}, {0, 1, 1}, 0, 1, 1},
+        {"a transpose", {65, 33}, {1, 65}, {33, 1}, 0, 65 * 33, 65 * 33},
+        {"a large transpose", {3, 257, 129}, {257 * 129, 1, 257}, {257 * 129, 129, 1}, 0, 3 * 257 * 129, 3 * 257 * 129},
+        {"axes rotated", {7, 31, 17, 3}, {31 * 17, 17, 1, 7 * 31 * 17}, {31 * 17 * 3, 17 * 3, 3, 1}, 0, 11067, 11067},
+        {"an expansion of rows", {7, 33}, {0, 1}, {33, 1}, 0, 33, 7 * 33},
+        {"an expansion of columns", {33, 7}, {1, 0}, {7, 1}, 0, 33, 7 * 33},
+        {"an expansion of one value", {50000}, {0}, {1}, 0, 1, 50000},
+        {"a slice with steps", {3, 5}, {40, 3}, {5, 1}, 2, 3 * 40, 15},
+        {"a slice backwards", {17}, {-2}, {1}, 32, 33, 17},
+        {"a part of y", {5, 7}, {7, 1}, {20, 2}, 0, 35, 100},
+    };
+    for (const Box& box : boxes) {
+        Buffer x = normal(box.x_size, 3);
+        Buffer expected(box.y_size, kPoison);
+        int64_t elements = 1;
+        for (int64_t length : box.lengths) elements *= length;
+        for (int64_t i = 0; i < elements; i++) {
+            int64_t from = box.x_start, to = 0, rest = i;
+            for (int a = (int)box.lengths.size() - 1; a >= 0; a--) {
+                from += rest % box.lengths[a] * box.from[a];
+                to += rest % box.lengths[a] * box.to[a];
+                rest /= box.lengths[a];
+            }
+            expected[to] = x[from];
+        }
+        everywhere(std::string("copy of ") + box.name, [&] {
+            Buffer y(box.y_size, kPoison);
+            hadal_copy(x.data() + box.x_start, y.data(), (int)box.lengths.size(), box.lengths.data(),
+                       box.from.data(), box.to.data());
+            check_same(y, expected, "y");
+            return y;
+        });
+    }
+    everywhere("fill", [&] {
+        Buffer y(50001, kPoison), expected(50001, -2.5f);
+        uint32_t bits;
+        memcpy(&bits, expected.data(), sizeof bits);
+        expected[50000] = kPoison;
+        hadal_fill(y.data(), 50000, bits);
+        check_same(y, expected, "y");
+        return y;
+    });
+}
+
+void test_gather_and_scatter_add() {
+    for (int64_t width : {1, 7, 64, 1000}) {
+        const int64_t outer = 3, rows = 9, count = 41;
+        std::vector<int32_t> indices(count);
+        for (int64_t i = 0; i < count; i++) indices[i] = (int32_t)(i * i % rows);
+        Buffer x = normal(outer * rows * width, 4), updates = normal(outer * count * width, 5, 1e4f);
+        Buffer gathered(outer * count * width), added = x;
+        for (int64_t o = 0; o < outer; o++)
+            for (int64_t i = 0; i < count; i++)
+                for (int64_t j = 0; j < width; j++) {
+                    int64_t at = (o * count + i) * width + j, row = (o * rows + indices[i]) * width + j;
+                    gathered[at] = x[row];
+                    added[row] += updates[at];  // in the order of the indices, to the last bit
+                }
+        everywhere("gather and scatter_add of rows of " + std::to_string(width), [&] {
+            Buffer y(outer * count * width, kPoison), sums = x;
+            check(hadal_gather(x.data(), indices.data(), outer, rows, width, count, y.data()) == -1, "gather");
+            check_same(y, gathered, "y");
+            check(hadal_scatter_add(sums.data(), indices.data(), updates.data(), outer, rows, width, count) == -1,
+                  "scatter_add");
+            check_same(sums, added, "sums");
+            for (int32_t outside : {-1, (int32_t)rows, INT32_MIN, INT32_MAX}) {
+                std::vector<int32_t> wrong = indices;
+                wrong[40] = 0;
+                wrong[17] = outside;
+                Buffer untouched(outer * count * width, kPoison), before = x;
+                check(hadal_gather(x.data(), wrong.data(), outer, rows, width, count, untouched.data()) == 17,
+                      "gather tells which index is outside");
+                check_same(untouched, Buffer(outer * count * width, kPoison), "y of a refused gather");
+                check(hadal_scatter_add(before.data(), wrong.data(), updates.data(), outer, rows, width, count) == 17,
+                      "scatter_add tells which index is outside");
+                check_same(before, x, "y of a refused scatter_add");
+            }
+            return joined({y, sums});
+        });
+    }
+}
+
+// ---- averages and clipping --------------------------------------------------------------------------------
+
+void test_moving_average() {
+    for (int64_t n : kSizes) {
+        Buffer before = normal(n, 1), w = normal(n, 2), expected(n);
+        const float beta = 0.9f;
+        for (int64_t i = 0; i < n; i++) expected[i] = beta * before[i] + (1.0f - beta) * w[i];
+        everywhere("moving_average of " + std::to_string(n), [&] {
+            Buffer e = before;
+            float norm = 1.0f;
+            hadal_moving_average(e.data(), w.data(), n, beta, &norm);
+            check_same(e, expected, "e");
+            for (float odd : {kInf, kNaN}) {
+                Buffer kept = before;
+                hadal_moving_average(kept.data(), w.data(), n, beta, &odd);
+                check_same(kept, before, "e after a norm that is not finite");
+            }
+            return e;
+        });
+    }
+}
+
+void test_clip_norm() {
+    for (int64_t n : kSizes) {
+        Buffer g = normal(n, 1);
+        double square = 0;
+        for (float element : g) square += (double)element * element;
+        for (float limit : {0.25f, 1e6f}) {
+            double factor = fmin(1.0, limit / (sqrt(square) + 1e-6));
+            std::vector<double> expected(n);
+            for (int64_t i = 0; i < n; i++) expected[i] = g[i] * factor;
+            everywhere("clip_norm of " + std::to_string(n) + " to " + std::to_string(limit), [&] {
+                Buffer y(n, kPoison), in_place = g;
+                hadal_clip_norm(g.data(), n, limit, y.data());
+                hadal_clip_norm(in_place.data(), n, limit, in_place.data());
+                check_same(in_place, y, "in place");
+                check_close(y, expected, 4 * 6e-8, 0, "y");
+                if (factor == 1.0) check_same(y, g, "what is within the limit");
+                return y;
+            });
+        }
+    }
+}
+
 void test_attention_mask() {
     const int64_t n = 2, heads = 3, queries = 5, keys = 7, size = n * heads * queries * keys;
     std::vector<float> x(size), y(size);
@@ -841,6 +980,10 @@ int main() {
     test_softmax();
     test_pooling();
     test_dropout();
+    test_copy();
+    test_gather_and_scatter_add();
+    test_moving_average();
+    test_clip_norm();
     test_attention_mask();
     for (hadal::Isa isa : {hadal::Isa::baseline, hadal::Isa::avx2, hadal::Isa::avx512})
         if (hadal::select(isa)) printf("tested: %s\n", hadal_isa());

@@ -204,8 +204,13 @@ abstract class ArithmeticSpec extends Spec {
             Arrays.setAll(new Object[a.floats().length], i -> a.floats()[i] = grid(a.floats()[i], 0));
             Arrays.setAll(new Object[b.floats().length], i -> b.floats()[i] = grid(b.floats()[i], 0.05f));
             Shape y = c.op().infer(Bench.types(List.of(a, b))).get(0).shape();
-            gradients(c.op(), 2 * GRADIENT, draw.normal(y), a, b);
+            gradients(c.op(), 2 * GRADIENT, k -> terms(y, k == 0 ? a : b), draw.normal(y), a, b);
         });
+    }
+
+    /** √K, the size of a sum of the K terms that each value of a broadcast operand has in its gradient. */
+    private static double terms(Shape y, Tensor operand) {
+        return y.size() == operand.shape().size() ? 0 : Math.sqrt((double) y.size() / operand.shape().size());
     }
 
     private static float grid(float x, float shift) {
