@@ -99,6 +99,11 @@ public final class Model {
                 .sum();
     }
 
+    /** Its layers with their shapes, parameters, multiply-adds and activations; {@code println} shows them as a table. */
+    public Summary summary() {
+        return Summary.of(this);
+    }
+
     public Model apply(Pass pass) {
         return pass.apply(this);
     }
