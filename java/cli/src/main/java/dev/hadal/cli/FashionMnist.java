@@ -13,7 +13,7 @@ import java.util.List;
  *
  * @param names of the classes
  */
-record FashionMnist(ByteImages train, ByteImages test, List<String> names) {
+public record FashionMnist(ByteImages train, ByteImages test, List<String> names) {
     private static final String TRAIN = "train";
     private static final String TEST = "t10k";
 
@@ -22,7 +22,7 @@ record FashionMnist(ByteImages train, ByteImages test, List<String> names) {
     private static final List<String> DIGITS = List.of("0", "1", "2", "3", "4", "5", "6", "7", "8", "9");
 
     /** The 10,000 training images and 10,000 test images that ship with the command. */
-    static FashionMnist shipped() throws IOException {
+    public static FashionMnist shipped() throws IOException {
         return new FashionMnist(shipped(TRAIN), shipped(TEST), CLOTHES);
     }
 

@@ -1,0 +1,68 @@
+package dev.hadal.examples;
+
+import static dev.hadal.nn.Layers.embedding;
+import static dev.hadal.nn.Layers.linear;
+import static dev.hadal.nn.Layers.lstm;
+import static dev.hadal.nn.Layers.sequential;
+
+import dev.hadal.backend.Backends;
+import dev.hadal.data.Characters;
+import dev.hadal.graph.Type;
+import dev.hadal.model.Model;
+import dev.hadal.nn.Layer;
+import dev.hadal.optim.Clip;
+import dev.hadal.optim.Optimizer;
+import dev.hadal.optim.Schedule;
+import dev.hadal.run.Predictor;
+import dev.hadal.train.Epoch;
+import dev.hadal.train.Fit;
+import dev.hadal.train.Listener;
+import dev.hadal.train.Metrics;
+import dev.hadal.train.Trainer;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Objects;
+
+/** A recurrent network that learns to write, character by character. */
+public final class CharacterLstm {
+    static final double THRESHOLD = 0;
+    static final long SEED = 0;
+    private static final int WINDOW = 64;
+
+    private CharacterLstm() {}
+
+    public static void main(String[] args) throws IOException {
+        run(SEED, Files.createTempFile("character-lstm", ".safetensors"), System.out);
+    }
+
+    /** Trains, saves, loads again and writes; gives the cross-entropy of the test text, in nats per character. */
+    static double run(long seed, Path file, PrintStream out) throws IOException {
+        Fortunes text = Fortunes.read();
+        Characters train = text.train(WINDOW);
+        Characters test = text.test(WINDOW);
+        int symbols = text.vocabulary().size();
+
+        Layer network = sequential(embedding(symbols, 32), lstm(128), linear(symbols));
+        Map<String, Double> result;
+        try (Trainer trainer = Trainer.of(network, Type.i32(WINDOW))
+                .optimizer(Optimizer.adamw().rate(Schedule.cosine(8e-3).warmup(30)))
+                .clip(Clip.globalNorm(1))
+                .batch(16)
+                .seed(seed)
+                .backends(Backends.automatic().withThreads(1))
+                .build()) {
+            trainer.fit(train, Fit.epochs(5).listener(Listener.printing(out)));
+            result = trainer.evaluate(test, Metrics.perplexity());
+            trainer.model().save(file);
+        }
+        out.println("test text: " + result + "; bigrams' loss: " + text.bigram());
+
+        try (Predictor predictor = Predictor.of(Model.load(file))) {
+            out.println(text.continued(predictor, WINDOW, "The ", 300, seed));
+        }
+        return Objects.requireNonNull(result.get(Epoch.LOSS));
+    }
+}

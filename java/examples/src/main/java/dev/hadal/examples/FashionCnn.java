@@ -1,0 +1,89 @@
+package dev.hadal.examples;
+
+import static dev.hadal.nn.Layers.batchNorm;
+import static dev.hadal.nn.Layers.conv2d;
+import static dev.hadal.nn.Layers.flatten;
+import static dev.hadal.nn.Layers.linear;
+import static dev.hadal.nn.Layers.maxPool2d;
+import static dev.hadal.nn.Layers.relu;
+import static dev.hadal.nn.Layers.sequential;
+
+import dev.hadal.backend.Backends;
+import dev.hadal.cli.FashionMnist;
+import dev.hadal.data.Augmentation;
+import dev.hadal.data.Dataset;
+import dev.hadal.data.Normalization;
+import dev.hadal.model.Model;
+import dev.hadal.nn.Layer;
+import dev.hadal.optim.Optimizer;
+import dev.hadal.optim.Schedule;
+import dev.hadal.run.Predictor;
+import dev.hadal.train.ConfusionMatrix;
+import dev.hadal.train.Fit;
+import dev.hadal.train.Listener;
+import dev.hadal.train.Metrics;
+import dev.hadal.train.Trainer;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+
+/** A convolutional network that recognises clothes. */
+public final class FashionCnn {
+    static final double THRESHOLD = 0;
+    static final long SEED = 0;
+
+    private FashionCnn() {}
+
+    public static void main(String[] args) throws IOException {
+        run(SEED, Files.createTempFile("fashion-cnn", ".safetensors"), System.out);
+    }
+
+    /** Trains, saves and loads again; gives the accuracy on the test set. */
+    static double run(long seed, Path file, PrintStream out) throws IOException {
+        FashionMnist images = FashionMnist.shipped();
+        Normalization normalization = Normalization.learn(images.train());
+        Dataset train = images.train().normalized(normalization);
+        Dataset test = images.test().normalized(normalization);
+
+        Layer network = sequential(
+                conv2d(16, 3).padded(),
+                batchNorm(),
+                relu(),
+                maxPool2d(2),
+                conv2d(32, 3).padded(),
+                batchNorm(),
+                relu(),
+                maxPool2d(2),
+                flatten(),
+                linear(64),
+                relu(),
+                linear(train.classes()));
+        ConfusionMatrix confusion;
+        try (Trainer trainer = trainer(network, train, seed)) {
+            trainer.fit(train, Fit.epochs(3).augment(Augmentation.flip()).listener(Listener.printing(out)));
+            confusion = trainer.measure(test, Metrics.confusionMatrix(images.names().toArray(String[]::new)));
+            trainer.model().save(file);
+        }
+        out.println(confusion);
+        try (Trainer linear = trainer(sequential(flatten(), linear(train.classes())), train, seed)) {
+            linear.fit(train, Fit.epochs(3));
+            out.printf("test set: accuracy %.4f; linear classifier: %.4f%n", confusion.value(), linear.accuracy(test));
+        }
+
+        try (Predictor predictor = Predictor.of(Model.load(file))) {
+            float[] scores = predictor.predict(test.batch(0).x()).floats();
+            out.println("the first image's scores: " + Arrays.toString(scores));
+        }
+        return confusion.value();
+    }
+
+    private static Trainer trainer(Layer network, Dataset data, long seed) {
+        return Trainer.of(network, data.shape())
+                .optimizer(Optimizer.adamw().rate(Schedule.cosine(1e-2).warmup(50)).weightDecay(0.05))
+                .seed(seed)
+                .backends(Backends.automatic().withThreads(1))
+                .build();
+    }
+}
