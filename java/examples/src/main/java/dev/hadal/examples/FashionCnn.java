@@ -31,8 +31,10 @@ import java.util.Arrays;
 
 /** A convolutional network that recognises clothes. */
 public final class FashionCnn {
-    static final double THRESHOLD = 0;
-    static final long SEED = 0;
+    /** The accuracy to reach, chosen on seeds 1 and 2; a linear classifier reaches about 0.83. */
+    static final double THRESHOLD = 0.855;
+    /** Played no part in the choice of network, settings or threshold. */
+    static final long SEED = 2026;
 
     private FashionCnn() {}
 
@@ -63,7 +65,8 @@ public final class FashionCnn {
         ConfusionMatrix confusion;
         try (Trainer trainer = trainer(network, train, seed)) {
             trainer.fit(train, Fit.epochs(3).augment(Augmentation.flip()).listener(Listener.printing(out)));
-            confusion = trainer.measure(test, Metrics.confusionMatrix(images.names().toArray(String[]::new)));
+            confusion =
+                    trainer.measure(test, Metrics.confusionMatrix(images.names().toArray(String[]::new)));
             trainer.model().save(file);
         }
         out.println(confusion);
@@ -81,7 +84,8 @@ public final class FashionCnn {
 
     private static Trainer trainer(Layer network, Dataset data, long seed) {
         return Trainer.of(network, data.shape())
-                .optimizer(Optimizer.adamw().rate(Schedule.cosine(1e-2).warmup(50)).weightDecay(0.05))
+                .optimizer(
+                        Optimizer.adamw().rate(Schedule.cosine(1e-2).warmup(50)).weightDecay(0.05))
                 .seed(seed)
                 .backends(Backends.automatic().withThreads(1))
                 .build();

@@ -58,7 +58,8 @@ record Fortunes(String train, String test, Vocabulary vocabulary) {
         for (int i = start.length(); i < text.length; i++) {
             int from = Math.max(0, i - window);
             int[] seen = Arrays.copyOfRange(text, from, from + window); // what lies after i is not looked at
-            float[] logits = network.predict(Tensor.of(Shape.of(1, window), seen)).floats();
+            float[] logits =
+                    network.predict(Tensor.of(Shape.of(1, window), seen)).floats();
             text[i] = draw(logits, (i - 1 - from) * vocabulary.size(), random);
         }
         return vocabulary.decode(text);

@@ -29,8 +29,10 @@ import java.util.Objects;
 
 /** A perceptron that tells malignant tumours from benign ones by 30 numbers about their cells' nuclei. */
 public final class TableMlp {
-    static final double THRESHOLD = 0;
-    static final long SEED = 0;
+    /** The accuracy to reach, chosen on seeds 1 to 10; the nearest centroid reaches about 0.93 and the larger class 0.63. */
+    static final double THRESHOLD = 0.945;
+    /** Played no part in the choice of network, settings or threshold. */
+    static final long SEED = 2026;
 
     private TableMlp() {}
 
@@ -51,7 +53,8 @@ public final class TableMlp {
         Layer network = sequential(linear(32), relu(), dropout(0.3), linear(32), relu(), linear(train.classes()));
         Map<String, Double> result;
         try (Trainer trainer = Trainer.of(network, train.shape())
-                .optimizer(Optimizer.adamw().rate(Schedule.cosine(3e-3).warmup(20)).weightDecay(0.05))
+                .optimizer(
+                        Optimizer.adamw().rate(Schedule.cosine(3e-3).warmup(20)).weightDecay(0.05))
                 .batch(32)
                 .seed(seed)
                 .backends(Backends.automatic().withThreads(1))
@@ -65,8 +68,9 @@ public final class TableMlp {
         try (Predictor predictor = Predictor.of(Model.load(file))) {
             Tensor scores = predictor.predict(test.batch(0).x());
             int answer = scores.floats()[0] > scores.floats()[1] ? 0 : 1;
-            out.println("the first tumour of the test set is " + table.categories().get(test.label(0))
-                    + ", and the network says " + table.categories().get(answer));
+            out.println(
+                    "the first tumour of the test set is " + table.categories().get(test.label(0))
+                            + ", and the network says " + table.categories().get(answer));
         }
         return Objects.requireNonNull(result.get("accuracy"));
     }
