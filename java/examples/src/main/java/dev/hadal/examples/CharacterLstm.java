@@ -28,9 +28,9 @@ import java.util.Objects;
 
 /** A recurrent network that learns to write, character by character. */
 public final class CharacterLstm {
-    /** The cross-entropy to reach, in nats per character, chosen on seed 1; bigrams reach 2.64. */
+    /** The cross-entropy to reach, in nats per character, chosen on seed 1 (2.02); bigrams reach 2.64. */
     static final double THRESHOLD = 2.15;
-    /** Played no part in the choice of network, settings or threshold. */
+    /** Played no part in the choice of network, settings or threshold; its first run gave 2.008. */
     static final long SEED = 2026;
 
     private static final int WINDOW = 64;

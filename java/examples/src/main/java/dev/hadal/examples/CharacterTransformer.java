@@ -33,9 +33,11 @@ import java.util.Objects;
 
 /** A small transformer (Vaswani et al. 2017) that learns to write, character by character. */
 public final class CharacterTransformer {
-    /** The cross-entropy to reach, in nats per character, chosen on seed 1; bigrams reach 2.64. */
+    /**
+     * The cross-entropy to reach, in nats per character, chosen on seed 1 (2.10, in ten epochs); bigrams reach 2.64.
+     */
     static final double THRESHOLD = 2.35;
-    /** Played no part in the choice of network, settings or threshold. */
+    /** Played no part in the choice of network, settings or threshold; its first run gave 2.125. */
     static final long SEED = 2026;
 
     private static final int WINDOW = 32;

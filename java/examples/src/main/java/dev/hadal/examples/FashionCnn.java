@@ -31,9 +31,9 @@ import java.util.Arrays;
 
 /** A convolutional network that recognises clothes. */
 public final class FashionCnn {
-    /** The accuracy to reach, chosen on seeds 1 and 2; a linear classifier reaches about 0.83. */
+    /** The accuracy to reach, chosen on seeds 1 and 2 (0.880, 0.870); a linear classifier reaches about 0.83. */
     static final double THRESHOLD = 0.855;
-    /** Played no part in the choice of network, settings or threshold. */
+    /** Played no part in the choice of network, settings or threshold; its first run gave 0.867. */
     static final long SEED = 2026;
 
     private FashionCnn() {}

@@ -54,7 +54,7 @@ public final class OwnParts {
      * alone had suggested; the mean reaches 0.
      */
     static final double THRESHOLD = 0.8;
-    /** Played no part in the choice of network, settings or threshold. */
+    /** Played no part in the choice of network, settings or threshold; its first run gave 0.948. */
     static final long SEED = 2027;
 
     private OwnParts() {}
