@@ -8,8 +8,12 @@ import dev.hadal.op.Window;
 import dev.hadal.tensor.Shape;
 import java.util.List;
 
-/** Convolution along a sequence, from [N,C,L] to [N,out,L']: that of an image of one row. Kaiming-normal weights. */
-public record Conv1d(int out, int kernel, Window.Axis axis, int groups, boolean bias) implements Layer {
+/**
+ * Convolution along a sequence, from [N,C,L] to [N,out,L']: that of an image of one row.
+ *
+ * @param init how the weights begin: Kaiming-normal if nothing else is said
+ */
+public record Conv1d(int out, int kernel, Window.Axis axis, int groups, boolean bias, Init init) implements Layer {
     /** [N,C,L] as an image of one row, and back. */
     static final Reshape TO_ROW = new Reshape(List.of(0, 0, 1, -1));
 
@@ -47,15 +51,20 @@ public record Conv1d(int out, int kernel, Window.Axis axis, int groups, boolean 
 
     /** Any geometry. */
     public Conv1d axis(Window.Axis geometry) {
-        return new Conv1d(out, kernel, geometry, groups, bias);
+        return new Conv1d(out, kernel, geometry, groups, bias, init);
     }
 
     public Conv1d groups(int count) {
-        return new Conv1d(out, kernel, axis, count, bias);
+        return new Conv1d(out, kernel, axis, count, bias, init);
     }
 
     public Conv1d biased() {
-        return new Conv1d(out, kernel, axis, groups, true);
+        return new Conv1d(out, kernel, axis, groups, true, init);
+    }
+
+    /** With other weights to begin with. */
+    public Conv1d init(Init weights) {
+        return new Conv1d(out, kernel, axis, groups, bias, weights);
     }
 
     @Override
@@ -65,7 +74,7 @@ public record Conv1d(int out, int kernel, Window.Axis axis, int groups, boolean 
                     + " takes [N,C,L] with C a multiple of the groups, but got " + x.type());
         }
         Shape shape = Shape.of(out, x.shape().get(1) / groups, kernel);
-        Value w = scope.weight("weight", shape, Init.kaimingNormal());
+        Value w = scope.weight("weight", shape, init);
         Value row = new Convolution(new Window(ONE, axis), groups).of(TO_ROW.of(x), TO_ROW.of(w));
         Value y = FROM_ROW.of(row);
         return bias ? new Bias().of(y, scope.weight("bias", Shape.of(out), Init.zeros())) : y;

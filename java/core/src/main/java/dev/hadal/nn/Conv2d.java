@@ -7,11 +7,12 @@ import dev.hadal.op.Window;
 import dev.hadal.tensor.Shape;
 
 /**
- * Convolution with learned kernels, from [N,C,H,W] to [N,out,H',W']; Kaiming-normal weights.
+ * Convolution with learned kernels, from [N,C,H,W] to [N,out,H',W'].
  *
  * @param groups 0 for as many as there are channels
+ * @param init how the weights begin: Kaiming-normal if nothing else is said
  */
-public record Conv2d(int out, int kernelHeight, int kernelWidth, Window window, int groups, boolean bias)
+public record Conv2d(int out, int kernelHeight, int kernelWidth, Window window, int groups, boolean bias, Init init)
         implements Layer {
     private static final int DEPTHWISE = 0;
 
@@ -51,11 +52,11 @@ public record Conv2d(int out, int kernelHeight, int kernelWidth, Window window, 
 
     /** Any geometry. */
     public Conv2d window(Window geometry) {
-        return new Conv2d(out, kernelHeight, kernelWidth, geometry, groups, bias);
+        return new Conv2d(out, kernelHeight, kernelWidth, geometry, groups, bias, init);
     }
 
     public Conv2d groups(int count) {
-        return new Conv2d(out, kernelHeight, kernelWidth, window, count, bias);
+        return new Conv2d(out, kernelHeight, kernelWidth, window, count, bias, init);
     }
 
     /** Each channel on its own: as many groups as there are channels, of which out must be a multiple. */
@@ -64,7 +65,12 @@ public record Conv2d(int out, int kernelHeight, int kernelWidth, Window window, 
     }
 
     public Conv2d biased() {
-        return new Conv2d(out, kernelHeight, kernelWidth, window, groups, true);
+        return new Conv2d(out, kernelHeight, kernelWidth, window, groups, true, init);
+    }
+
+    /** With other weights to begin with. */
+    public Conv2d init(Init weights) {
+        return new Conv2d(out, kernelHeight, kernelWidth, window, groups, bias, weights);
     }
 
     @Override
@@ -75,7 +81,7 @@ public record Conv2d(int out, int kernelHeight, int kernelWidth, Window window, 
                     + " takes [N,C,H,W] with C a multiple of the groups, but got " + x.type());
         }
         Shape shape = Shape.of(out, x.shape().get(1) / count, kernelHeight, kernelWidth);
-        Value y = new Convolution(window, count).of(x, scope.weight("weight", shape, Init.kaimingNormal()));
+        Value y = new Convolution(window, count).of(x, scope.weight("weight", shape, init));
         return bias ? new Bias().of(y, scope.weight("bias", Shape.of(out), Init.zeros())) : y;
     }
 }

@@ -8,9 +8,11 @@ import dev.hadal.tensor.Shape;
 
 /**
  * Transposed convolution with learned square kernels, from [N,C,H,W] to [N,out,H',W'] with
- * H' = (H − 1)·stride − 2·padding + kernel + extra; Kaiming-normal weights [C, out/groups, kernel, kernel].
+ * H' = (H − 1)·stride − 2·padding + kernel + extra and weights [C, out/groups, kernel, kernel].
+ *
+ * @param init how the weights begin: Kaiming-normal if nothing else is said
  */
-public record ConvTranspose2d(int out, int kernel, Window window, int extra, int groups, boolean bias)
+public record ConvTranspose2d(int out, int kernel, Window window, int extra, int groups, boolean bias, Init init)
         implements Layer {
 
     public ConvTranspose2d {
@@ -33,20 +35,25 @@ public record ConvTranspose2d(int out, int kernel, Window window, int extra, int
 
     /** Any geometry. */
     public ConvTranspose2d window(Window geometry) {
-        return new ConvTranspose2d(out, kernel, geometry, extra, groups, bias);
+        return new ConvTranspose2d(out, kernel, geometry, extra, groups, bias, init);
     }
 
     /** Adds rows and columns at the end, fewer than the stride; PyTorch's output_padding. */
     public ConvTranspose2d extra(int count) {
-        return new ConvTranspose2d(out, kernel, window, count, groups, bias);
+        return new ConvTranspose2d(out, kernel, window, count, groups, bias, init);
     }
 
     public ConvTranspose2d groups(int count) {
-        return new ConvTranspose2d(out, kernel, window, extra, count, bias);
+        return new ConvTranspose2d(out, kernel, window, extra, count, bias, init);
     }
 
     public ConvTranspose2d biased() {
-        return new ConvTranspose2d(out, kernel, window, extra, groups, true);
+        return new ConvTranspose2d(out, kernel, window, extra, groups, true, init);
+    }
+
+    /** With other weights to begin with. */
+    public ConvTranspose2d init(Init weights) {
+        return new ConvTranspose2d(out, kernel, window, extra, groups, bias, weights);
     }
 
     @Override
@@ -56,7 +63,7 @@ public record ConvTranspose2d(int out, int kernel, Window window, int extra, int
                     + " takes [N,C,H,W] with C a multiple of the groups, but got " + x.type());
         }
         Shape shape = Shape.of(x.shape().get(1), out / groups, kernel, kernel);
-        Value w = scope.weight("weight", shape, Init.kaimingNormal());
+        Value w = scope.weight("weight", shape, init);
         Value y = new ConvolutionTranspose(window, groups, extra, extra).of(x, w);
         return bias ? new Bias().of(y, scope.weight("bias", Shape.of(out), Init.zeros())) : y;
     }

@@ -64,17 +64,17 @@ public final class Layers {
 
     /** The same with a kernel of another height than width. */
     public static Conv2d conv2d(int out, int kernelHeight, int kernelWidth) {
-        return new Conv2d(out, kernelHeight, kernelWidth, Window.UNIT, 1, false);
+        return new Conv2d(out, kernelHeight, kernelWidth, Window.UNIT, 1, false, Init.kaimingNormal());
     }
 
     /** A convolution of sequences [N,C,L] without padding, stride 1, without bias; change it by {@link Conv1d}'s methods. */
     public static Conv1d conv1d(int out, int kernel) {
-        return new Conv1d(out, kernel, Conv1d.ONE, 1, false);
+        return new Conv1d(out, kernel, Conv1d.ONE, 1, false, Init.kaimingNormal());
     }
 
     /** A square transposed convolution, stride 1, without bias; change it by {@link ConvTranspose2d}'s methods. */
     public static ConvTranspose2d convTranspose2d(int out, int kernel) {
-        return new ConvTranspose2d(out, kernel, Window.UNIT, 0, 1, false);
+        return new ConvTranspose2d(out, kernel, Window.UNIT, 0, 1, false, Init.kaimingNormal());
     }
 
     /** Drops that share of the values at random while it trains, and makes the others larger to match; of any shape. */
@@ -84,7 +84,7 @@ public final class Layers {
     }
 
     /** y = x·Wᵀ + b, from [N,…,in] to [N,…,out]. */
-    public static Layer linear(int out) {
+    public static Linear linear(int out) {
         return new Linear(out, true);
     }
 

@@ -8,8 +8,21 @@ import dev.hadal.tensor.Shape;
 import java.util.ArrayList;
 import java.util.List;
 
-/** y = x·Wᵀ + b, from [N,…,in] to [N,…,out], with W: [out,in] Kaiming-normal. */
-public record Linear(int out, boolean bias) implements Layer {
+/**
+ * y = x·Wᵀ + b, from [N,…,in] to [N,…,out], with W: [out,in].
+ *
+ * @param init how W begins: Kaiming-normal if nothing else is said
+ */
+public record Linear(int out, boolean bias, Init init) implements Layer {
+
+    public Linear(int out, boolean bias) {
+        this(out, bias, Init.kaimingNormal());
+    }
+
+    /** With other weights to begin with. */
+    public Linear init(Init weights) {
+        return new Linear(out, bias, weights);
+    }
 
     @Override
     public Value apply(Scope scope, Value x) {
@@ -20,7 +33,7 @@ public record Linear(int out, boolean bias) implements Layer {
         }
         int in = shape.get(last);
         Value rows = last == 1 ? x : new Reshape(List.of(-1, in)).of(x);
-        Value y = new MatMul(false, true).of(rows, scope.weight("weight", Shape.of(out, in), Init.kaimingNormal()));
+        Value y = new MatMul(false, true).of(rows, scope.weight("weight", Shape.of(out, in), init));
         if (bias) {
             y = new Bias().of(y, scope.weight("bias", Shape.of(out), Init.zeros()));
         }

@@ -123,25 +123,9 @@ public final class Predictor implements AutoCloseable {
         Graph graph = model.apply(new BatchSize(n)).graph();
         Plan plan = Plan.compile(graph, backends, store == null ? Plan.Options.DEFAULT : new Plan.Options(store));
         if (store == null) {
-            store = load(plan, model);
+            store = Store.of(plan, model.values()); // later plans take the weights as they lie
         }
         return new Ready(plan, graph.outputs().keySet());
-    }
-
-    /** The weights, laid out as the first plan wants them; later plans take them as they lie. */
-    private static Store load(Plan plan, Model model) {
-        Store store = new Store();
-        Map<String, Map<String, Store.Placement>> groups = new LinkedHashMap<>();
-        plan.stored()
-                .forEach((name, placement) -> groups.computeIfAbsent(
-                                "weights/" + placement.backend().name(), g -> new LinkedHashMap<>())
-                        .put(name, placement));
-        groups.forEach(store::add);
-        plan.stored()
-                .keySet()
-                .forEach(name ->
-                        store.write(name, Objects.requireNonNull(model.values().get(name))));
-        return store;
     }
 
     private void evictEldest() {

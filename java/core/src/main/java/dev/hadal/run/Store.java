@@ -12,6 +12,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +31,19 @@ public final class Store implements AutoCloseable {
     private final List<Memory> blocks = new ArrayList<>();
     private final Set<String> groups = new HashSet<>();
     private boolean closed;
+
+    /** A store for what the plan reads, laid out as the plan wants it, with these values by name. */
+    public static Store of(Plan plan, Map<String, Tensor> values) {
+        Store store = new Store();
+        Map<String, Map<String, Placement>> groups = new LinkedHashMap<>();
+        plan.stored()
+                .forEach((name, placement) -> groups.computeIfAbsent(
+                                "weights/" + placement.backend().name(), g -> new LinkedHashMap<>())
+                        .put(name, placement));
+        groups.forEach(store::add);
+        plan.stored().keySet().forEach(name -> store.write(name, Objects.requireNonNull(values.get(name))));
+        return store;
+    }
 
     /**
      * Adds a group: a block, cleared to zero, that holds one value after another.
