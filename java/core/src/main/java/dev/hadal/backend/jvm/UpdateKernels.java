@@ -4,6 +4,7 @@ import dev.hadal.backend.Kernel;
 import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Adam;
+import dev.hadal.op.Hyper;
 import dev.hadal.op.Lion;
 import dev.hadal.op.NAdam;
 import dev.hadal.op.Norm;
@@ -91,6 +92,11 @@ final class UpdateKernels {
         return (s0 + s1) + (s2 + s3);
     }
 
+    /** A rule's step on n values from at on, in place of w and the moments; returns how many of them it did. */
+    private interface Fused {
+        int run(Loops loops, float clip, int at, int n);
+    }
+
     /** The operands are w, g, the moments, the norm and the hyper block; the results w and the moments. */
     private static Kernel update(UpdateOp op, List<Type> in, List<Type> out, Machine machine) {
         Chunks chunks = new Chunks(in.get(0).shape().size());
@@ -99,24 +105,61 @@ final class UpdateKernels {
         UpdateRows.Step step = UpdateRows.step(op);
         Integer[] inPlace = new Integer[out.size()];
         Arrays.setAll(inPlace, o -> o == 0 ? 0 : o + 1);
-        return new HeapKernel("java " + op.name() + " (rows)", in, out, (x, y, scratch) -> {
+        return new HeapKernel("java " + op.name(), in, out, (x, y, scratch) -> {
                     UpdateRows[] rows = sized.perLane(new UpdateRows[0], () -> new UpdateRows(moments));
+                    Loops[] loops = sized.perLane(new Loops[0], sized.simd()::loops);
                     Span norm = x[in.size() - 2];
                     Span hyper = x[in.size() - 1];
+                    Fused fused = fused(op, x[1], y, hyper);
                     Workers.Body body = (task, lane) -> {
                         int at = chunks.start(task);
                         int n = chunks.length(task);
+                        for (int o = 0; o < y.length; o++) {
+                            copy(x[inPlace[o]], y[o], at, n);
+                        }
                         if (Float.isFinite(norm.get(0))) {
-                            rows[lane].update(step, x, y, hyper, norm.get(0), at, n);
-                        } else {
-                            for (int o = 0; o < y.length; o++) {
-                                copy(x[inPlace[o]], y[o], at, n);
-                            }
+                            float clip = Hyper.clipFactor(norm.get(0), hyper.get(Hyper.CLIP));
+                            int done = fused.run(loops[lane], clip, at, n);
+                            rows[lane].update(step, x[1], y, hyper, clip, at + done, n - done);
                         }
                     };
                     return () -> sized.forEach(chunks.count(), body);
                 })
                 .withInPlace(inPlace);
+    }
+
+    /** For the commonest rules, a loop that keeps all in registers. */
+    private static Fused fused(UpdateOp op, Span g, Span[] y, Span hyper) {
+        if (op instanceof Adam adam && !adam.amsgrad()) {
+            return (loops, clip, at, n) -> loops.adam(
+                    adam,
+                    hyper.floats(),
+                    hyper.offset(),
+                    clip,
+                    n,
+                    y[0].floats(),
+                    y[0].offset() + at,
+                    g.floats(),
+                    g.offset() + at,
+                    y[1].floats(),
+                    y[1].offset() + at,
+                    y[2].floats(),
+                    y[2].offset() + at);
+        } else if (op instanceof Sgd sgd && sgd.momentum() > 0) {
+            return (loops, clip, at, n) -> loops.sgd(
+                    sgd,
+                    hyper.floats(),
+                    hyper.offset(),
+                    clip,
+                    n,
+                    y[0].floats(),
+                    y[0].offset() + at,
+                    g.floats(),
+                    g.offset() + at,
+                    y[1].floats(),
+                    y[1].offset() + at);
+        }
+        return (loops, clip, at, n) -> 0;
     }
 
     private static void copy(Span x, Span y, int at, int n) {

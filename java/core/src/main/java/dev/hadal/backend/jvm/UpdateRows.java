@@ -77,19 +77,18 @@ final class UpdateRows {
         };
     }
 
-    /** Reads w, g and the moments from x, and writes w and the moments to y. */
-    void update(Step step, Span[] x, Span[] y, Span hyper, float norm, int from, int count) {
-        float clip = Hyper.clipFactor(norm, hyper.get(Hyper.CLIP));
+    /** On w and the moments, which are y. */
+    void update(Step step, Span g, Span[] y, Span hyper, float clip, int from, int count) {
         float value = hyper.get(Hyper.CLIP_VALUE);
         float l2 = hyper.get(Hyper.L2);
         float rate = hyper.get(Hyper.RATE);
         float decay = hyper.get(Hyper.DECAY);
         for (int at = from; at < from + count; at += ROW) {
             int n = Math.min(ROW, from + count - at);
-            read(x[0], at, w, n);
-            read(x[1], at, d, n);
+            read(y[0], at, w, n);
+            read(g, at, d, n);
             for (int k = 0; k < moments.length; k++) {
-                read(x[2 + k], at, moments[k], n);
+                read(y[1 + k], at, moments[k], n);
             }
             prepare(n, w, d, clip, value, l2);
             step.run(n, d, moments, hyper);

@@ -12,13 +12,18 @@ import dev.hadal.op.Activation;
 import dev.hadal.op.Adam;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Convolution;
+import dev.hadal.op.Dropout;
 import dev.hadal.op.Hyper;
 import dev.hadal.op.Lion;
 import dev.hadal.op.MatMul;
+import dev.hadal.op.NAdam;
 import dev.hadal.op.Norm;
+import dev.hadal.op.Pool;
+import dev.hadal.op.Pooling;
 import dev.hadal.op.RmsProp;
 import dev.hadal.op.Sgd;
 import dev.hadal.op.Window;
+import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Philox;
 import dev.hadal.tensor.Shape;
 import java.lang.management.ManagementFactory;
@@ -82,7 +87,16 @@ final class KernelTimings {
         convolution(8, 256, 1024, 14, 1, 1, 1);
         convolution(8, 3, 64, 224, 7, 2, 1);
         convolution(1, 256, 256, 14, 3, 1, 1);
-        convolution(64, 64, 64, 28, 3, 1, 64);
+        convolution(32, 64, 64, 28, 3, 1, 64);
+        convolution(32, 64, 64, 28, 3, 2, 64);
+        convolution(32, 64, 64, 7, 3, 1, 64);
+        convolution(32, 64, 64, 28, 3, 1, 32);
+        convolution(32, 64, 64, 28, 3, 1, 16);
+        for (Pooling.Function f : Pooling.Function.values()) {
+            pool(f, 2, 2, 28);
+            pool(f, 3, 2, 28);
+            pool(f, 3, 1, 28);
+        }
         norm(Type.f32(16, 8, 8, 8));
         norm(Type.f32(16, 8, 3, 3));
         norm(Type.f32(64, 8, 28, 28));
@@ -97,6 +111,7 @@ final class KernelTimings {
             time("sum of two " + n, new WeightedSum(List.of(1f, 1f)), n, x, x);
             time("sum of three " + n, new WeightedSum(List.of(1f, 1f, 1f)), n, x, x, x);
             time("norm " + n, new Norm(), n, x);
+            time("dropout " + n, new Dropout.Training(0.1f, "dropout"), n, x, Type.i32(4));
         }
         for (int n : new int[] {1000, 100_000, 10_000_000}) {
             Type w = Type.f32(n);
@@ -104,6 +119,8 @@ final class KernelTimings {
             time("adamw " + n, new Adam(0.9f, 0.999f, 1e-8f, false), n, w, w, w, w, norm, Hyper.TYPE);
             time("sgd " + n, new Sgd(0.9f, false), n, w, w, w, norm, Hyper.TYPE);
             time("rmsprop " + n, new RmsProp(0.9f, 1e-8f, 0.9f, true), n, w, w, w, w, w, norm, Hyper.TYPE);
+            time("sgd without momentum " + n, new Sgd(0, false), n, w, w, norm, Hyper.TYPE);
+            time("nadam " + n, new NAdam(0.9f, 0.999f, 1e-8f, 0.004f), n, w, w, w, w, norm, Hyper.TYPE);
             time("lion " + n, new Lion(0.9f, 0.99f), n, w, w, w, norm, Hyper.TYPE);
         }
     }
@@ -119,6 +136,19 @@ final class KernelTimings {
         time(name + " forward", op, flops, x, w);
         time(name + " data", new Convolution.BackwardData(op, x.shape()), flops, y, w);
         time(name + " weights", new Convolution.BackwardWeights(op, w.shape()), flops, x, y);
+    }
+
+    private void pool(Pooling.Function function, int kernel, int stride, int size) {
+        Pool op = new Pool(function, kernel, kernel, Window.of(stride, kernel / 2 * (kernel % 2), 1));
+        Type x = Type.f32(32, 64, size, size);
+        List<Type> y = op.infer(List.of(x));
+        String name = op.text() + " " + size + "² " + kernel + "x" + kernel + " s" + stride;
+        time(name + " forward", op, x.shape().size(), x);
+        if (function == Pooling.Function.MAX) {
+            time(name + " backward", new Pooling.MaxBackward(op, x.shape()), x.shape().size(), y.get(0), y.get(1));
+        } else {
+            time(name + " backward", new Pooling.AverageBackward(op, x.shape()), x.shape().size(), y.get(0));
+        }
     }
 
     private void norm(Type x) {
@@ -184,6 +214,12 @@ final class KernelTimings {
             int result = i - kernel.inputs().size();
             if (result >= 0 && kernel.inPlace(result) >= 0) {
                 regions.add(regions.get(kernel.inPlace(result)));
+                continue;
+            }
+            if (layouts.get(i).type().dtype() == DType.I32) {
+                HeapMemory memory = HeapMemory.ofInts(layouts.get(i).bytes());
+                Arrays.setAll(memory.ints(), l -> l % 50); // places in a plane of 7x8 or more
+                regions.add(new Region(memory, 0, layouts.get(i)));
                 continue;
             }
             HeapMemory memory = HeapMemory.ofFloats(layouts.get(i).bytes());

@@ -1,5 +1,8 @@
 package dev.hadal.backend.jvm.simd;
 
+import dev.hadal.op.Adam;
+import dev.hadal.op.Sgd;
+
 /**
  * Loops over values that lie next to each other. Where a result may be written over an operand, it must begin where the
  * operand does. Loops may keep scratch, so each thread has its own.
@@ -27,4 +30,40 @@ public interface Loops {
 
     /** c[j] = Σₖ a[k]·b[k][j] for j < n: a {@link Tile} of one row, as wide as it likes. */
     void blend(int n, int depth, float[] a, int aAt, float[] b, int[] bRows, int bAt, float[] c, int cAt);
+
+    /**
+     * One step of Adam, without AMSGrad, on w, m and v.
+     *
+     * @param hyper holds the block of run-time scalars from hyperAt on
+     * @param clip what g is multiplied with
+     * @return how many of the n values were done, from the first on: those that fill vectors, and none in plain loops
+     */
+    int adam(
+            Adam op,
+            float[] hyper,
+            int hyperAt,
+            float clip,
+            int n,
+            float[] w,
+            int wAt,
+            float[] g,
+            int gAt,
+            float[] m,
+            int mAt,
+            float[] v,
+            int vAt);
+
+    /** One step of SGD with momentum on w and m, in the same way. */
+    int sgd(
+            Sgd op,
+            float[] hyper,
+            int hyperAt,
+            float clip,
+            int n,
+            float[] w,
+            int wAt,
+            float[] g,
+            int gAt,
+            float[] m,
+            int mAt);
 }

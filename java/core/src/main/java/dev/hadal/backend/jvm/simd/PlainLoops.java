@@ -1,5 +1,7 @@
 package dev.hadal.backend.jvm.simd;
 
+import dev.hadal.op.Adam;
+import dev.hadal.op.Sgd;
 import java.util.Arrays;
 
 /** Each loop copies up to a row's length of every operand, works on the rows, and copies the result out. */
@@ -131,5 +133,39 @@ final class PlainLoops implements Loops {
         for (int j = 0; j < n; j++) {
             c[j] += a * b[j];
         }
+    }
+
+    @Override
+    public int adam(
+            Adam op,
+            float[] hyper,
+            int hyperAt,
+            float clip,
+            int n,
+            float[] w,
+            int wAt,
+            float[] g,
+            int gAt,
+            float[] m,
+            int mAt,
+            float[] v,
+            int vAt) {
+        return 0;
+    }
+
+    @Override
+    public int sgd(
+            Sgd op,
+            float[] hyper,
+            int hyperAt,
+            float clip,
+            int n,
+            float[] w,
+            int wAt,
+            float[] g,
+            int gAt,
+            float[] m,
+            int mAt) {
+        return 0;
     }
 }

@@ -2,6 +2,9 @@ package dev.hadal.backend.jvm.vector;
 
 import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.backend.jvm.simd.Runs;
+import dev.hadal.op.Adam;
+import dev.hadal.op.Hyper;
+import dev.hadal.op.Sgd;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
@@ -213,5 +216,77 @@ final class VectorLoops implements Loops {
             }
             c[cAt + j] = sum;
         }
+    }
+
+    @Override
+    public int adam(
+            Adam op,
+            float[] hyper,
+            int hyperAt,
+            float clip,
+            int n,
+            float[] w,
+            int wAt,
+            float[] g,
+            int gAt,
+            float[] m,
+            int mAt,
+            float[] v,
+            int vAt) {
+        float rate = hyper[hyperAt + Hyper.RATE];
+        float decay = hyper[hyperAt + Hyper.DECAY];
+        float value = hyper[hyperAt + Hyper.CLIP_VALUE];
+        float l2 = hyper[hyperAt + Hyper.L2];
+        float correction1 = hyper[hyperAt + Hyper.CORRECTION1];
+        float correction2 = hyper[hyperAt + Hyper.CORRECTION2];
+        float beta1 = op.beta1();
+        float beta2 = op.beta2();
+        float epsilon = op.epsilon();
+        int vectors = S.loopBound(n);
+        for (int i = 0; i < vectors; i += L) {
+            FloatVector wi = FloatVector.fromArray(S, w, wAt + i);
+            FloatVector gi = FloatVector.fromArray(S, g, gAt + i).mul(clip);
+            FloatVector d = gi.min(value).max(-value).add(wi.mul(l2));
+            FloatVector mi = FloatVector.fromArray(S, m, mAt + i).mul(beta1).add(d.mul(1 - beta1));
+            FloatVector vi =
+                    FloatVector.fromArray(S, v, vAt + i).mul(beta2).add(d.mul(d).mul(1 - beta2));
+            FloatVector s = mi.mul(correction1).div(vi.mul(correction2).sqrt().add(epsilon));
+            wi.sub(s.add(wi.mul(decay)).mul(rate)).intoArray(w, wAt + i);
+            mi.intoArray(m, mAt + i);
+            vi.intoArray(v, vAt + i);
+        }
+        return vectors;
+    }
+
+    @Override
+    public int sgd(
+            Sgd op,
+            float[] hyper,
+            int hyperAt,
+            float clip,
+            int n,
+            float[] w,
+            int wAt,
+            float[] g,
+            int gAt,
+            float[] m,
+            int mAt) {
+        float rate = hyper[hyperAt + Hyper.RATE];
+        float decay = hyper[hyperAt + Hyper.DECAY];
+        float value = hyper[hyperAt + Hyper.CLIP_VALUE];
+        float l2 = hyper[hyperAt + Hyper.L2];
+        float mu = op.momentum();
+        boolean nesterov = op.nesterov();
+        int vectors = S.loopBound(n);
+        for (int i = 0; i < vectors; i += L) {
+            FloatVector wi = FloatVector.fromArray(S, w, wAt + i);
+            FloatVector gi = FloatVector.fromArray(S, g, gAt + i).mul(clip);
+            FloatVector d = gi.min(value).max(-value).add(wi.mul(l2));
+            FloatVector mi = FloatVector.fromArray(S, m, mAt + i).mul(mu).add(d);
+            FloatVector s = nesterov ? mi.mul(mu).add(d) : mi;
+            wi.sub(s.add(wi.mul(decay)).mul(rate)).intoArray(w, wAt + i);
+            mi.intoArray(m, mAt + i);
+        }
+        return vectors;
     }
 }
