@@ -53,9 +53,15 @@ public final class Graph {
      * Appends one node.
      *
      * @throws TypeException if the operands do not fit the op; the message begins with the layer's path
+     * @throws IllegalArgumentException if an operand is null, or of another graph; the message begins alike
      */
     public List<Value> append(Op op, List<Value> inputs) {
-        inputs.forEach(v -> requireOwn(op.name() + ": operand", v));
+        for (int i = 0; i < inputs.size(); i++) {
+            if (inputs.get(i) == null) {
+                throw new IllegalArgumentException(layer() + op.name() + ": operand " + i + " is null");
+            }
+            requireOwn(layer() + op.name() + ": operand", inputs.get(i));
+        }
         return op instanceof Leaf l
                 ? List.of(leaf(l.role(), l.name(), l.type()))
                 : add(op, inputs).outputs();
@@ -77,11 +83,21 @@ public final class Graph {
         try {
             return op.infer(inputs.stream().map(Value::type).toList());
         } catch (TypeException e) {
-            throw path.isEmpty() ? e : new TypeException("layer " + path + ": " + e.getMessage(), e);
+            throw path.isEmpty() ? e : new TypeException(layer() + e.getMessage(), e);
         } catch (IllegalArgumentException e) { // a result that is too large for a shape
-            String where = path.isEmpty() ? "" : "layer " + path + ": ";
-            throw new TypeException(where + op.name() + ": " + e.getMessage(), e);
+            throw new TypeException(layer() + op.name() + ": " + e.getMessage(), e);
+        } catch (ArithmeticException e) { // not even a dimension fits
+            IllegalArgumentException cause = new IllegalArgumentException(e);
+            throw new TypeException(
+                    layer() + op.name() + ": a result of more than 2^31 - 1 elements, from "
+                            + inputs.stream().map(Value::type).toList(),
+                    cause);
         }
+    }
+
+    /** How messages begin. */
+    private String layer() {
+        return path.isEmpty() ? "" : "layer " + path + ": ";
     }
 
     /** Whatever the body appends belongs to the layer of this path. */

@@ -1,5 +1,6 @@
 package dev.hadal.graph;
 
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -30,9 +31,18 @@ public interface Op {
                 node + " lies between the loss and what is to be trained, but " + name() + " has no gradient");
     }
 
-    /** Appends this op to the graph of its operands. */
+    /**
+     * Appends this op to the graph of its operands.
+     *
+     * @throws IllegalArgumentException if one is null, or they do not fit
+     */
     default List<Value> call(Value... inputs) {
-        return inputs[0].graph().append(this, List.of(inputs));
+        for (Value v : inputs) {
+            if (v != null) {
+                return v.graph().append(this, Arrays.asList(inputs));
+            }
+        }
+        throw new IllegalArgumentException(name() + " needs an operand, whose graph it can be part of");
     }
 
     /** Appends this op, and returns its first result. */

@@ -31,12 +31,12 @@ public record AttentionMask(float scale, boolean causal, boolean padded) impleme
 
     @Override
     public List<Type> infer(List<Type> in) {
-        return infer(name(), in);
+        return infer(name(), "x", in);
     }
 
-    private List<Type> infer(String op, List<Type> in) {
-        Require.operands(op, in, padded ? new String[] {"x", "lengths"} : new String[] {"x"});
-        Shape x = Require.f32(op, "x", in.get(0), "N,H,Tq,Tk");
+    private List<Type> infer(String op, String operand, List<Type> in) {
+        Require.operands(op, in, padded ? new String[] {operand, "lengths"} : new String[] {operand});
+        Shape x = Require.f32(op, operand, in.get(0), "N,H,Tq,Tk");
         if (padded) {
             Type lengths = in.get(1);
             Require.that(
@@ -81,7 +81,7 @@ public record AttentionMask(float scale, boolean causal, boolean padded) impleme
 
         @Override
         public List<Type> infer(List<Type> in) {
-            return forward.infer(name(), in);
+            return forward.infer(name(), "dy", in);
         }
 
         @Override

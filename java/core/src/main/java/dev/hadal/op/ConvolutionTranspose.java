@@ -65,7 +65,7 @@ public record ConvolutionTranspose(Window window, int groups, int extraHeight, i
                 Math.min(Math.min(x.get(2), x.get(3)), Math.min(w.get(2), w.get(3))) >= 1
                         && Math.min(height, width) >= 1
                         && Math.max(channels, Math.max(height, width)) <= Integer.MAX_VALUE,
-                "%s: x %s and w %s with %s leave a result of %dx%d",
+                "%s: x %s and w %s with %s leave a result of %dx%d; each must be in 1 … 2^31 - 1",
                 name(),
                 x,
                 w,

@@ -236,9 +236,40 @@ public final class Session implements AutoCloseable {
         return region;
     }
 
-    /** Computes every output from what has been written. */
+    /**
+     * Computes every output from what has been written.
+     *
+     * @throws IndexOutOfBoundsException if an index that was written, such as a token, names nothing; the message begins
+     *     with the path of the layer
+     */
     public void run() {
-        exclusively(run);
+        enter();
+        try {
+            run.run();
+        } catch (IndexOutOfBoundsException e) {
+            throw located(e);
+        } finally {
+            exit();
+        }
+    }
+
+    /** The same error with its layer's path, found by running the steps one by one up to the one that fails. */
+    private IndexOutOfBoundsException located(IndexOutOfBoundsException e) {
+        String path = "";
+        try {
+            for (Step step : plan.steps) {
+                path = step.node() == null ? "" : step.node().path();
+                runAlone(step);
+            }
+        } catch (IndexOutOfBoundsException again) {
+            if (!path.isEmpty()) {
+                IndexOutOfBoundsException told =
+                        new IndexOutOfBoundsException("layer " + path + ": " + again.getMessage());
+                told.initCause(e);
+                return told;
+            }
+        }
+        return e;
     }
 
     /**

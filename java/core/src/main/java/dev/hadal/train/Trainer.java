@@ -29,6 +29,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.LongFunction;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -47,6 +48,8 @@ public final class Trainer implements AutoCloseable {
     private final @Nullable Plateau plateau;
     private final int batch;
     private final int microBatch;
+    private final ReentrantLock use = new ReentrantLock();
+    private boolean closed;
     private final boolean checked;
     private final long seed;
     private final List<Fed> fed;
@@ -168,13 +171,18 @@ public final class Trainer implements AutoCloseable {
 
     /** Runs the network on a batch as it predicts; the outputs are valid until the next call. */
     void evaluate(Batch samples) {
-        check(samples);
-        Session session = plans.evaluation(samples.size());
-        feed(session, samples, 0);
-        session.run();
-        session.read(StepGraphs.LOSS, scalar);
-        evaluatedLoss = scalar[0];
-        outputTypes.keySet().forEach(name -> session.read(name, room(name, samples.size()), 0));
+        enter();
+        try {
+            check(samples);
+            Session session = plans.evaluation(samples.size());
+            feed(session, samples, 0);
+            session.run();
+            session.read(StepGraphs.LOSS, scalar);
+            evaluatedLoss = scalar[0];
+            outputTypes.keySet().forEach(name -> session.read(name, room(name, samples.size()), 0));
+        } finally {
+            use.unlock();
+        }
     }
 
     /** The loss of the last batch that was evaluated. */
@@ -216,12 +224,22 @@ public final class Trainer implements AutoCloseable {
 
     /** All that a prediction depends on, to be restored: weights, their averages and state, but no moments. */
     Map<String, Tensor> predicting() {
-        return plans.predicting();
+        enter();
+        try {
+            return plans.predicting();
+        } finally {
+            use.unlock();
+        }
     }
 
     /** Takes over weights and states by name; the optimizer's moments stay. */
     void restore(Map<String, Tensor> values) {
-        plans.restore(values);
+        enter();
+        try {
+            plans.restore(values);
+        } finally {
+            use.unlock();
+        }
     }
 
     /** Whether so many samples with these fields are what a step takes. */
@@ -263,18 +281,23 @@ public final class Trainer implements AutoCloseable {
      * @throws NonFiniteException if the loss or a gradient is NaN or infinite; weights, moments and state are as before
      */
     public void step(Batch samples) {
-        check(samples);
-        lastRate = optimizer.rate().rate(step, plannedSteps) * rateFactor();
-        int parts = (samples.size() - 1) / microBatch + 1;
-        if (parts == 1) {
-            Session session = gradients(samples, 0, samples.size());
-            update(session);
-            session.commit();
-        } else {
-            inParts(samples, parts);
+        enter();
+        try {
+            check(samples);
+            lastRate = optimizer.rate().rate(step, plannedSteps) * rateFactor();
+            int parts = (samples.size() - 1) / microBatch + 1;
+            if (parts == 1) {
+                Session session = gradients(samples, 0, samples.size());
+                update(session);
+                session.commit();
+            } else {
+                inParts(samples, parts);
+            }
+            runs += parts;
+            step++;
+        } finally {
+            use.unlock();
         }
-        runs += parts;
-        step++;
     }
 
     /** Running statistics advance with every part, so what they were is kept until all went well. */
@@ -349,17 +372,22 @@ public final class Trainer implements AutoCloseable {
      * @throws IllegalArgumentException if there is no such layer, or the loss does not depend on it
      */
     public Map<String, Tensor> inspect(Batch samples, String... names) {
-        check(samples);
-        Session session = plans.inspection(samples.size(), List.of(names));
-        feed(session, samples, 0);
-        scalar[0] = 1;
-        session.write(StepGraphs.LOSS_GRADIENT, scalar);
-        session.run();
-        Map<String, Tensor> values = new LinkedHashMap<>();
-        for (String name : names) {
-            values.put(name, session.read(StepGraphs.SHOWN + name));
+        enter();
+        try {
+            check(samples);
+            Session session = plans.inspection(samples.size(), List.of(names));
+            feed(session, samples, 0);
+            scalar[0] = 1;
+            session.write(StepGraphs.LOSS_GRADIENT, scalar);
+            session.run();
+            Map<String, Tensor> values = new LinkedHashMap<>();
+            for (String name : names) {
+                values.put(name, session.read(StepGraphs.SHOWN + name));
+            }
+            return values;
+        } finally {
+            use.unlock();
         }
-        return values;
     }
 
     private void feed(Session session, Batch samples, int from) {
@@ -386,20 +414,25 @@ public final class Trainer implements AutoCloseable {
 
     /** Where the run stands. */
     public Checkpoint checkpoint() {
-        Map<String, String> facts = new LinkedHashMap<>();
-        facts.put(STEP, String.valueOf(step));
-        facts.put("runs", String.valueOf(runs));
-        facts.put("planned_steps", String.valueOf(plannedSteps));
-        facts.put("seed", String.valueOf(seed));
-        facts.put("batch", String.valueOf(batch));
-        facts.put("micro_batch", String.valueOf(microBatch));
-        if (plateauState != null) {
-            facts.put("plateau/best", String.valueOf(plateauState.best()));
-            facts.put("plateau/bad", String.valueOf(plateauState.bad()));
-            facts.put("plateau/cooling", String.valueOf(plateauState.cooling()));
-            facts.put("plateau/reductions", String.valueOf(plateauState.reductions()));
+        enterInTurn();
+        try {
+            Map<String, String> facts = new LinkedHashMap<>();
+            facts.put(STEP, String.valueOf(step));
+            facts.put("runs", String.valueOf(runs));
+            facts.put("planned_steps", String.valueOf(plannedSteps));
+            facts.put("seed", String.valueOf(seed));
+            facts.put("batch", String.valueOf(batch));
+            facts.put("micro_batch", String.valueOf(microBatch));
+            if (plateauState != null) {
+                facts.put("plateau/best", String.valueOf(plateauState.best()));
+                facts.put("plateau/bad", String.valueOf(plateauState.bad()));
+                facts.put("plateau/cooling", String.valueOf(plateauState.cooling()));
+                facts.put("plateau/reductions", String.valueOf(plateauState.reductions()));
+            }
+            return new Checkpoint(plans.snapshot(), plans.everything(), facts);
+        } finally {
+            use.unlock();
         }
-        return new Checkpoint(plans.snapshot(), plans.everything(), facts);
     }
 
     /**
@@ -408,31 +441,36 @@ public final class Trainer implements AutoCloseable {
      * @throws IllegalArgumentException if it was another; the message says in what. This trainer is then as before
      */
     public void resume(Checkpoint from) {
-        requireSame("seed", String.valueOf(seed), from);
-        requireSame("batch", String.valueOf(batch), from);
-        requireSame("micro_batch", String.valueOf(microBatch), from);
-        Map<String, Tensor> mine = plans.everything();
-        Map<String, Tensor> theirs = new LinkedHashMap<>();
-        mine.forEach((name, own) -> {
-            Tensor other = from.tensors().get(name);
-            if (other == null || other.dtype() != own.dtype() || !other.shape().equals(own.shape())) {
-                throw new IllegalArgumentException("this run has '" + name + "': " + own + ", but the checkpoint has "
-                        + (other == null ? "none" : other) + "; it belongs to another network or optimizer");
-            }
-            theirs.put(name, other);
-        });
-        Plateau.State plateauThen = plateau == null
-                ? null
-                : new Plateau.State(
-                        Double.parseDouble(from.fact("plateau/best")),
-                        Integer.parseInt(from.fact("plateau/bad")),
-                        Integer.parseInt(from.fact("plateau/cooling")),
-                        Integer.parseInt(from.fact("plateau/reductions")));
-        plans.restore(theirs);
-        plateauState = plateauThen;
-        step = from.step();
-        runs = Long.parseLong(from.fact("runs"));
-        plannedSteps = Long.parseLong(from.fact("planned_steps"));
+        enter();
+        try {
+            requireSame("seed", String.valueOf(seed), from);
+            requireSame("batch", String.valueOf(batch), from);
+            requireSame("micro_batch", String.valueOf(microBatch), from);
+            Map<String, Tensor> mine = plans.everything();
+            Map<String, Tensor> theirs = new LinkedHashMap<>();
+            mine.forEach((name, own) -> {
+                Tensor other = from.tensors().get(name);
+                if (other == null || other.dtype() != own.dtype() || !other.shape().equals(own.shape())) {
+                    throw new IllegalArgumentException("this run has '" + name + "': " + own + ", but the checkpoint has "
+                            + (other == null ? "none" : other) + "; it belongs to another network or optimizer");
+                }
+                theirs.put(name, other);
+            });
+            Plateau.State plateauThen = plateau == null
+                    ? null
+                    : new Plateau.State(
+                            Double.parseDouble(from.fact("plateau/best")),
+                            Integer.parseInt(from.fact("plateau/bad")),
+                            Integer.parseInt(from.fact("plateau/cooling")),
+                            Integer.parseInt(from.fact("plateau/reductions")));
+            plans.restore(theirs);
+            plateauState = plateauThen;
+            step = from.step();
+            runs = Long.parseLong(from.fact("runs"));
+            plannedSteps = Long.parseLong(from.fact("planned_steps"));
+        } finally {
+            use.unlock();
+        }
     }
 
     private static void requireSame(String what, String own, Checkpoint from) {
@@ -475,9 +513,14 @@ public final class Trainer implements AutoCloseable {
         return seed;
     }
 
-    /** A snapshot: later steps do not change it. */
+    /** A snapshot: later steps do not change it. Another thread's step is waited for. */
     public Model model() {
-        return plans.snapshot();
+        enterInTurn();
+        try {
+            return plans.snapshot();
+        } finally {
+            use.unlock();
+        }
     }
 
     /**
@@ -486,7 +529,12 @@ public final class Trainer implements AutoCloseable {
      * @throws IllegalStateException unless the builder was asked for {@link Builder#ema}
      */
     public Model emaModel() {
-        return plans.averages();
+        enterInTurn();
+        try {
+            return plans.averages();
+        } finally {
+            use.unlock();
+        }
     }
 
     /** What {@link Builder#reduceOnPlateau} has seen; null without it. */
@@ -525,10 +573,40 @@ public final class Trainer implements AutoCloseable {
         return plans.main();
     }
 
-    /** Frees everything; closing twice does no harm. */
+    /** One thread at a time: a trainer is one run, and two would tear it apart. */
+    private void enter() {
+        if (!use.tryLock()) {
+            throw new IllegalStateException("the trainer is in use by another thread");
+        }
+        requireOpen();
+    }
+
+    /** After the step that another thread may be taking. */
+    private void enterInTurn() {
+        use.lock();
+        requireOpen();
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            use.unlock();
+            throw new IllegalStateException("the trainer is closed");
+        }
+    }
+
+    /**
+     * Waits for the step that another thread may be taking, then frees everything; from now on its use is an
+     * {@link IllegalStateException}. Closing twice does no harm.
+     */
     @Override
     public void close() {
-        plans.close();
+        use.lock();
+        try {
+            closed = true;
+            plans.close();
+        } finally {
+            use.unlock();
+        }
     }
 
     /** How to train. */

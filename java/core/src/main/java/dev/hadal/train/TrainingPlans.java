@@ -368,7 +368,6 @@ final class TrainingPlans implements AutoCloseable {
         return prefixed;
     }
 
-    /** Waits for nothing: the trainer's own thread is the only one that runs these plans. */
     @Override
     public void close() {
         List.of(steps, others)

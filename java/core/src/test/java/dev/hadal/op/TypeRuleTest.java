@@ -328,7 +328,13 @@ class TypeRuleTest {
                 new Rule(new Compare(Compare.Function.LESS), List.of(IMAGE, IMAGE), "a", "b"),
                 new Rule(new Where(), List.of(Type.i32(2, 6, 8, 9), IMAGE, IMAGE), "condition", "a", "b"),
                 new Rule(new Reduce(Reduce.Function.SUM, List.of(2), false), List.of(IMAGE), "x"),
-                new Rule(new ArgMax(2, false), List.of(IMAGE), "x"));
+                new Rule(new ArgMax(2, false), List.of(IMAGE), "x"),
+                new Rule(new AttentionMask(1, true, true), List.of(IMAGE, Type.i32(2)), "x", "lengths"),
+                new Rule(
+                        new AttentionMask.Backward(new AttentionMask(1, false, true)),
+                        List.of(IMAGE, Type.i32(2)),
+                        "dy",
+                        "lengths"));
     }
 
     private static String rejection(Op op, List<Type> operands) {
@@ -640,15 +646,90 @@ class TypeRuleTest {
         assertSays(rejection(LSTM_BACKWARD, with(BACKWARD, 9, Type.f32(3, 3))), "dc", "[3,3]", "[2,3]");
     }
 
+    /** Ops whose results can be larger than their operands; those of the rest could never be too large. */
+    static Stream<Rule> growing() {
+        Type column = Type.f32(100_000, 1);
+        Type row = Type.f32(1, 100_000);
+        Type column4 = Type.f32(1, 1, 40_000, 1);
+        return Stream.of(
+                new Rule(new MatMul(false, false), List.of(column, row)),
+                new Rule(new MatMul(true, false), List.of(row, row)),
+                new Rule(new MatMul(false, true), List.of(column, column)),
+                new Rule(new Binary(Binary.Function.ADD), List.of(column, row)),
+                new Rule(new Compare(Compare.Function.LESS), List.of(column, row)),
+                new Rule(new Where(), List.of(Type.i32(100_000, 1), row, SCALAR)),
+                new Rule(new Expand(List.of(100_000, -1)), List.of(row)),
+                new Rule(new Gather(0), List.of(row, Type.i32(100_000))),
+                new Rule(new Concat(0), List.of(Type.f32(2_000_000_000), Type.f32(2_000_000_000))),
+                new Rule(new Pad(List.of(2_000_000_000), List.of(2_000_000_000), 0), List.of(Type.f32(1))),
+                new Rule(new Pad(List.of(0, 0), List.of(0, 99_999), 0), List.of(column)),
+                new Rule(new Resize(50_000, 50_000, Resize.Mode.NEAREST), List.of(IMAGE)),
+                new Rule(new AdaptivePool(Pooling.Function.MAX, 50_000, 50_000), List.of(IMAGE)),
+                new Rule(
+                        new Convolution(Window.of(1, 30_000, 1), 1), List.of(Type.f32(1, 1, 3, 3), Type.f32(1, 1, 1, 1))),
+                new Rule(
+                        new Convolution(Window.of(1, 2_000_000_000, 1), 1),
+                        List.of(Type.f32(1, 1, 3, 3), Type.f32(1, 1, 1, 1))),
+                new Rule(
+                        new ConvolutionTranspose(Window.of(60_000, 0, 1), 1, 0, 0),
+                        List.of(column4, Type.f32(1, 1, 1, 1))),
+                new Rule(
+                        new ConvolutionTranspose(Window.of(1, 0, 1), 1, 0, 0),
+                        List.of(column4, Type.f32(1, 1, 1, 90_000))),
+                new Rule(
+                        LSTM,
+                        List.of(
+                                Type.f32(20_000, 20_000, 1),
+                                Type.f32(12, 1),
+                                Type.f32(12, 3),
+                                Type.f32(12),
+                                Type.f32(12),
+                                Type.f32(20_000, 3),
+                                Type.f32(20_000, 3),
+                                Type.i32(20_000))));
+    }
+
     /** The result would not be a shape: that is the operands' fault, too. */
-    @Test
-    void tooManyElementsAreAnError() {
+    @ParameterizedTest
+    @MethodSource("growing")
+    void tooManyElementsAreAnError(Rule rule) {
         Graph graph = new Graph();
-        Value a = graph.leaf(Role.INPUT, "a", Type.f32(100_000, 1));
-        Value b = graph.leaf(Role.INPUT, "b", Type.f32(1, 100_000));
+        List<Value> operands = leaves(graph, rule.fitting());
+        int before = graph.nodes().size();
         String e = message(
-                TypeException.class, () -> graph.within("head.product", () -> new MatMul(false, false).of(a, b)));
-        assertSays(e, "layer head.product: matmul: ", "[100000", "2^31 - 1");
+                TypeException.class, () -> graph.within("head.product", () -> graph.append(rule.op(), operands)));
+        assertTrue(e.startsWith("layer head.product: " + rule.op().name()), e);
+        assertSays(e, "2^31 - 1");
+        assertEquals(before, graph.nodes().size());
+    }
+
+    private static List<Value> leaves(Graph graph, List<Type> types) {
+        List<Value> leaves = new ArrayList<>();
+        for (int k = 0; k < types.size(); k++) {
+            leaves.add(graph.leaf(Role.INPUT, "x" + k, types.get(k)));
+        }
+        return leaves;
+    }
+
+    @ParameterizedTest
+    @MethodSource("rules")
+    void theNullOperandIsTold(Rule rule) {
+        Graph graph = new Graph();
+        List<Value> operands = leaves(graph, rule.fitting());
+        int before = graph.nodes().size();
+        for (int k = 0; k < operands.size(); k++) {
+            List<Value> some = new ArrayList<>(operands);
+            some.set(k, null);
+            String wanted = "layer 0.body: " + rule.op().name() + ": operand " + k + " is null";
+            Executable append = () -> graph.within("0.body", () -> graph.append(rule.op(), some));
+            assertEquals(wanted, message(IllegalArgumentException.class, append));
+            if (some.size() > 1) {
+                Executable call = () -> graph.within("0.body", () -> rule.op().call(some.toArray(Value[]::new)));
+                assertEquals(wanted, message(IllegalArgumentException.class, call));
+            }
+        }
+        assertSays(message(IllegalArgumentException.class, () -> rule.op().call()), rule.op().name());
+        assertEquals(before, graph.nodes().size());
     }
 
     /** In a graph, the message begins with the layer's path, and nothing has been appended. */
