@@ -10,32 +10,17 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hadal.backend.Backends;
-import dev.hadal.graph.Graph;
-import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.TypeException;
-import dev.hadal.graph.Value;
-import dev.hadal.model.BatchSize;
 import dev.hadal.model.Model;
-import dev.hadal.model.Safetensors;
 import dev.hadal.optim.Optimizer;
-import dev.hadal.run.Plan;
 import dev.hadal.run.Predictor;
-import dev.hadal.run.Session;
-import dev.hadal.run.Store;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import dev.hadal.train.Trainer;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.Tag;
@@ -52,41 +37,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("variant")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 public abstract class RecurrenceSpec {
-    private final Map<String, Tensor> fixtures = read();
+    private final Fixtures fixtures = Fixtures.read("recurrent.safetensors");
 
     /** Where to run; fallback is an error where the backend is to do everything itself. */
     protected abstract Backends backends();
-
-    /** Through a file of its own, as the resource may lie in a jar. */
-    private static Map<String, Tensor> read() {
-        try (InputStream resource =
-                Objects.requireNonNull(RecurrenceSpec.class.getResourceAsStream("recurrent.safetensors"))) {
-            Path file = Files.createTempFile("recurrent", ".safetensors");
-            try {
-                Files.copy(resource, file, StandardCopyOption.REPLACE_EXISTING);
-                return Safetensors.read(file).tensors();
-            } finally {
-                Files.delete(file);
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    private Tensor fixture(String name) {
-        return Objects.requireNonNull(fixtures.get(name), name);
-    }
-
-    /** Those whose names begin so, by the rest of their names. */
-    private Map<String, Tensor> fixtures(String prefix) {
-        Map<String, Tensor> some = new LinkedHashMap<>();
-        fixtures.forEach((name, value) -> {
-            if (name.startsWith(prefix)) {
-                some.put(name.substring(prefix.length()), value);
-            }
-        });
-        return some;
-    }
 
     private static Recurrence network(String fixture) {
         Recurrence cell = fixture.startsWith("lstm")
@@ -97,36 +51,7 @@ public abstract class RecurrenceSpec {
     }
 
     private Model model(Recurrence network, String fixture) {
-        Shape x = fixture(fixture + "/x").shape();
-        Type sample = Type.f32(x.get(1), x.get(2));
-        Model model;
-        if (fixtures.containsKey(fixture + "/lengths")) {
-            Network masked = (scope, in) ->
-                    Map.of("y", network.apply(scope, Objects.requireNonNull(in.get("x")), in.get("lengths")));
-            model = masked.model(Map.of("x", sample, "lengths", Type.i32()), 1);
-        } else {
-            model = network.model(sample, 1);
-        }
-        Map<String, Tensor> weights = new LinkedHashMap<>();
-        for (Value w : model.graph().leaves(Role.WEIGHT)) {
-            String name = Graph.leafOf(w).name();
-            weights.put(name, fixture(fixture + "/" + name));
-        }
-        return model.withValues(weights).apply(new BatchSize(x.get(0)));
-    }
-
-    private static void assertClose(String what, Tensor expected, Tensor actual, double tolerance) {
-        assertEquals(expected.shape(), actual.shape(), what);
-        double scale = 0;
-        for (float v : expected.floats()) {
-            scale = Math.max(scale, Math.abs(v));
-        }
-        for (int i = 0; i < expected.floats().length; i++) {
-            double error = Math.abs(expected.floats()[i] - actual.floats()[i]);
-            assertTrue(
-                    error <= tolerance * scale,
-                    what + " at " + i + " is " + actual.floats()[i] + ", but PyTorch has " + expected.floats()[i]);
-        }
+        return fixtures.model(network, network::apply, fixture);
     }
 
     /** Outputs, final states and all gradients within 2·10⁻⁶ of each one's largest. Worst observed: 7·10⁻⁷. */
@@ -151,54 +76,20 @@ public abstract class RecurrenceSpec {
                 "gru_bidirectional_packed"
             })
     void agreesWithPyTorch(String fixture) {
-        Model model = model(network(fixture), fixture);
-        Graph graph = model.graph();
-        Value y = graph.output("y");
-        Value dy = graph.leaf(Role.INPUT, "dy", y.type());
-        List<Value> wanted = new ArrayList<>(graph.leaves(Role.WEIGHT));
-        wanted.add(graph.leaf("x"));
-        graph.differentiate(y, dy, wanted)
-                .forEach((v, dv) -> graph.output("d_" + Graph.leafOf(v).name(), dv));
-        Map<String, Tensor> results = run(graph, model.values(), fixture);
-        assertEquals(wanted.size() + 1, results.size());
-        results.forEach((name, value) -> assertClose(name, fixture(fixture + "/" + name), value, 2e-6));
+        fixtures.assertAgrees(model(network(fixture), fixture), fixture, backends(), 2e-6);
 
         Model last = model(network(fixture).last(), fixture);
-        Tensor h =
-                Objects.requireNonNull(run(last.graph(), last.values(), fixture).get("y"));
-        assertClose("last", fixture(fixture + "/last"), h, 2e-6);
-    }
-
-    /** One run on the backend. */
-    private Map<String, Tensor> run(Graph graph, Map<String, Tensor> weights, String fixture) {
-        Map<String, Tensor> results = new LinkedHashMap<>();
-        try (Store store = new Store();
-                Plan plan = Plan.compile(graph, backends(), Plan.Options.DEFAULT)) {
-            Map<String, Map<String, Store.Placement>> groups = new LinkedHashMap<>();
-            plan.stored()
-                    .forEach((name, place) -> groups.computeIfAbsent(
-                                    place.backend().name(), g -> new LinkedHashMap<>())
-                            .put(name, place));
-            groups.forEach(store::add);
-            weights.forEach(store::write);
-            try (Session session = plan.session(store)) {
-                for (Value input : graph.leaves(Role.INPUT)) {
-                    String name = Graph.leafOf(input).name();
-                    session.write(name, fixture(fixture + "/" + name));
-                }
-                session.run();
-                graph.outputs().keySet().forEach(name -> results.put(name, session.read(name)));
-            }
-        }
-        return results;
+        Tensor h = Objects.requireNonNull(
+                fixtures.run(last.graph(), last.values(), fixture, backends()).get("y"));
+        Fixtures.assertClose("last", fixtures.get(fixture + "/last"), h, 2e-6);
     }
 
     /** Every weight after 50 steps within 4·10⁻⁶ of each tensor's largest. Worst observed: 10⁻⁶. */
     @Test
     void trainsAsPyTorchDoes() {
         Model model =
-                sequential(lstm(4).last(), linear(3)).model(Shape.of(5, 4), 1).withValues(fixtures("training/before/"));
-        Shape all = fixture("training/x").shape();
+                sequential(lstm(4).last(), linear(3)).model(Shape.of(5, 4), 1).withValues(fixtures.under("training/before/"));
+        Shape all = fixtures.get("training/x").shape();
         int batch = all.sizeFrom(1);
         try (Trainer trainer = Trainer.of(model)
                 .optimizer(Optimizer.sgd(0.9).rate(0.1))
@@ -207,15 +98,15 @@ public abstract class RecurrenceSpec {
                 .build()) {
             for (int step = 0; step < 50; step++) {
                 int k = step % all.get(0);
-                float[] x = Arrays.copyOfRange(fixture("training/x").floats(), k * batch, (k + 1) * batch);
+                float[] x = Arrays.copyOfRange(fixtures.get("training/x").floats(), k * batch, (k + 1) * batch);
                 int[] labels =
-                        Arrays.copyOfRange(fixture("training/labels").ints(), k * all.get(1), (k + 1) * all.get(1));
+                        Arrays.copyOfRange(fixtures.get("training/labels").ints(), k * all.get(1), (k + 1) * all.get(1));
                 trainer.step(
                         Tensor.of(Shape.of(all.get(1), all.get(2), all.get(3)), x),
                         Tensor.of(Shape.of(all.get(1)), labels));
             }
-            fixtures("training/after/")
-                    .forEach((name, expected) -> assertClose(
+            fixtures.under("training/after/")
+                    .forEach((name, expected) -> Fixtures.assertClose(
                             name,
                             expected,
                             Objects.requireNonNull(trainer.model().values().get(name)),
