@@ -49,10 +49,10 @@ public record Activation(Function function, float alpha) implements Op {
         MISH(false);
 
         /** SELU's λ, which keeps variances at 1. */
-        public static final double SELU_SCALE = 1.0507009873554804934193349852946;
+        public static final double SELU_SCALE = 1.0507009873554805;
 
         /** SELU's α. */
-        public static final double SELU_ALPHA = 1.6732632423543772848170429916717;
+        public static final double SELU_ALPHA = 1.6732632423543772;
 
         private final boolean slopeFromResult;
 
