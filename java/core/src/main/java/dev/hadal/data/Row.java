@@ -25,6 +25,7 @@ public final class Row {
     }
 
     /** The same sample's place in a batch that has the same tensors, but for one field that has its own, of another type. */
+    @SuppressWarnings("ReferenceEquality") // the very batch that the other was made of
     Row with(Field field) {
         if (other == null || otherOf != batch) {
             other = new Row(batch.with(field));

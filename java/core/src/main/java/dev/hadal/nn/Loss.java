@@ -19,6 +19,7 @@ import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
@@ -183,7 +184,7 @@ public interface Loss {
     }
 
     private static Loss of(UnaryOperator<Type> targets, BiConsumer<Type, Tensor> check, Function<Boolean, Op> ops) {
-        ops.apply(false); // bad settings are the caller's fault, not the network's
+        Objects.requireNonNull(ops.apply(false)); // bad settings are the caller's fault, not the network's
         return new Loss() {
             @Override
             public Type target(Type output) {

@@ -18,7 +18,10 @@ public interface Schedule {
     /** rate·factor^⌊step/every⌋ */
     static Schedule step(double rate, long every, double factor) {
         requirePositive("the steps between two changes of the rate", every);
-        return (step, steps) -> rate * Math.pow(factor, (double) (step / every));
+        return (step, steps) -> {
+            long changes = step / every;
+            return rate * Math.pow(factor, (double) changes);
+        };
     }
 
     /** rate·factor^step */

@@ -123,7 +123,7 @@ final class EventFile implements Closeable {
         private void varint(long value) {
             long left = value;
             while ((left & ~0x7fL) != 0) {
-                bytes.write((int) (left & 0x7f | 0x80));
+                bytes.write((int) ((left & 0x7f) | 0x80));
                 left >>>= 7;
             }
             bytes.write((int) left);

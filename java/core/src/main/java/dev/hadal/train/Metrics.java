@@ -139,7 +139,7 @@ public final class Metrics {
 
         @Override
         public double value() {
-            return mean(right, seen);
+            return mean((double) right, seen);
         }
     }
 

@@ -57,7 +57,7 @@ final class TensorBoardLog implements Listener {
                 return new EventFile(
                         directory.resolve(String.format("events.out.tfevents.%010d.hadal.%d", (long) now, other)), now);
             } catch (FileAlreadyExistsException sameSecond) {
-                continue;
+                // The next number is tried.
             }
         }
     }

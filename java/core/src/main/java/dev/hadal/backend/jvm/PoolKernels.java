@@ -158,7 +158,7 @@ final class PoolKernels {
                 int at = row + kh * rowStep + first[ow];
                 for (int kw = 0; kw < count[ow]; kw++, at += step) {
                     float value = x[from + at];
-                    if (value > best || value != value) {
+                    if (value > best || Float.isNaN(value)) {
                         best = value;
                         found = at;
                     }
