@@ -9,7 +9,9 @@ import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Dropout;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Predicate;
 
 /**
@@ -30,16 +32,19 @@ public record Training(Predicate<String> trained) implements Pass {
 
     @Override
     public Model apply(Model model) {
-        return model.withGraph(model.graph().rewrite((node, inputs, target) -> {
+        Map<Value, Value> running = new LinkedHashMap<>();
+        Graph graph = model.graph().rewrite((node, inputs, target) -> {
             if (node.op() instanceof BatchNorm bn && !(frozen(node.input(1)) && frozen(node.input(2)))) {
-                return List.of(batchNorm(bn, node, inputs, target));
+                return List.of(batchNorm(bn, node, inputs, running));
             }
             if (node.op() instanceof Dropout dropout) {
                 Value random = target.leaf(Role.SCALAR, RANDOM, Type.i32(4));
                 return new Dropout.Training(dropout.rate(), node.path()).call(inputs.get(0), random);
             }
             return target.append(node.op(), inputs);
-        }));
+        });
+        running.forEach(graph::commit);
+        return model.withGraph(graph);
     }
 
     private boolean frozen(Value weight) {
@@ -48,9 +53,11 @@ public record Training(Predicate<String> trained) implements Pass {
 
     /**
      * running ← (1 − momentum)·running + momentum·batch, where the batch's variance counts unbiased, m/(m − 1)·σ², as
-     * PyTorch has it.
+     * PyTorch has it. A norm that is used more than once takes a step at each use.
+     *
+     * @param running what the statistics have become by now
      */
-    private static Value batchNorm(BatchNorm bn, Node node, List<Value> in, Graph target) {
+    private static Value batchNorm(BatchNorm bn, Node node, List<Value> in, Map<Value, Value> running) {
         Value x = in.get(0);
         List<Value> y = new BatchNorm.Training(bn.epsilon()).call(x, in.get(1), in.get(2));
         float m = (float) x.shape().size() / x.shape().get(1);
@@ -59,8 +66,11 @@ public record Training(Predicate<String> trained) implements Pass {
                     + " has a single value per channel, whose variance is nothing to train with; use a larger batch");
         }
         float unbiased = bn.momentum() * m / (m - 1);
-        target.commit(in.get(3), WeightedSum.average(in.get(3), y.get(1), bn.momentum()));
-        target.commit(in.get(4), new WeightedSum(List.of(1 - bn.momentum(), unbiased)).of(in.get(4), y.get(2)));
+        running.compute(in.get(3), (leaf, now) -> WeightedSum.average(now == null ? leaf : now, y.get(1), bn.momentum()));
+        running.compute(
+                in.get(4),
+                (leaf, now) -> new WeightedSum(List.of(1 - bn.momentum(), unbiased))
+                        .of(now == null ? leaf : now, y.get(2)));
         return y.get(0);
     }
 }

@@ -6,7 +6,11 @@ import dev.hadal.model.Model;
 import dev.hadal.tensor.Shape;
 import java.util.Map;
 
-/** A description of computation: applying it appends nodes to a graph, and runs nothing. */
+/**
+ * A description of computation: applying it appends nodes to a graph, and runs nothing. It holds no weights: those belong
+ * to the path under which it is applied, so that it may be applied anywhere, and shares weights where it is applied twice
+ * under one path; see {@link Scope#call}. Networks of several inputs or outputs are a {@link Network}.
+ */
 public interface Layer {
 
     /** Appends this layer; weights and states are asked of the scope. */

@@ -50,7 +50,17 @@ public final class Scope {
         return graph.leaf(role, full, Type.f32(shape));
     }
 
-    /** Applies a layer one step further down the path. */
+    /**
+     * Applies a layer one step further down the path. Two calls of one name share their weights and states, which the
+     * model then has once, and whose gradients add up; they must ask for the same shapes:
+     *
+     * <pre>
+     *   Value a = scope.call("encoder", encoder, left);
+     *   Value b = scope.call("encoder", encoder, right);
+     * </pre>
+     *
+     * Under two names, one layer has weights of its own in each place. Dropout under one name drops alike.
+     */
     public Value call(String name, Layer layer, Value x) {
         Scope inner = new Scope(graph, path.isEmpty() ? name : path + "." + name, initialisers);
         return graph.within(inner.path, () -> layer.apply(inner, x));

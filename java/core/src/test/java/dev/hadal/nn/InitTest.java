@@ -12,6 +12,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -116,7 +117,7 @@ class InitTest {
     }
 
     private static void assertBegins(Layer layer, Shape sample) {
-        Tensor w = layer.model(sample, 1).values().get("weight");
+        Tensor w = Objects.requireNonNull(layer.model(sample, 1).values().get("weight"));
         assertEquals(Init.ones().tensor(w.shape(), 0, ""), w);
     }
 }

@@ -38,6 +38,8 @@ import dev.hadal.nn.Layer;
 import dev.hadal.nn.Loss;
 import dev.hadal.nn.Network;
 import dev.hadal.op.Bias;
+import dev.hadal.op.Binary;
+import dev.hadal.op.Concat;
 import dev.hadal.optim.Clip;
 import dev.hadal.optim.Optimizer;
 import dev.hadal.optim.Schedule;
@@ -462,6 +464,94 @@ public abstract class TrainingSpec {
                     "'hint' is missing: F32[N,1] is needed",
                     () -> trainer.step(Batch.of(fields)));
         }
+    }
+
+    /** Whether two images are of one class, by one encoder of both or by one of each: a graph whose branches merge. */
+    private static Network twins(boolean shared) {
+        Layer encoder = sequential(flatten(), linear(8), batchNorm(), relu());
+        return (scope, in) -> {
+            Value left = scope.call(shared ? "encoder" : "left", encoder, in(in, "left"));
+            Value right = scope.call(shared ? "encoder" : "right", encoder, in(in, "right"));
+            Value product = new Binary(Binary.Function.MUL).of(left, right);
+            Value merged = new Concat(1).of(WeightedSum.sum(List.of(left, right)), product);
+            return Map.of("y", scope.call("head", linear(2), merged));
+        };
+    }
+
+    private Trainer twins(Model model) {
+        return Trainer.of(model)
+                .optimizer(Optimizer.sgd(0.5).rate(0.05))
+                .batch(32)
+                .backends(backends())
+                .build();
+    }
+
+    /** A layer that is used twice has its weights once, and takes the steps of two that are used once each. */
+    @Test
+    void sharedWeightsTakeTheStepsOfAllTheirUses() {
+        Map<String, Type> inputs = Map.of("left", Type.f32(IMAGE), "right", Type.f32(IMAGE));
+        Model one = twins(true).model(inputs, 3);
+        assertEquals(
+                Set.of(
+                        "encoder.1.weight",
+                        "encoder.1.bias",
+                        "encoder.2.weight",
+                        "encoder.2.bias",
+                        "encoder.2.running_mean",
+                        "encoder.2.running_var",
+                        "head.weight",
+                        "head.bias"),
+                one.values().keySet());
+        assertEquals(36 * 8 + 8 + 16 + 34, one.parameters());
+        assertEquals(one.parameters(), one.summary().parameters());
+        Map<String, Tensor> same = new LinkedHashMap<>(twins(false).model(inputs, 3).values());
+        same.replaceAll((name, w) -> value(one.values(), name.replaceFirst("left|right", "encoder")));
+        Model two = twins(false).model(inputs, 3).withValues(same);
+
+        Dataset left = stripes(32, 1);
+        Dataset right = stripes(32, 2);
+        int[] alike = IntStream.range(0, 32)
+                .map(i -> left.label(i) == right.label(i) ? 1 : 0)
+                .toArray();
+        Batch batch = Batch.of(Map.of(
+                "left", images(left), "right", images(right), "target", Tensor.of(Shape.of(32), alike)));
+        try (Trainer shared = twins(one);
+                Trainer apart = twins(two)) {
+            shared.step(batch);
+            apart.step(batch);
+            assertEquals(apart.loss(), shared.loss(), 1e-5);
+            Map<String, Tensor> after = shared.model().values();
+            Map<String, Tensor> others = apart.model().values();
+            after.forEach((name, w) -> {
+                float[] before = value(one.values(), name).floats();
+                float[] l = value(others, name.replace("encoder", "left")).floats();
+                float[] r = value(others, name.replace("encoder", "right")).floats();
+                // A running average takes one step after the other: 0.9·(0.9·s + a) + b.
+                float kept = name.contains("running") ? 0.9f : 1;
+                for (int i = 0; i < before.length; i++) {
+                    float expected = name.startsWith("head") ? l[i] : kept * l[i] + r[i] - kept * before[i];
+                    assertEquals(expected, w.floats()[i], 1e-5, name);
+                }
+            });
+            // One tensor and one moment of each weight.
+            assertEquals(
+                    2,
+                    shared.checkpoint().tensors().keySet().stream()
+                            .filter(name -> name.contains("encoder.1.weight"))
+                            .count());
+            float first = shared.loss();
+            for (int step = 0; step < 60; step++) {
+                shared.step(batch);
+            }
+            assertTrue(shared.loss() < first / 2, first + " to " + shared.loss());
+        }
+        Network misfit = (scope, in) -> Map.of(
+                "y", scope.call("a", linear(2), scope.call("a", linear(2), sequential(flatten()).apply(scope, in(in, "x")))));
+        assertRefused(TypeException.class, "'a.weight' is already", () -> misfit.model(Map.of("x", Type.f32(IMAGE)), 1));
+    }
+
+    private static Tensor value(Map<String, Tensor> values, String name) {
+        return Objects.requireNonNull(values.get(name), name);
     }
 
     private static Value in(Map<String, Value> inputs, String name) {
