@@ -202,7 +202,7 @@ abstract class GroupNormSpec extends Spec {
      * mean(g) − x̂·mean(g·x̂)) the means err by (2·√w + 5)·u of the mean magnitudes, beside eight roundings of each term.
      * Worst observed: 0.4 of each.
      */
-    private static double[][] backwardBounds(Case c, double[][] in, double[][] out) {
+    private static double[][] backwardBounds(Case c, double[][] in) {
         double[] boundScale = new double[c.scales().size()];
         double[] boundBias = new double[c.scales().size()];
         double[] sums = new double[c.statistics().size()];
@@ -240,7 +240,7 @@ abstract class GroupNormSpec extends Spec {
         return each(
                 "bounded dx",
                 cases(),
-                (c, draw) -> bounded(c.backward(), (in, out) -> backwardBounds(c, in, out), c.backwardOperands(draw)));
+                (c, draw) -> bounded(c.backward(), (in, out) -> backwardBounds(c, in), c.backwardOperands(draw)));
     }
 
     /** Nothing to normalize: y and dx are empty, statistics and sums of no values are zero. */

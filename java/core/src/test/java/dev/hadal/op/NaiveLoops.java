@@ -325,7 +325,7 @@ final class NaiveLoops {
     private static Formula dropout(Dropout.Training op) {
         return (x, y) -> {
             int[] words = new int[4];
-            long seed = (int) x[1][0] & 0xFFFFFFFFL | (long) x[1][1] << 32;
+            long seed = ((int) x[1][0] & 0xFFFFFFFFL) | ((long) x[1][1] << 32);
             for (int i = 0; i < y[0].length; i++) {
                 Philox.block(seed, i / 4, (int) x[1][2], op.stream(), words);
                 float m = (words[i % 4] >>> 8) * 0x1p-24f >= op.rate() ? 1 / (1 - op.rate()) : 0;
@@ -686,7 +686,8 @@ final class NaiveLoops {
             m[1] = rms.centred() ? rms.alpha() * m[1] + (1 - rms.alpha()) * d : m[1];
             float variance = rms.centred() ? Math.max(m[0] - m[1] * m[1], 0) : m[0];
             int last = rms.centred() ? 2 : 1;
-            return m[last] = rms.momentum() * m[last] + d / ((float) Math.sqrt(variance) + rms.epsilon());
+            m[last] = rms.momentum() * m[last] + d / ((float) Math.sqrt(variance) + rms.epsilon());
+            return m[last];
         } else if (op instanceof Lion lion) {
             float u = lion.beta1() * m[0] + (1 - lion.beta1()) * d;
             m[0] = lion.beta2() * m[0] + (1 - lion.beta2()) * d;

@@ -387,7 +387,7 @@ public abstract class OptimizerSpec {
             Model after = trainer.model();
             before.values().forEach((name, value) -> {
                 boolean trained = name.startsWith("0.") || name.startsWith("7.");
-                boolean moved = !value.equals(after.values().get(name));
+                boolean moved = !Objects.equals(value, after.values().get(name));
                 assertEquals(trained, moved, name);
             });
             assertTrue(epochs.get(7).loss() < epochs.get(0).loss(), epochs.toString());
@@ -414,10 +414,10 @@ public abstract class OptimizerSpec {
             steps(weights);
             steps(average);
             Model mean = average.emaModel();
-            double ofAverage = average.evaluate(data).get(Epoch.LOSS);
-            assertFalse(weights.evaluate(data).get(Epoch.LOSS) == ofAverage);
+            double ofAverage = loss(average, data);
+            assertFalse(loss(weights, data) == ofAverage);
             try (Trainer there = Trainer.of(mean).batch(32).backends(loose()).build()) {
-                assertEquals(there.evaluate(data).get(Epoch.LOSS), ofAverage, 1e-7);
+                assertEquals(loss(there, data), ofAverage, 1e-7);
             }
             assertThrows(IllegalStateException.class, weights::emaModel);
         }
@@ -436,5 +436,9 @@ public abstract class OptimizerSpec {
             assertEquals(0.25e-9, epochs.get(5).rate(), 1e-15);
             assertEquals(2, Objects.requireNonNull(trainer.plateau()).reductions());
         }
+    }
+
+    private static double loss(Trainer trainer, Dataset data) {
+        return Objects.requireNonNull(trainer.evaluate(data).get(Epoch.LOSS));
     }
 }

@@ -8,6 +8,7 @@ import java.io.StringReader;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Objects;
 import java.util.Map;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.Test;
@@ -103,9 +104,9 @@ class CurvesPageTest {
             }
         }
         assertEquals(List.of("0.5", "1.0", "1.5", "2.0"), List.copyOf(marks.keySet()));
-        assertEquals(marks.get("2.0"), Double.parseDouble(dots.get(0).getAttribute("cy")), 0.11);
-        assertEquals(marks.get("1.0"), Double.parseDouble(dots.get(1).getAttribute("cy")), 0.11);
-        assertEquals(marks.get("0.5"), Double.parseDouble(dots.get(3).getAttribute("cy")), 0.11);
+        assertEquals(Objects.requireNonNull(marks.get("2.0")), Double.parseDouble(dots.get(0).getAttribute("cy")), 0.11);
+        assertEquals(Objects.requireNonNull(marks.get("1.0")), Double.parseDouble(dots.get(1).getAttribute("cy")), 0.11);
+        assertEquals(Objects.requireNonNull(marks.get("0.5")), Double.parseDouble(dots.get(3).getAttribute("cy")), 0.11);
     }
 
     @Test

@@ -571,9 +571,9 @@ public abstract class TrainingSpec {
             Map<String, Tensor> seen =
                     trainer.inspect(batch, "3.body.1", "gradient/3.body.1", "gradient/7.weight", "gradient/x");
             assertEquals(before, trainer.model().values());
-            assertEquals(Shape.of(16, 8, 6, 6), seen.get("3.body.1").shape());
-            assertEquals(Shape.of(16, 8, 6, 6), seen.get("gradient/3.body.1").shape());
-            assertEquals(Shape.of(16, 1, 6, 6), seen.get("gradient/x").shape());
+            assertEquals(Shape.of(16, 8, 6, 6), Objects.requireNonNull(seen.get("3.body.1")).shape());
+            assertEquals(Shape.of(16, 8, 6, 6), Objects.requireNonNull(seen.get("gradient/3.body.1")).shape());
+            assertEquals(Shape.of(16, 1, 6, 6), Objects.requireNonNull(seen.get("gradient/x")).shape());
             trainer.step(batch);
             float[] w = Objects.requireNonNull(before.get("7.weight")).floats();
             float[] after = Objects.requireNonNull(trainer.model().values().get("7.weight"))
