@@ -27,7 +27,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.util.stream.IntStream;
 
 /** A convolutional network that recognises clothes. */
 public final class FashionCnn {
@@ -77,7 +77,9 @@ public final class FashionCnn {
 
         try (Predictor predictor = Predictor.of(Model.load(file))) {
             float[] scores = predictor.predict(test.batch(0).x()).floats();
-            out.println("the first image's scores: " + Arrays.toString(scores));
+            int best = IntStream.range(0, scores.length).reduce(0, (a, b) -> scores[b] > scores[a] ? b : a);
+            out.println("the first image of the test set is: " + images.names().get(test.label(0))
+                    + ", and the network says: " + images.names().get(best));
         }
         return confusion.value();
     }
