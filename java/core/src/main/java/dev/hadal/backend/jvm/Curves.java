@@ -3,6 +3,7 @@ package dev.hadal.backend.jvm;
 /**
  * The exponential and its kin in f32, to a few units in the last place; NaN stays NaN.
  */
+@SuppressWarnings("FloatingPointLiteralPrecision") // the literals stand as published
 final class Curves {
     /** Added to a float below 2²², it leaves the nearest integer in the low bits. */
     private static final float ROUND = 12582912f;
