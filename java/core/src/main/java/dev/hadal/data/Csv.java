@@ -8,7 +8,6 @@ import java.io.InputStreamReader;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -101,7 +100,7 @@ public record Csv(
      * @throws java.nio.file.NoSuchFileException if it is missing
      */
     public Table read(Path file) throws IOException {
-        try (InputStream in = Files.newInputStream(file)) {
+        try (InputStream in = Gzip.open(file)) {
             return read(file.toString(), in);
         }
     }

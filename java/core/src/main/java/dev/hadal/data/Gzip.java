@@ -4,10 +4,24 @@ import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.zip.GZIPInputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 
 /** Reads files that may be gzipped. */
 final class Gzip {
     private Gzip() {}
+
+    /**
+     * Opens a file, gzipped or not.
+     *
+     * @throws MalformedDataException if it is a directory, which not every platform says when it is opened
+     */
+    static InputStream open(Path file) throws IOException {
+        if (Files.isDirectory(file)) {
+            throw new MalformedDataException(file.toString(), "it is a directory");
+        }
+        return Files.newInputStream(file);
+    }
 
     /** Unzips what starts with gzip's magic number, whatever its name. */
     static InputStream plain(InputStream stream) throws IOException {

@@ -5,7 +5,6 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.zip.ZipException;
 
@@ -31,8 +30,8 @@ public final class Idx {
      * @throws java.nio.file.NoSuchFileException if a file is missing
      */
     public static ByteImages read(Path images, Path labels, int classes) throws IOException {
-        try (InputStream x = Files.newInputStream(images);
-                InputStream y = Files.newInputStream(labels)) {
+        try (InputStream x = Gzip.open(images);
+                InputStream y = Gzip.open(labels)) {
             return read(images.toString(), x, labels.toString(), y, classes);
         }
     }
