@@ -168,8 +168,8 @@ public final class Safetensors {
         ByteBuffer length = readFully(in, 0, 8, file);
         long headerBytes = length.getLong();
         if (headerBytes < 2 || headerBytes > MAX_HEADER || headerBytes > in.size() - 8) {
-            throw new ModelFormatException(file + " is not safetensors: its header would take " + headerBytes + " of "
-                    + in.size() + " bytes");
+            throw new ModelFormatException(
+                    file + " is not safetensors: its header would take " + headerBytes + " of " + in.size() + " bytes");
         }
         byte[] json = new byte[(int) headerBytes];
         readFully(in, 8, json.length, file).get(json);
@@ -217,7 +217,8 @@ public final class Safetensors {
         }
     }
 
-    private static Content content(SeekableByteChannel in, long base, Map<?, ?> entries, String file) throws IOException {
+    private static Content content(SeekableByteChannel in, long base, Map<?, ?> entries, String file)
+            throws IOException {
         checkRanges(entries, in.size() - base, file);
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         Map<String, String> metadata = new LinkedHashMap<>();
@@ -320,7 +321,8 @@ public final class Safetensors {
         throw new ModelFormatException(file + ": '" + what + "' is no list of integers");
     }
 
-    private static ByteBuffer readFully(SeekableByteChannel in, long position, int count, String file) throws IOException {
+    private static ByteBuffer readFully(SeekableByteChannel in, long position, int count, String file)
+            throws IOException {
         if (position < 0 || position > in.size() - count) {
             throw new ModelFormatException(file + " is cut short: it has " + in.size() + " bytes, but " + count
                     + " are needed at " + position);

@@ -27,9 +27,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.LongFunction;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -450,9 +450,12 @@ public final class Trainer implements AutoCloseable {
             Map<String, Tensor> theirs = new LinkedHashMap<>();
             mine.forEach((name, own) -> {
                 Tensor other = from.tensors().get(name);
-                if (other == null || other.dtype() != own.dtype() || !other.shape().equals(own.shape())) {
-                    throw new IllegalArgumentException("this run has '" + name + "': " + own + ", but the checkpoint has "
-                            + (other == null ? "none" : other) + "; it belongs to another network or optimizer");
+                if (other == null
+                        || other.dtype() != own.dtype()
+                        || !other.shape().equals(own.shape())) {
+                    throw new IllegalArgumentException("this run has '" + name + "': " + own
+                            + ", but the checkpoint has " + (other == null ? "none" : other)
+                            + "; it belongs to another network or optimizer");
                 }
                 theirs.put(name, other);
             });

@@ -666,7 +666,8 @@ class TypeRuleTest {
                 new Rule(new Resize(50_000, 50_000, Resize.Mode.NEAREST), List.of(IMAGE)),
                 new Rule(new AdaptivePool(Pooling.Function.MAX, 50_000, 50_000), List.of(IMAGE)),
                 new Rule(
-                        new Convolution(Window.of(1, 30_000, 1), 1), List.of(Type.f32(1, 1, 3, 3), Type.f32(1, 1, 1, 1))),
+                        new Convolution(Window.of(1, 30_000, 1), 1),
+                        List.of(Type.f32(1, 1, 3, 3), Type.f32(1, 1, 1, 1))),
                 new Rule(
                         new Convolution(Window.of(1, 2_000_000_000, 1), 1),
                         List.of(Type.f32(1, 1, 3, 3), Type.f32(1, 1, 1, 1))),
@@ -728,7 +729,9 @@ class TypeRuleTest {
                 assertEquals(wanted, message(IllegalArgumentException.class, call));
             }
         }
-        assertSays(message(IllegalArgumentException.class, () -> rule.op().call()), rule.op().name());
+        assertSays(
+                message(IllegalArgumentException.class, () -> rule.op().call()),
+                rule.op().name());
         assertEquals(before, graph.nodes().size());
     }
 

@@ -68,7 +68,8 @@ class FalseFilesTest {
         Files.write(
                 dir.resolve("image.png"),
                 Base64.getDecoder()
-                        .decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="));
+                        .decode(
+                                "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="));
         Files.write(dir.resolve("text"), "Dear reader,\nthis is no data.\n".getBytes(StandardCharsets.UTF_8));
         Files.write(dir.resolve("zeros"), new byte[100]);
         byte[] ones = new byte[100];
@@ -102,7 +103,10 @@ class FalseFilesTest {
             }
             IOException e = assertThrows(reader.error, () -> reader.read.from(file), name);
             String message = String.valueOf(e.getMessage());
-            assertTrue(message.contains(file.toString()) && message.length() > file.toString().length() + 10, message);
+            assertTrue(
+                    message.contains(file.toString())
+                            && message.length() > file.toString().length() + 10,
+                    message);
         }
     }
 

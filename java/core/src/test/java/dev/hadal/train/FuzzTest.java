@@ -46,8 +46,13 @@ class FuzzTest {
     private List<byte[]> seeds() throws IOException {
         Path file = dir.resolve("seed.safetensors");
         List<byte[]> seeds = new ArrayList<>();
-        Map<String, Tensor> tensors =
-                Map.of("a", Tensor.of(Shape.of(2, 1), 1f, -2f), "b", Tensor.of(Shape.SCALAR, 7), "c", Tensor.of(Shape.of(0), new int[0]));
+        Map<String, Tensor> tensors = Map.of(
+                "a",
+                Tensor.of(Shape.of(2, 1), 1f, -2f),
+                "b",
+                Tensor.of(Shape.SCALAR, 7),
+                "c",
+                Tensor.of(Shape.of(0), new int[0]));
         Safetensors.write(file, tensors, Map.of("k", "v"));
         seeds.add(Files.readAllBytes(file));
         Model dense = sequential(linear(2), relu(), dropout(0.5)).model(Shape.of(3), 1);

@@ -41,8 +41,8 @@ import org.junit.jupiter.api.function.Executable;
 @Tag("variant")
 public abstract class MisuseSpec {
     private static final Shape IMAGE = Shape.of(2, 9, 9);
-    private static final Layer NET =
-            sequential(conv2d(8, 3).padded(), batchNorm(), relu(), conv2d(8, 3).padded(), globalAveragePool(), linear(3));
+    private static final Layer NET = sequential(
+            conv2d(8, 3).padded(), batchNorm(), relu(), conv2d(8, 3).padded(), globalAveragePool(), linear(3));
     private static final Layer WORDS = sequential(sequential(embedding(10, 4)), flatten(), linear(3));
     private static final int RACES = 10;
 
@@ -253,9 +253,7 @@ public abstract class MisuseSpec {
             assertRefused(IllegalArgumentException.class, "N >= 1", () -> predictor.predict(none));
             assertRefused(IllegalArgumentException.class, "'x' is missing", () -> predictor.predict(Map.of()));
             assertRefused(
-                    IllegalArgumentException.class,
-                    "'x' is missing",
-                    () -> predictor.predict(Map.of("y", images(1))));
+                    IllegalArgumentException.class, "'x' is missing", () -> predictor.predict(Map.of("y", images(1))));
             assertThrows(IllegalArgumentException.class, () -> trainer.step(none, labels(0)));
             Batch targetless = Batch.of(Map.of("x", images(4)));
             assertRefused(IllegalArgumentException.class, "'target' is missing", () -> trainer.step(targetless));
@@ -271,8 +269,10 @@ public abstract class MisuseSpec {
     @Test
     void labelsAndTokensOutOfRangeAreNamed() {
         Tensor good = Tensor.of(Shape.of(2, 5), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9);
-        try (Trainer trainer =
-                        Trainer.of(WORDS, Type.i32(5)).batch(2).backends(backends()).build();
+        try (Trainer trainer = Trainer.of(WORDS, Type.i32(5))
+                        .batch(2)
+                        .backends(backends())
+                        .build();
                 Predictor predictor = Predictor.of(WORDS.model(Type.i32(5), 1), backends())) {
             assertRefused(
                     IllegalArgumentException.class,
