@@ -79,7 +79,7 @@ abstract class AttentionSpec extends Spec {
             for (int i = 0; i < y.length; i++) {
                 dy.floats()[i] = y[i] == AttentionMask.NEVER ? 0 : dy.floats()[i];
             }
-            gradients(c.op(), 2, dy, operands);
+            exactGradients(c.op(), dy, operands);
         });
     }
 }

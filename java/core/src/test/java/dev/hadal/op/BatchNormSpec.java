@@ -269,7 +269,7 @@ abstract class BatchNormSpec extends Spec {
                 small,
                 (c, draw) -> gradients(
                         new BatchNorm(c.epsilon(), 0.1f),
-                        GRADIENT,
+                        GRADIENT / 2,
                         k -> k == 0 ? 0 : c.count() / 4.0,
                         draw.normal(c.x()),
                         c.values(draw),

@@ -4,6 +4,7 @@ import dev.hadal.backend.Backend;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.backend.Operand;
+import dev.hadal.backend.jvm.JvmBackend;
 import dev.hadal.backend.jvm.Reference;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf;
@@ -45,6 +46,8 @@ final class Bench {
         }
     }
 
+    private static final Backend JAVA = new JvmBackend();
+
     private final Subject subject;
     private final Backend backend;
     private final Tally tally = new Tally();
@@ -76,12 +79,13 @@ final class Bench {
         Case c = Case.of(op, types(operands));
         Set<Object> seen = new HashSet<>();
         boolean declined = false;
+        noteJava(c);
         for (int threads : subject.threads()) {
             for (Offer offer : Offer.values()) {
                 Optional<Kernel> prepared = prepare(c, offer.of(c.inputs()), threads);
                 declined |= prepared.filter(subject::owns).isEmpty();
                 if (prepared.isEmpty()) {
-                    tally.declined(op);
+                    declined(c);
                     Assumptions.abort(
                             subject + " declines: " + subject.excuse(c).orElseThrow());
                 }
@@ -95,7 +99,26 @@ final class Bench {
         }
         tally.ran(op);
         if (declined) {
-            tally.declined(op);
+            declined(c);
+        } else {
+            tally.own(op);
+        }
+    }
+
+    private void declined(Case c) {
+        tally.declined(c.op());
+        if (!c.empty()) {
+            tally.gap(c.op(), subject.excuse(c).orElseThrow());
+        }
+    }
+
+    private void noteJava(Case c) {
+        if (c.empty()) {
+            return;
+        }
+        List<Operand> plain = c.inputs().stream().map(Operand::plain).toList();
+        try (Kernel kernel = JAVA.prepare(c.op(), plain, c.outputs(), 1).orElseThrow()) {
+            tally.java(c.op(), !kernel.implementation().equals("reference"));
         }
     }
 

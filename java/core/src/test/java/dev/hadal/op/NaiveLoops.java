@@ -35,7 +35,7 @@ final class NaiveLoops {
     }
 
     /** Loops over f32 arrays. */
-    private interface Loops {
+    interface Loops {
         void run(float[][] x, float[][] y);
 
         default void runNarrow(double[][] in, double[][] out) {
@@ -138,8 +138,14 @@ final class NaiveLoops {
             return resize(r, x, out.get(0).shape(), false);
         } else if (op instanceof Resize.Backward r) {
             return resize(r.forward(), r.x(), x, true);
+        } else if (op instanceof Recurrent r) {
+            return NaiveRecurrence.forward(r, Recurrent.Extent.of(x, in.get(2).shape()));
+        } else if (op instanceof Recurrent.Backward r) {
+            return NaiveRecurrence.backward(r, Recurrent.Extent.of(x, in.get(2).shape()));
         } else if (op instanceof Expand.Backward b) {
             return broadcastSum(b.x(), x);
+        } else if (op instanceof Reduce r && (r.function() == Reduce.Function.SUM || r.function() == Reduce.Function.MEAN)) {
+            return reduce(r, x);
         } else if (op instanceof CrossEntropy ce) {
             return crossEntropy(ce, x);
         } else if (op instanceof CrossEntropy.Backward ce) {
@@ -178,6 +184,16 @@ final class NaiveLoops {
         return (in, out) -> {
             for (int i = 0; i < sources.length; i++) {
                 out[0][sources[i]] += in[0][i];
+            }
+        };
+    }
+
+    private static Loops reduce(Reduce op, Shape x) {
+        Loops sum = broadcastSum(op.kept(x), x);
+        return (in, out) -> {
+            sum.run(in, out);
+            if (op.function() == Reduce.Function.MEAN) {
+                divide(out[0], (float) in[0].length / out[0].length);
             }
         };
     }

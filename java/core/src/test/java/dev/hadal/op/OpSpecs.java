@@ -33,6 +33,7 @@ public abstract class OpSpecs {
     @AfterAll
     void print() {
         System.out.println("op specs on " + bench.subject() + "\n" + bench.tally());
+        System.out.println(bench.tally().matrix(bench.subject().toString()));
     }
 
     @Nested

@@ -19,7 +19,9 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import java.util.function.DoubleUnaryOperator;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -280,6 +282,183 @@ class SpecsCatchBugsTest {
                         y[0], i -> y[0][i] - (1 - x[hyper][Hyper.RATE]) * x[hyper][Hyper.DECAY] * x[0][i]));
     }
 
+    // ---- bugs in what today's families compute ----
+
+    private static List<Mutant> wrongFamilies() {
+        return List.of(
+                scaled("the variance over one value fewer", LayerNorm.class, 2, 1.01),
+                skewed("epsilon forgotten", LayerNorm.class, (op, x, y) -> new LayerNorm(((LayerNorm) op).axes(), 1e-30f)),
+                blind("the mean's term forgotten", LayerNorm.Backward.class, 3),
+                skewed("epsilon forgotten", RmsNorm.class, (op, x, y) -> new RmsNorm(((RmsNorm) op).axes(), 1e-30f)),
+                blind("scale ignored", RmsNorm.Backward.class, 2),
+                skewed("one group", GroupNorm.class, (op, x, y) -> new GroupNorm(1, ((GroupNorm) op).epsilon())),
+                blind("scale ignored", GroupNorm.Backward.class, 2),
+                skewed("along the last axis", Softmax.class, (op, x, y) -> new Softmax(-1)),
+                skewed("along the last axis", Softmax.Backward.class, (op, x, y) -> new Softmax.Backward(-1)),
+                skewed("no logarithm", LogSoftmax.class, (op, x, y) -> new Softmax(((LogSoftmax) op).axis())),
+                skewed("of softmax", LogSoftmax.Backward.class, (op, x, y) -> new Softmax.Backward(((LogSoftmax.Backward) op).axis())),
+                clamped("padding of maxima is 0", Pool.class),
+                shifted("places off by one", Pooling.MaxBackward.class, 0),
+                skewed("padding counts", Pooling.AverageBackward.class, SpecsCatchBugsTest::withPadding),
+                scaled("bins a little off", AdaptivePool.class, 0, 1.01),
+                skewed("no scale by 1/(1−p)", Dropout.Training.class, (op, x, y) -> null),
+                shifted("another slice", Gather.class, 0),
+                blind("what was there is lost", ScatterAdd.class, 0),
+                shifted("another slice", Slice.class, 0),
+                shifted("another place", Slice.Backward.class, 0),
+                shifted("parts swapped", Concat.class, 0),
+                shifted("parts swapped", Split.class, 0),
+                skewed("filled with 0", Pad.class, (op, x, y) -> new Pad(((Pad) op).before(), ((Pad) op).after(), 0)),
+                skewed("not moved", Transpose.class, (op, x, y) -> new Reshape(y.get(0).shape().dims())),
+                skewed(
+                        "always bilinear",
+                        Resize.class,
+                        (op, x, y) -> new Resize(((Resize) op).height(), ((Resize) op).width(), Resize.Mode.BILINEAR)),
+                scaled("a weight a little off", Resize.Backward.class, 0, 1.0001),
+                Mutant.formula("all of the batch read b's first", MatMul.class, SpecsCatchBugsTest::firstOfBatch),
+                skewed(
+                        "a mean is a sum",
+                        Reduce.class,
+                        (op, x, y) -> new Reduce(sumOf(((Reduce) op).function()), ((Reduce) op).axes(), ((Reduce) op).keepDims())),
+                shifted("the next place", ArgMax.class, 0),
+                Mutant.formula("b broadcast from its end", Binary.class, SpecsCatchBugsTest::fromTheEnd),
+                skewed("not strict", Compare.class, (op, x, y) -> new Compare(notStrict(((Compare) op).function()))),
+                changedIn("true is 1 alone", Where.class, 0, v -> v == 1 ? 1 : 0),
+                changedIn("slopes are positive", PRelu.class, 1, Math::abs),
+                changedIn("slopes are positive", PRelu.Backward.class, 1, Math::abs),
+                skewed(
+                        "exact GELU for the other",
+                        Activation.class,
+                        (op, x, y) -> ((Activation) op).function() == Activation.Function.GELU_TANH
+                                ? new Activation(Activation.Function.GELU)
+                                : op),
+                skewed("not divided", PointwiseLoss.class, (op, x, y) -> null),
+                blind("dloss ignored", PointwiseLoss.Backward.class, -1),
+                skewed("not divided", KlDivergence.class, (op, x, y) -> null),
+                blind("dloss ignored", KlDivergence.Backward.class, -1),
+                scaled("cosine a little off", CosineLoss.class, 0, 1.0001),
+                skewed("class weights forgotten", CrossEntropy.class, SpecsCatchBugsTest::unweighted),
+                Mutant.formula(
+                        "what is ignored has a gradient", CrossEntropy.Backward.class, SpecsCatchBugsTest::attentive),
+                skewed(
+                        "not causal",
+                        AttentionMask.class,
+                        (op, x, y) -> new AttentionMask(((AttentionMask) op).scale(), false, ((AttentionMask) op).padded())),
+                blind("the norm ignored", MovingAverage.class, 2),
+                blind("the weight's norm ignored", ClipGradient.class, 0),
+                blind("the norm ignored", RmsProp.class, -2),
+                blind("the norm ignored", NAdam.class, -2),
+                blind("the norm ignored", Lion.class, -2),
+                blind("the norm ignored", Lamb.class, -2),
+                blind("the norm ignored", Muon.Direction.class, -2),
+                blind("the norm ignored", Muon.Apply.class, -2));
+    }
+
+    /** Another op of the same results; null stands for twice the first of them. */
+    private interface Another {
+        @Nullable
+        Op of(Op op, List<Type> in, List<Type> out);
+    }
+
+    private static Mutant skewed(String bug, Class<? extends Op> victim, Another another) {
+        return Mutant.formula(bug, victim, (op, in, out, right) -> {
+            Op wrong = another.of(op, in, out);
+            return wrong == null
+                    ? then(right, (x, y) -> Arrays.setAll(y[0], i -> 2 * y[0][i]))
+                    : Reference.formula(wrong, in, out).orElseThrow();
+        });
+    }
+
+    private static Mutant scaled(String bug, Class<? extends Op> victim, int result, double by) {
+        return Mutant.formula(
+                bug,
+                victim,
+                (op, in, out, right) ->
+                        then(right, (x, y) -> Arrays.setAll(y[result], i -> by * y[result][i])));
+    }
+
+    /** Takes an operand for ones; a negative one counts from the last. */
+    private static Mutant blind(String bug, Class<? extends Op> victim, int operand) {
+        return Mutant.formula(
+                bug,
+                victim,
+                (op, in, out, right) ->
+                        changed(right, Math.floorMod(operand, in.size()), x -> Arrays.fill(x, 1)));
+    }
+
+    private static Mutant changedIn(
+            String bug, Class<? extends Op> victim, int operand, DoubleUnaryOperator value) {
+        return Mutant.formula(
+                bug,
+                victim,
+                (op, in, out, right) ->
+                        changed(right, operand, x -> Arrays.setAll(x, i -> value.applyAsDouble(x[i]))));
+    }
+
+    /** The result's values one place on. */
+    private static Mutant shifted(String bug, Class<? extends Op> victim, int result) {
+        return Mutant.formula(
+                bug,
+                victim,
+                (op, in, out, right) -> then(right, (x, y) -> {
+                    double[] values = y[result].clone();
+                    Arrays.setAll(y[result], i -> values[(i + 1) % values.length]);
+                }));
+    }
+
+    private static Mutant clamped(String bug, Class<? extends Op> victim) {
+        return Mutant.formula(
+                bug,
+                victim,
+                (op, in, out, right) -> then(right, (x, y) -> Arrays.setAll(y[0], i -> Math.max(0, y[0][i]))));
+    }
+
+    private static Op withPadding(Op op, List<Type> in, List<Type> out) {
+        Pooling.AverageBackward b = (Pooling.AverageBackward) op;
+        return b.forward() instanceof Pool p
+                ? new Pooling.AverageBackward(
+                        new Pool(Pooling.Function.AVERAGE, p.kernelHeight(), p.kernelWidth(), p.window()), b.x())
+                : op;
+    }
+
+    private static Formula firstOfBatch(Op op, List<Type> in, List<Type> out, Formula right) {
+        Shape b = in.get(1).shape();
+        int item = b.sizeFrom(b.rank() - 2);
+        return changed(right, 1, x -> {
+            for (int i = item; i < x.length && item > 0; i++) {
+                x[i] = x[i % item];
+            }
+        });
+    }
+
+    private static Formula fromTheEnd(Op op, List<Type> in, List<Type> out, Formula right) {
+        return changed(right, 1, b -> {
+            double[] values = b.clone();
+            Arrays.setAll(b, i -> values[b.length - 1 - i]);
+        });
+    }
+
+    private static Reduce.Function sumOf(Reduce.Function f) {
+        return f == Reduce.Function.MEAN ? Reduce.Function.SUM : f;
+    }
+
+    private static Compare.Function notStrict(Compare.Function f) {
+        return f == Compare.Function.LESS ? Compare.Function.LESS_OR_EQUAL : f;
+    }
+
+    private static Op unweighted(Op op, List<Type> in, List<Type> out) {
+        CrossEntropy c = (CrossEntropy) op;
+        return new CrossEntropy(c.smoothing(), List.of(), c.weighted(), c.ignore());
+    }
+
+    private static Formula attentive(Op op, List<Type> in, List<Type> out, Formula right) {
+        int ignored = ((CrossEntropy.Backward) op).forward().ignore();
+        return then(right, (x, y) -> {
+            int classes = x[1].length == 0 ? 1 : y[0].length / x[1].length;
+            Arrays.setAll(y[0], i -> x[1][i / classes] == ignored ? x[0][i] : y[0][i]);
+        });
+    }
+
     private static double count(Shape x) {
         return x.get(1) == 0 ? 0 : (double) x.size() / x.get(1);
     }
@@ -393,7 +572,7 @@ class SpecsCatchBugsTest {
     // ---- the hunt ----
 
     static Stream<Mutant> mutants() {
-        return Stream.concat(wrongFormulas().stream(), wrongKernels().stream());
+        return Stream.of(wrongFormulas(), wrongFamilies(), wrongKernels()).flatMap(List::stream);
     }
 
     @ParameterizedTest

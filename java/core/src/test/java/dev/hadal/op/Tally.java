@@ -1,6 +1,8 @@
 package dev.hadal.op;
 
 import dev.hadal.graph.Op;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
@@ -12,6 +14,10 @@ final class Tally {
     private static final class Row {
         int cases;
         int declined;
+        int own;
+        int fast;
+        int plain;
+        final Map<String, Integer> gaps = new TreeMap<>();
         final Set<String> implementations = new TreeSet<>();
         final Map<String, Double> worst = new TreeMap<>();
     }
@@ -38,6 +44,49 @@ final class Tally {
 
     synchronized void declined(Op op) {
         row(op).declined++;
+    }
+
+    /** Notes that the backend ran a case by itself. */
+    synchronized void own(Op op) {
+        row(op).own++;
+    }
+
+    /** Notes that a case of some elements was left to another, and why. */
+    synchronized void gap(Op op, String reason) {
+        row(op).gaps.merge(reason, 1, Integer::sum);
+    }
+
+    /** Notes what the Java backend has for a case of some elements: a fast kernel, or the plain reference. */
+    synchronized void java(Op op, boolean fast) {
+        Row row = row(op);
+        row.fast += fast ? 1 : 0;
+        row.plain += fast ? 0 : 1;
+    }
+
+    /** The op × backend matrix: what runs each op, and every fallback as a gap. */
+    synchronized String matrix(String backend) {
+        String format = "%-30s %-15s %10s %10s  %s%n";
+        StringBuilder table = new StringBuilder("op × backend; gaps are cases that the backend leaves to another\n");
+        table.append(String.format(Locale.ROOT, format, "op", "java", backend, "gaps", "reasons"));
+        List<String> gaps = new ArrayList<>();
+        rows.forEach((name, row) -> {
+            String java = row.plain == 0 ? "fast" : row.fast == 0 ? "reference only" : "fast in part";
+            int count = row.gaps.values().stream().mapToInt(Integer::intValue).sum();
+            table.append(String.format(
+                    Locale.ROOT, format, name, java, row.own, count, String.join("; ", row.gaps.keySet())));
+            if (count > 0) {
+                gaps.add(row.own == 0 ? name : name + " in part");
+            }
+        });
+        long whole = rows.values().stream().filter(r -> r.gaps.isEmpty()).count();
+        return table + String.format(
+                Locale.ROOT,
+                "%d ops, %d by %s alone, %d gaps: %s%n",
+                rows.size(),
+                whole,
+                backend,
+                gaps.size(),
+                gaps.isEmpty() ? "none" : String.join(", ", gaps));
     }
 
     /** Notes how much of its bound an error took. */
