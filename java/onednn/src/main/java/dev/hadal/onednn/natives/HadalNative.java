@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
 @NoException
 public final class HadalNative {
     /** The HADAL_ABI_VERSION that these methods are written for. */
-    private static final int ABI_VERSION = 3;
+    private static final int ABI_VERSION = 4;
 
     private HadalNative() {}
 
