@@ -53,8 +53,7 @@ public final class Batch {
     /** A batch with one field of another type, and the very tensors of the others. */
     Batch with(Field field) {
         Tensor[] changed = tensors.clone();
-        changed[index(field.name())] =
-                Tensor.zeros(field.dtype(), field.shape().prepend(size));
+        changed[index(field.name())] = Tensor.zeros(field.dtype(), field.shape().prepend(size));
         return new Batch(size, names, changed);
     }
 

@@ -1,8 +1,7 @@
 package dev.hadal.data;
 
-import org.jspecify.annotations.Nullable;
-
 import dev.hadal.tensor.DType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One sample's place in a batch, into which a {@link Dataset} writes it. The values of a field lie at

@@ -37,7 +37,8 @@ final class MultiplyAdds {
         if (op instanceof Recurrent recurrent) {
             Shape hh = node.input(2).shape();
             Extent e = Extent.of(node.input(0).shape(), hh);
-            return product((long) e.n() * e.t(), product((long) recurrent.cell().gates() * e.h(), (long) e.i() + e.h()));
+            return product(
+                    (long) e.n() * e.t(), product((long) recurrent.cell().gates() * e.h(), (long) e.i() + e.h()));
         }
         return 0;
     }

@@ -99,7 +99,13 @@ public record Summary(List<Row> rows) {
             boolean weight = leaf.role() == Role.WEIGHT;
             return isInput(node)
                     ? new Row(leaf.name(), List.of("input"), output, 0, 0, 0)
-                    : new Row(node.path(), List.of(), output, weight ? leaf.type().shape().size() : 0, 0, 0);
+                    : new Row(
+                            node.path(),
+                            List.of(),
+                            output,
+                            weight ? leaf.type().shape().size() : 0,
+                            0,
+                            0);
         }
         boolean same = node.op() instanceof Reshape || node.op() instanceof Dropout;
         long bytes = 0;
@@ -167,8 +173,7 @@ public record Summary(List<Row> rows) {
     private static String padded(List<String> cells, int[] widths) {
         StringJoiner line = new StringJoiner("  ");
         for (int c = 0; c < widths.length; c++) {
-            line.add(String.format(
-                    Locale.ROOT, "%" + (c < FIRST_NUMBER ? "-" : "") + widths[c] + "s", cells.get(c)));
+            line.add(String.format(Locale.ROOT, "%" + (c < FIRST_NUMBER ? "-" : "") + widths[c] + "s", cells.get(c)));
         }
         return line.toString();
     }

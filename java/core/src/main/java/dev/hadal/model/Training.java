@@ -66,11 +66,12 @@ public record Training(Predicate<String> trained) implements Pass {
                     + " has a single value per channel, whose variance is nothing to train with; use a larger batch");
         }
         float unbiased = bn.momentum() * m / (m - 1);
-        running.compute(in.get(3), (leaf, now) -> WeightedSum.average(now == null ? leaf : now, y.get(1), bn.momentum()));
+        running.compute(
+                in.get(3), (leaf, now) -> WeightedSum.average(now == null ? leaf : now, y.get(1), bn.momentum()));
         running.compute(
                 in.get(4),
-                (leaf, now) -> new WeightedSum(List.of(1 - bn.momentum(), unbiased))
-                        .of(now == null ? leaf : now, y.get(2)));
+                (leaf, now) ->
+                        new WeightedSum(List.of(1 - bn.momentum(), unbiased)).of(now == null ? leaf : now, y.get(2)));
         return y.get(0);
     }
 }

@@ -62,9 +62,8 @@ public final class Lsuv {
                 session.run();
                 double variance = variance(session.read(MEASURED + weight).floats());
                 if (!Double.isFinite(variance)) {
-                    throw new IllegalArgumentException(
-                            "the results of '" + weight + "' in " + node + " have the variance " + variance
-                                    + " on this sample; are its values finite?");
+                    throw new IllegalArgumentException("the results of '" + weight + "' in " + node
+                            + " have the variance " + variance + " on this sample; are its values finite?");
                 }
                 if (variance > 0) {
                     Tensor scaled = scaled(Objects.requireNonNull(values.get(weight)), 1 / Math.sqrt(variance));

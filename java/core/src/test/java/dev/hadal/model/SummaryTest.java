@@ -31,8 +31,7 @@ class SummaryTest {
                         globalAveragePool(),
                         linear(10))
                 .model(Shape.of(3, 6, 5), 1);
-        assertEquals(
-                """
+        assertEquals("""
                 layer     ops                           output     parameters  multiply-adds  activation bytes
                 x         input                         [N,3,6,5]           0              0                 0
                 0         convolution, bias             [N,4,6,5]         112          3,240               960
@@ -43,8 +42,7 @@ class SummaryTest {
                 3         dropout                       [N,4,6,5]           0              0                 0
                 4         global_average_pool, reshape  [N,4]               0              0                16
                 5         matmul, bias                  [N,10]             50             40                80
-                total                                                     242          5,440             2,976""",
-                model.summary().toString());
+                total                                                     242          5,440             2,976""", model.summary().toString());
         assertEquals(model.parameters(), model.summary().parameters());
         assertEquals(
                 model.summary(), model.apply(new BatchSize(7)).summary(), "does not depend on the batch of the graph");

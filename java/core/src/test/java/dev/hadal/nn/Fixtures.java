@@ -72,8 +72,7 @@ record Fixtures(Map<String, Tensor> tensors) {
         Type sample = Type.f32(x.get(1), x.get(2));
         Network masked = (scope, in) -> Map.of(
                 "y",
-                padded.apply(
-                        scope, Objects.requireNonNull(in.get("x")), Objects.requireNonNull(in.get("lengths"))));
+                padded.apply(scope, Objects.requireNonNull(in.get("x")), Objects.requireNonNull(in.get("lengths"))));
         Model model = tensors.containsKey(fixture + "/lengths")
                 ? masked.model(Map.of("x", sample, "lengths", Type.i32()), 1)
                 : layer.model(sample, 1);

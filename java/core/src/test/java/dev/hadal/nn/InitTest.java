@@ -101,8 +101,7 @@ class InitTest {
     @Test
     void vectorsAreNotOrthogonal() {
         String message = String.valueOf(assertThrows(
-                        IllegalArgumentException.class,
-                        () -> Init.orthogonal().tensor(Shape.of(3), 1, "bias"))
+                        IllegalArgumentException.class, () -> Init.orthogonal().tensor(Shape.of(3), 1, "bias"))
                 .getMessage());
         assertTrue(message.contains("two axes, but this one is [3]"), message);
     }

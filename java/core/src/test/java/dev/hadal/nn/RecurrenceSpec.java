@@ -87,8 +87,9 @@ public abstract class RecurrenceSpec {
     /** Every weight after 50 steps within 4·10⁻⁶ of each tensor's largest. Worst observed: 10⁻⁶. */
     @Test
     void trainsAsPyTorchDoes() {
-        Model model =
-                sequential(lstm(4).last(), linear(3)).model(Shape.of(5, 4), 1).withValues(fixtures.under("training/before/"));
+        Model model = sequential(lstm(4).last(), linear(3))
+                .model(Shape.of(5, 4), 1)
+                .withValues(fixtures.under("training/before/"));
         Shape all = fixtures.get("training/x").shape();
         int batch = all.sizeFrom(1);
         try (Trainer trainer = Trainer.of(model)
@@ -99,8 +100,8 @@ public abstract class RecurrenceSpec {
             for (int step = 0; step < 50; step++) {
                 int k = step % all.get(0);
                 float[] x = Arrays.copyOfRange(fixtures.get("training/x").floats(), k * batch, (k + 1) * batch);
-                int[] labels =
-                        Arrays.copyOfRange(fixtures.get("training/labels").ints(), k * all.get(1), (k + 1) * all.get(1));
+                int[] labels = Arrays.copyOfRange(
+                        fixtures.get("training/labels").ints(), k * all.get(1), (k + 1) * all.get(1));
                 trainer.step(
                         Tensor.of(Shape.of(all.get(1), all.get(2), all.get(3)), x),
                         Tensor.of(Shape.of(all.get(1)), labels));

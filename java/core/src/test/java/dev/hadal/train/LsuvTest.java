@@ -99,7 +99,8 @@ class LsuvTest {
                 float[] now = Objects.requireNonNull(scaled.values().get(name)).floats();
                 if (name.endsWith("weight")) {
                     weighted++;
-                    assertEquals(1, variance(Objects.requireNonNull(is.get(layer)).floats()), 1e-3, layer);
+                    assertEquals(
+                            1, variance(Objects.requireNonNull(is.get(layer)).floats()), 1e-3, layer);
                     double factor = now[0] / old[0];
                     for (int i = 0; i < now.length; i++) {
                         assertEquals(factor * old[i], now[i], 1e-5 * Math.abs(now[i]), name);

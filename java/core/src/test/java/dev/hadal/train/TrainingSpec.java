@@ -208,14 +208,18 @@ public abstract class TrainingSpec {
         }
         Dataset data = stripes(16, 1).weighted(weights);
         try (Trainer hard = builder(MLP).sampleWeights().build();
-                Trainer soft = builder(MLP).sampleWeights().loss(Loss.softCrossEntropy()).build()) {
+                Trainer soft = builder(MLP)
+                        .sampleWeights()
+                        .loss(Loss.softCrossEntropy())
+                        .build()) {
             for (int step = 0; step < 5; step++) {
                 hard.step(all(data));
                 soft.step(all(data.oneHot()));
                 assertEquals(hard.loss(), soft.loss(), 1e-5);
             }
             hard.model().values().forEach((name, w) -> {
-                float[] other = Objects.requireNonNull(soft.model().values().get(name)).floats();
+                float[] other =
+                        Objects.requireNonNull(soft.model().values().get(name)).floats();
                 for (int i = 0; i < other.length; i++) {
                     assertEquals(w.floats()[i], other[i], 1e-4, name);
                 }
@@ -236,7 +240,8 @@ public abstract class TrainingSpec {
     @Test
     void mixedSamplesTrain() {
         Dataset test = stripes(60, 2).oneHot();
-        try (Trainer trainer = builder(CONVOLUTIONAL).loss(Loss.softCrossEntropy()).build()) {
+        try (Trainer trainer =
+                builder(CONVOLUTIONAL).loss(Loss.softCrossEntropy()).build()) {
             List<Epoch> history = trainer.fit(
                     stripes(160, 1),
                     Fit.epochs(8)
@@ -504,7 +509,8 @@ public abstract class TrainingSpec {
                 one.values().keySet());
         assertEquals(36 * 8 + 8 + 16 + 34, one.parameters());
         assertEquals(one.parameters(), one.summary().parameters());
-        Map<String, Tensor> same = new LinkedHashMap<>(twins(false).model(inputs, 3).values());
+        Map<String, Tensor> same =
+                new LinkedHashMap<>(twins(false).model(inputs, 3).values());
         same.replaceAll((name, w) -> value(one.values(), name.replaceFirst("left|right", "encoder")));
         Model two = twins(false).model(inputs, 3).withValues(same);
 
@@ -513,8 +519,8 @@ public abstract class TrainingSpec {
         int[] alike = IntStream.range(0, 32)
                 .map(i -> left.label(i) == right.label(i) ? 1 : 0)
                 .toArray();
-        Batch batch = Batch.of(Map.of(
-                "left", images(left), "right", images(right), "target", Tensor.of(Shape.of(32), alike)));
+        Batch batch = Batch.of(
+                Map.of("left", images(left), "right", images(right), "target", Tensor.of(Shape.of(32), alike)));
         try (Trainer shared = twins(one);
                 Trainer apart = twins(two)) {
             shared.step(batch);
@@ -546,8 +552,13 @@ public abstract class TrainingSpec {
             assertTrue(shared.loss() < first / 2, first + " to " + shared.loss());
         }
         Network misfit = (scope, in) -> Map.of(
-                "y", scope.call("a", linear(2), scope.call("a", linear(2), sequential(flatten()).apply(scope, in(in, "x")))));
-        assertRefused(TypeException.class, "'a.weight' is already", () -> misfit.model(Map.of("x", Type.f32(IMAGE)), 1));
+                "y",
+                scope.call(
+                        "a",
+                        linear(2),
+                        scope.call("a", linear(2), sequential(flatten()).apply(scope, in(in, "x")))));
+        assertRefused(
+                TypeException.class, "'a.weight' is already", () -> misfit.model(Map.of("x", Type.f32(IMAGE)), 1));
     }
 
     private static Tensor value(Map<String, Tensor> values, String name) {
@@ -571,9 +582,15 @@ public abstract class TrainingSpec {
             Map<String, Tensor> seen =
                     trainer.inspect(batch, "3.body.1", "gradient/3.body.1", "gradient/7.weight", "gradient/x");
             assertEquals(before, trainer.model().values());
-            assertEquals(Shape.of(16, 8, 6, 6), Objects.requireNonNull(seen.get("3.body.1")).shape());
-            assertEquals(Shape.of(16, 8, 6, 6), Objects.requireNonNull(seen.get("gradient/3.body.1")).shape());
-            assertEquals(Shape.of(16, 1, 6, 6), Objects.requireNonNull(seen.get("gradient/x")).shape());
+            assertEquals(
+                    Shape.of(16, 8, 6, 6),
+                    Objects.requireNonNull(seen.get("3.body.1")).shape());
+            assertEquals(
+                    Shape.of(16, 8, 6, 6),
+                    Objects.requireNonNull(seen.get("gradient/3.body.1")).shape());
+            assertEquals(
+                    Shape.of(16, 1, 6, 6),
+                    Objects.requireNonNull(seen.get("gradient/x")).shape());
             trainer.step(batch);
             float[] w = Objects.requireNonNull(before.get("7.weight")).floats();
             float[] after = Objects.requireNonNull(trainer.model().values().get("7.weight"))
