@@ -50,7 +50,15 @@ final class DropoutKernels {
                 for (int i = start; i < start + n; i += 4 * PhiloxRows.BLOCKS) {
                     rows[lane].blocks(seed, i / 4, r[at + 2], stream);
                     int count = Math.min(4 * PhiloxRows.BLOCKS, start + n - i);
-                    drop(rows[lane].words, threshold, scale, count, x.floats(), x.offset() + i, y.floats(), y.offset() + i);
+                    drop(
+                            rows[lane].words,
+                            threshold,
+                            scale,
+                            count,
+                            x.floats(),
+                            x.offset() + i,
+                            y.floats(),
+                            y.offset() + i);
                 }
             };
             return () -> machine.forEach(chunks.count(), body);
@@ -58,8 +66,7 @@ final class DropoutKernels {
         return kernel.withInPlace(0);
     }
 
-    private static void drop(
-            int[][] words, int threshold, float scale, int n, float[] x, int xAt, float[] y, int yAt) {
+    private static void drop(int[][] words, int threshold, float scale, int n, float[] x, int xAt, float[] y, int yAt) {
         int whole = n & -4;
         drop(words[0], words[1], words[2], words[3], threshold, scale, whole, x, xAt, y, yAt);
         for (int i = whole; i < n; i++) {

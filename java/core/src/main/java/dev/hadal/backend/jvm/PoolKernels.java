@@ -1,6 +1,7 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
+import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.graph.Type;
 import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.Bins;
@@ -10,6 +11,7 @@ import dev.hadal.op.Pooling;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Pooling, plane by plane. */
 final class PoolKernels {
@@ -92,21 +94,53 @@ final class PoolKernels {
         final Bins rows;
         final Bins columns;
 
+        /** What each result reads of a row as its k-th; those that read fewer read the last again. */
+        final int[][] taps;
+
         Plane(Pooling op, Shape x) {
             rows = op.rows(x);
             columns = op.columns(x);
             width = x.get(3);
             size = x.sizeFrom(2);
             results = rows.out() * columns.out();
+            taps = new int[Arrays.stream(columns.count()).max().orElse(0)][columns.out()];
+            for (int k = 0; k < taps.length; k++) {
+                for (int o = 0; o < columns.out(); o++) {
+                    taps[k][o] = columns.at(o, Math.min(k, columns.count()[o] - 1));
+                }
+            }
+        }
+    }
+
+    /** A thread's scratch for one row of maxima: values and their places, the largest so far and theirs. */
+    private static final class Row {
+        final Loops loops;
+        final int padded;
+        final float[] values;
+        final float[] at;
+        final float[] best;
+        final float[] found;
+
+        Row(Plane plane, Loops loops) {
+            this.loops = loops;
+            padded = Frame.padded(plane.columns.out());
+            values = new float[padded];
+            at = new float[padded];
+            best = new float[padded];
+            found = new float[padded];
         }
     }
 
     /** What happens in one plane, once operands and results are bound. */
     private interface PlaneBody {
-        void run(Plane plane, int number, Span[] in, Span[] out);
+        void run(Plane plane, int number, Span[] in, Span[] out, Row row);
     }
 
-    private static Kernel forward(Pooling op, OpTable.Job job) {
+    /** Declines the maxima of planes whose places f32 cannot count. */
+    private static @Nullable Kernel forward(Pooling op, OpTable.Job job) {
+        if (op.function() == Pooling.Function.MAX && job.in().get(0).shape().sizeFrom(2) > 1 << 24) {
+            return null;
+        }
         return op.function() == Pooling.Function.MAX
                 ? planes("max pool", op, job.in().get(0), job, PoolKernels::max)
                 : planes("average pool", op, job.in().get(0), job, PoolKernels::average);
@@ -118,58 +152,51 @@ final class PoolKernels {
         int perTask = Math.max(1, TASK / plane.size);
         Machine sized = job.machine().forWork(4L * x.shape().size());
         return new HeapKernel("java " + name, job.in(), job.out(), (ins, outs, scratch) -> {
+            Row[] rows =
+                    sized.perLane(new Row[0], () -> new Row(plane, sized.simd().loops()));
             Workers.Body task = (number, lane) -> {
                 for (int p = number * perTask; p < Math.min(count, (number + 1) * perTask); p++) {
-                    body.run(plane, p, ins, outs);
+                    body.run(plane, p, ins, outs, rows[lane]);
                 }
             };
             return () -> sized.forEach(Blocks.ceilDiv(count, perTask), task);
         });
     }
 
-    private static void max(Plane plane, int number, Span[] in, Span[] out) {
-        int y = number * plane.results;
+    private static void max(Plane plane, int number, Span[] in, Span[] out, Row row) {
+        float[] x = in[0].floats();
+        float[] y = out[0].floats();
+        int[] index = out[1].ints();
+        int yAt = out[0].offset() + number * plane.results;
+        int indexAt = out[1].offset() + number * plane.results;
         int from = in[0].offset() + number * plane.size;
-        for (int oh = 0; oh < plane.rows.out(); oh++) {
-            maxRow(
-                    plane,
-                    oh,
-                    in[0].floats(),
-                    from,
-                    out[0].floats(),
-                    out[0].offset() + y,
-                    out[1].ints(),
-                    out[1].offset() + y);
-            y += plane.columns.out();
-        }
-    }
-
-    private static void maxRow(Plane plane, int oh, float[] x, int from, float[] y, int yAt, int[] index, int indexAt) {
-        int row = plane.rows.first()[oh] * plane.width;
-        int rowCount = plane.rows.count()[oh];
-        int rowStep = plane.rows.step() * plane.width;
-        int[] first = plane.columns.first();
-        int[] count = plane.columns.count();
-        int step = plane.columns.step();
-        for (int ow = 0; ow < first.length; ow++) {
-            int found = row + first[ow];
-            float best = x[from + found];
-            for (int kh = 0; kh < rowCount; kh++) {
-                int at = row + kh * rowStep + first[ow];
-                for (int kw = 0; kw < count[ow]; kw++, at += step) {
-                    float value = x[from + at];
-                    if (value > best || Float.isNaN(value)) {
-                        best = value;
-                        found = at;
-                    }
+        int columns = plane.columns.out();
+        for (int oh = 0; oh < plane.rows.out(); oh++, yAt += columns, indexAt += columns) {
+            int first = plane.rows.at(oh, 0) * plane.width;
+            gather(x, from, first, plane.taps[0], row.best, row.found);
+            for (int kh = 0; kh < plane.rows.count()[oh]; kh++) {
+                for (int[] tap : plane.taps) {
+                    gather(x, from, plane.rows.at(oh, kh) * plane.width, tap, row.values, row.at);
+                    row.loops.larger(row.padded, row.values, row.at, row.best, row.found);
                 }
             }
-            y[yAt + ow] = best;
-            index[indexAt + ow] = found;
+            System.arraycopy(row.best, 0, y, yAt, columns);
+            for (int ow = 0; ow < columns; ow++) {
+                index[indexAt + ow] = (int) row.found[ow];
+            }
         }
     }
 
-    private static void maxBackward(Plane plane, int number, Span[] in, Span[] out) {
+    /** The values under one tap, and their places in the plane: as f32, which holds them all, see {@link #forward}. */
+    private static void gather(float[] x, int from, int line, int[] tap, float[] values, float[] places) {
+        for (int ow = 0; ow < tap.length; ow++) {
+            int at = line + tap[ow];
+            values[ow] = x[from + at];
+            places[ow] = at;
+        }
+    }
+
+    private static void maxBackward(Plane plane, int number, Span[] in, Span[] out, Row row) {
         float[] dy = in[0].floats();
         int[] index = in[1].ints();
         float[] dx = out[0].floats();
@@ -182,7 +209,7 @@ final class PoolKernels {
         }
     }
 
-    private static void average(Plane plane, int number, Span[] in, Span[] out) {
+    private static void average(Plane plane, int number, Span[] in, Span[] out, Row row) {
         float[] x = in[0].floats();
         float[] y = out[0].floats();
         int yAt = out[0].offset() + number * plane.results;
@@ -211,7 +238,7 @@ final class PoolKernels {
         }
     }
 
-    private static void averageBackward(Plane plane, int number, Span[] in, Span[] out) {
+    private static void averageBackward(Plane plane, int number, Span[] in, Span[] out, Row row) {
         float[] dy = in[0].floats();
         float[] dx = out[0].floats();
         int dyAt = in[0].offset() + number * plane.results;
@@ -219,8 +246,8 @@ final class PoolKernels {
         Arrays.fill(dx, to, to + plane.size, 0f);
         for (int oh = 0; oh < plane.rows.out(); oh++, dyAt += plane.columns.out()) {
             for (int kh = 0; kh < plane.rows.count()[oh]; kh++) {
-                int row = to + plane.rows.at(oh, kh) * plane.width;
-                spreadRow(plane.columns, plane.rows.divisor()[oh], dy, dyAt, dx, row);
+                int line = to + plane.rows.at(oh, kh) * plane.width;
+                spreadRow(plane.columns, plane.rows.divisor()[oh], dy, dyAt, dx, line);
             }
         }
     }

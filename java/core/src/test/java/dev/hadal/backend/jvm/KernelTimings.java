@@ -145,9 +145,18 @@ final class KernelTimings {
         String name = op.text() + " " + size + "² " + kernel + "x" + kernel + " s" + stride;
         time(name + " forward", op, x.shape().size(), x);
         if (function == Pooling.Function.MAX) {
-            time(name + " backward", new Pooling.MaxBackward(op, x.shape()), x.shape().size(), y.get(0), y.get(1));
+            time(
+                    name + " backward",
+                    new Pooling.MaxBackward(op, x.shape()),
+                    x.shape().size(),
+                    y.get(0),
+                    y.get(1));
         } else {
-            time(name + " backward", new Pooling.AverageBackward(op, x.shape()), x.shape().size(), y.get(0));
+            time(
+                    name + " backward",
+                    new Pooling.AverageBackward(op, x.shape()),
+                    x.shape().size(),
+                    y.get(0));
         }
     }
 

@@ -66,4 +66,7 @@ public interface Loops {
             int gAt,
             float[] m,
             int mAt);
+
+    /** Where x > best or x is NaN: best = x and found = at, for the first n values of each; n is a multiple of 16. */
+    void larger(int n, float[] x, float[] at, float[] best, float[] found);
 }

@@ -168,4 +168,14 @@ final class PlainLoops implements Loops {
             int mAt) {
         return 0;
     }
+
+    @Override
+    public void larger(int n, float[] x, float[] at, float[] best, float[] found) {
+        for (int i = 0; i < n; i++) {
+            if (x[i] > best[i] || Float.isNaN(x[i])) {
+                best[i] = x[i];
+                found[i] = at[i];
+            }
+        }
+    }
 }

@@ -7,6 +7,7 @@ import dev.hadal.op.Hyper;
 import dev.hadal.op.Sgd;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -288,5 +289,19 @@ final class VectorLoops implements Loops {
             mi.intoArray(m, mAt + i);
         }
         return vectors;
+    }
+
+    @Override
+    public void larger(int n, float[] x, float[] at, float[] best, float[] found) {
+        for (int i = 0; i < n; i += L) {
+            FloatVector xi = FloatVector.fromArray(S, x, i);
+            FloatVector ai = FloatVector.fromArray(S, at, i);
+            FloatVector b = FloatVector.fromArray(S, best, i);
+            FloatVector f = FloatVector.fromArray(S, found, i);
+            VectorMask<Float> greater = xi.compare(VectorOperators.GT, b);
+            VectorMask<Float> nan = xi.compare(VectorOperators.NE, xi);
+            b.blend(xi, greater).blend(xi, nan).intoArray(best, i);
+            f.blend(ai, greater).blend(ai, nan).intoArray(found, i);
+        }
     }
 }
