@@ -116,10 +116,23 @@ class GraphFileTest {
                 Case.of(new MatMul(true, false), ROWS, ROWS),
                 Case.of(new PRelu(), IMAGE, FOUR),
                 Case.of(new Pad(List.of(1, 0), List.of(0, 2), Float.NEGATIVE_INFINITY), ROWS),
-                Case.of(new Pool(Pooling.Function.AVERAGE_WITHOUT_PADDING, 3, 2, new Window(
-                        new Window.Axis(2, 1, 0, 1), new Window.Axis(1, 0, 1, 1))), IMAGE),
-                Case.of(LSTM, Type.f32(3, 5, 2), Type.f32(16, 2), Type.f32(16, 4), Type.f32(16), Type.f32(16),
-                        ROWS, ROWS, PLACES),
+                Case.of(
+                        new Pool(
+                                Pooling.Function.AVERAGE_WITHOUT_PADDING,
+                                3,
+                                2,
+                                new Window(new Window.Axis(2, 1, 0, 1), new Window.Axis(1, 0, 1, 1))),
+                        IMAGE),
+                Case.of(
+                        LSTM,
+                        Type.f32(3, 5, 2),
+                        Type.f32(16, 2),
+                        Type.f32(16, 4),
+                        Type.f32(16),
+                        Type.f32(16),
+                        ROWS,
+                        ROWS,
+                        PLACES),
                 Case.of(new Reduce(Reduce.Function.MEAN, List.of(1), true), ROWS),
                 Case.of(new Reshape(List.of(0, -1, 2)), ROWS),
                 Case.of(new Resize(5, 7, Resize.Mode.BILINEAR), IMAGE),

@@ -210,7 +210,9 @@ abstract class ArithmeticSpec extends Spec {
 
     /** √K, the size of a sum of the K terms that each value of a broadcast operand has in its gradient. */
     private static double terms(Shape y, Tensor operand) {
-        return y.size() == operand.shape().size() ? 0 : Math.sqrt((double) y.size() / operand.shape().size());
+        return y.size() == operand.shape().size()
+                ? 0
+                : Math.sqrt((double) y.size() / operand.shape().size());
     }
 
     private static float grid(float x, float shift) {

@@ -144,7 +144,8 @@ final class NaiveLoops {
             return NaiveRecurrence.backward(r, Recurrent.Extent.of(x, in.get(2).shape()));
         } else if (op instanceof Expand.Backward b) {
             return broadcastSum(b.x(), x);
-        } else if (op instanceof Reduce r && (r.function() == Reduce.Function.SUM || r.function() == Reduce.Function.MEAN)) {
+        } else if (op instanceof Reduce r
+                && (r.function() == Reduce.Function.SUM || r.function() == Reduce.Function.MEAN)) {
             return reduce(r, x);
         } else if (op instanceof CrossEntropy ce) {
             return crossEntropy(ce, x);

@@ -75,8 +75,7 @@ final class NaiveRecurrence {
     }
 
     /** The formulas of {@link Cell}, for one unit. */
-    private static void step(
-            Cell cell, int units, int j, float[] a, float[] b, float[] h, float[] c, float[] keep) {
+    private static void step(Cell cell, int units, int j, float[] a, float[] b, float[] h, float[] c, float[] keep) {
         switch (cell) {
             case RNN_TANH -> h[j] = (float) Math.tanh(a[j] + b[j]);
             case RNN_RELU -> h[j] = Math.max(a[j] + b[j], 0);

@@ -287,7 +287,10 @@ class SpecsCatchBugsTest {
     private static List<Mutant> wrongFamilies() {
         return List.of(
                 scaled("the variance over one value fewer", LayerNorm.class, 2, 1.01),
-                skewed("epsilon forgotten", LayerNorm.class, (op, x, y) -> new LayerNorm(((LayerNorm) op).axes(), 1e-30f)),
+                skewed(
+                        "epsilon forgotten",
+                        LayerNorm.class,
+                        (op, x, y) -> new LayerNorm(((LayerNorm) op).axes(), 1e-30f)),
                 blind("the mean's term forgotten", LayerNorm.Backward.class, 3),
                 skewed("epsilon forgotten", RmsNorm.class, (op, x, y) -> new RmsNorm(((RmsNorm) op).axes(), 1e-30f)),
                 blind("scale ignored", RmsNorm.Backward.class, 2),
@@ -296,7 +299,10 @@ class SpecsCatchBugsTest {
                 skewed("along the last axis", Softmax.class, (op, x, y) -> new Softmax(-1)),
                 skewed("along the last axis", Softmax.Backward.class, (op, x, y) -> new Softmax.Backward(-1)),
                 skewed("no logarithm", LogSoftmax.class, (op, x, y) -> new Softmax(((LogSoftmax) op).axis())),
-                skewed("of softmax", LogSoftmax.Backward.class, (op, x, y) -> new Softmax.Backward(((LogSoftmax.Backward) op).axis())),
+                skewed(
+                        "of softmax",
+                        LogSoftmax.Backward.class,
+                        (op, x, y) -> new Softmax.Backward(((LogSoftmax.Backward) op).axis())),
                 clamped("padding of maxima is 0", Pool.class),
                 shifted("places off by one", Pooling.MaxBackward.class, 0),
                 skewed("padding counts", Pooling.AverageBackward.class, SpecsCatchBugsTest::withPadding),
@@ -309,7 +315,10 @@ class SpecsCatchBugsTest {
                 shifted("parts swapped", Concat.class, 0),
                 shifted("parts swapped", Split.class, 0),
                 skewed("filled with 0", Pad.class, (op, x, y) -> new Pad(((Pad) op).before(), ((Pad) op).after(), 0)),
-                skewed("not moved", Transpose.class, (op, x, y) -> new Reshape(y.get(0).shape().dims())),
+                skewed(
+                        "not moved",
+                        Transpose.class,
+                        (op, x, y) -> new Reshape(y.get(0).shape().dims())),
                 skewed(
                         "always bilinear",
                         Resize.class,
@@ -319,7 +328,8 @@ class SpecsCatchBugsTest {
                 skewed(
                         "a mean is a sum",
                         Reduce.class,
-                        (op, x, y) -> new Reduce(sumOf(((Reduce) op).function()), ((Reduce) op).axes(), ((Reduce) op).keepDims())),
+                        (op, x, y) -> new Reduce(
+                                sumOf(((Reduce) op).function()), ((Reduce) op).axes(), ((Reduce) op).keepDims())),
                 shifted("the next place", ArgMax.class, 0),
                 Mutant.formula("b broadcast from its end", Binary.class, SpecsCatchBugsTest::fromTheEnd),
                 skewed("not strict", Compare.class, (op, x, y) -> new Compare(notStrict(((Compare) op).function()))),
@@ -343,7 +353,8 @@ class SpecsCatchBugsTest {
                 skewed(
                         "not causal",
                         AttentionMask.class,
-                        (op, x, y) -> new AttentionMask(((AttentionMask) op).scale(), false, ((AttentionMask) op).padded())),
+                        (op, x, y) ->
+                                new AttentionMask(((AttentionMask) op).scale(), false, ((AttentionMask) op).padded())),
                 blind("the norm ignored", MovingAverage.class, 2),
                 blind("the weight's norm ignored", ClipGradient.class, 0),
                 blind("the norm ignored", RmsProp.class, -2),
@@ -373,8 +384,7 @@ class SpecsCatchBugsTest {
         return Mutant.formula(
                 bug,
                 victim,
-                (op, in, out, right) ->
-                        then(right, (x, y) -> Arrays.setAll(y[result], i -> by * y[result][i])));
+                (op, in, out, right) -> then(right, (x, y) -> Arrays.setAll(y[result], i -> by * y[result][i])));
     }
 
     /** Takes an operand for ones; a negative one counts from the last. */
@@ -382,17 +392,14 @@ class SpecsCatchBugsTest {
         return Mutant.formula(
                 bug,
                 victim,
-                (op, in, out, right) ->
-                        changed(right, Math.floorMod(operand, in.size()), x -> Arrays.fill(x, 1)));
+                (op, in, out, right) -> changed(right, Math.floorMod(operand, in.size()), x -> Arrays.fill(x, 1)));
     }
 
-    private static Mutant changedIn(
-            String bug, Class<? extends Op> victim, int operand, DoubleUnaryOperator value) {
+    private static Mutant changedIn(String bug, Class<? extends Op> victim, int operand, DoubleUnaryOperator value) {
         return Mutant.formula(
                 bug,
                 victim,
-                (op, in, out, right) ->
-                        changed(right, operand, x -> Arrays.setAll(x, i -> value.applyAsDouble(x[i]))));
+                (op, in, out, right) -> changed(right, operand, x -> Arrays.setAll(x, i -> value.applyAsDouble(x[i]))));
     }
 
     /** The result's values one place on. */

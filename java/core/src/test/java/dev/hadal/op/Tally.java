@@ -79,14 +79,15 @@ final class Tally {
             }
         });
         long whole = rows.values().stream().filter(r -> r.gaps.isEmpty()).count();
-        return table + String.format(
-                Locale.ROOT,
-                "%d ops, %d by %s alone, %d gaps: %s%n",
-                rows.size(),
-                whole,
-                backend,
-                gaps.size(),
-                gaps.isEmpty() ? "none" : String.join(", ", gaps));
+        return table
+                + String.format(
+                        Locale.ROOT,
+                        "%d ops, %d by %s alone, %d gaps: %s%n",
+                        rows.size(),
+                        whole,
+                        backend,
+                        gaps.size(),
+                        gaps.isEmpty() ? "none" : String.join(", ", gaps));
     }
 
     /** Notes how much of its bound an error took. */

@@ -8,8 +8,8 @@ import java.io.StringReader;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Objects;
 import java.util.Map;
+import java.util.Objects;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.Test;
 import org.w3c.dom.Document;
@@ -104,9 +104,18 @@ class CurvesPageTest {
             }
         }
         assertEquals(List.of("0.5", "1.0", "1.5", "2.0"), List.copyOf(marks.keySet()));
-        assertEquals(Objects.requireNonNull(marks.get("2.0")), Double.parseDouble(dots.get(0).getAttribute("cy")), 0.11);
-        assertEquals(Objects.requireNonNull(marks.get("1.0")), Double.parseDouble(dots.get(1).getAttribute("cy")), 0.11);
-        assertEquals(Objects.requireNonNull(marks.get("0.5")), Double.parseDouble(dots.get(3).getAttribute("cy")), 0.11);
+        assertEquals(
+                Objects.requireNonNull(marks.get("2.0")),
+                Double.parseDouble(dots.get(0).getAttribute("cy")),
+                0.11);
+        assertEquals(
+                Objects.requireNonNull(marks.get("1.0")),
+                Double.parseDouble(dots.get(1).getAttribute("cy")),
+                0.11);
+        assertEquals(
+                Objects.requireNonNull(marks.get("0.5")),
+                Double.parseDouble(dots.get(3).getAttribute("cy")),
+                0.11);
     }
 
     @Test

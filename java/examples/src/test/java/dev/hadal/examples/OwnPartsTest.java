@@ -72,7 +72,8 @@ class OwnPartsTest {
             trainer.step(batch());
             assertArrayEquals(
                     expected,
-                    Objects.requireNonNull(trainer.model().values().get("scale")).floats());
+                    Objects.requireNonNull(trainer.model().values().get("scale"))
+                            .floats());
         }
     }
 

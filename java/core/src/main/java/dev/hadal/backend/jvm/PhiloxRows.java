@@ -37,13 +37,13 @@ final class PhiloxRows {
     private static void round(int k0, int k1, int[] c0, int[] c1, int[] c2, int[] c3) {
         for (int i = 0; i < BLOCKS; i++) {
             int a = c0[i];
-            int low = (a & 0xFFFF) * (M0 & 0xFFFF) >>> 16;
+            int low = ((a & 0xFFFF) * (M0 & 0xFFFF)) >>> 16;
             int middle = (a >>> 16) * (M0 & 0xFFFF) + low;
             int rest = (a & 0xFFFF) * (M0 >>> 16) + (middle & 0xFFFF);
             int high0 = (a >>> 16) * (M0 >>> 16) + (middle >>> 16) + (rest >>> 16);
 
             int b = c2[i];
-            low = (b & 0xFFFF) * (M1 & 0xFFFF) >>> 16;
+            low = ((b & 0xFFFF) * (M1 & 0xFFFF)) >>> 16;
             middle = (b >>> 16) * (M1 & 0xFFFF) + low;
             rest = (b & 0xFFFF) * (M1 >>> 16) + (middle & 0xFFFF);
             int high1 = (b >>> 16) * (M1 >>> 16) + (middle >>> 16) + (rest >>> 16);
