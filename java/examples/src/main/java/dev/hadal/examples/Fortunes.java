@@ -27,7 +27,7 @@ record Fortunes(String train, String test, Vocabulary vocabulary) {
             // Underlining is a character, a backspace and a line below.
             text = new String(in.readAllBytes(), StandardCharsets.US_ASCII).replaceAll(".\b", "");
         }
-        String[] sayings = text.split(BETWEEN);
+        String[] sayings = text.split(BETWEEN, -1);
         StringBuilder train = new StringBuilder(), test = new StringBuilder();
         for (int i = 0; i < sayings.length; i++) {
             (i % 10 == 9 ? test : train).append(sayings[i]).append(BETWEEN);

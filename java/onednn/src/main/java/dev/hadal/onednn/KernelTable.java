@@ -91,6 +91,7 @@ final class KernelTable {
             oneDnn(Resize.Backward.class, ResizeKernels::backward),
             oneDnn(Transpose.class, MoveKernels::transpose),
             hadal(Expand.class, MoveKernels::expand),
+            hadal(Expand.Backward.class, MoveKernels::expandBackward),
             hadal(Slice.class, MoveKernels::moves),
             hadal(Slice.Backward.class, MoveKernels::moves),
             hadal(Concat.class, MoveKernels::moves),

@@ -24,6 +24,7 @@ import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Pointer;
+import org.jspecify.annotations.Nullable;
 
 /** Values from one place to another. */
 final class MoveKernels {
@@ -58,6 +59,27 @@ final class MoveKernels {
         return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(), b -> {
             Box box = new Box(lengths, 0, from, 0, Descriptors.rowMajor(lengths));
             return box.copy(b.input(0), b.output(0));
+        });
+    }
+
+    /** Sums of columns, where x was repeated along leading axes alone; null where within. */
+    static @Nullable Kernel expandBackward(Expand.Backward op, Request r) {
+        Shape x = r.result(0).shape();
+        Shape dy = r.shape(0);
+        int ones = 0;
+        while (ones < x.rank() && x.get(ones) == 1) {
+            ones++;
+        }
+        int kept = x.rank() - ones;
+        if (!x.dims().subList(ones, x.rank()).equals(dy.dims().subList(dy.rank() - kept, dy.rank()))) {
+            return null;
+        }
+        long columns = x.size();
+        long rows = dy.size() / columns;
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(), b -> {
+            FloatPointer from = new FloatPointer(b.input(0));
+            FloatPointer to = new FloatPointer(b.output(0));
+            return () -> HadalNative.columnSums(from, rows, columns, to);
         });
     }
 
