@@ -123,10 +123,10 @@ public final class Model {
         return metadata;
     }
 
-    /** The same model with another entry of metadata. */
-    public Model withMetadata(String key, String value) {
+    /** The same model with more metadata, such as {@code normalization.toMap("x")}. */
+    public Model withMetadata(Map<String, String> entries) {
         Map<String, String> more = new LinkedHashMap<>(metadata);
-        more.put(key, value);
+        more.putAll(entries);
         return new Model(graph, values, more);
     }
 

@@ -28,6 +28,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hadal.data.Normalization;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.TypeException;
@@ -95,6 +96,20 @@ class ModelTest {
         assertEquals(model.values(), loaded.values());
         assertEquals(Map.of(Model.INPUT, Type.f32(IMAGE)), loaded.inputs());
         assertFalse(Files.exists(dir.resolve("net.safetensors.tmp")));
+    }
+
+    /** What the data were normalised with goes with the weights, so that answers do not depend on who remembers it. */
+    @Test
+    void aModelCarriesItsNormalisation() throws IOException {
+        Normalization learned = new Normalization(List.of(0.1f, -3f), List.of(0.7f, 1e-3f));
+        Path file = dir.resolve("net.safetensors");
+        sequential(linear(2))
+                .model(Shape.of(2), 1)
+                .withMetadata(learned.toMap("x"))
+                .save(file);
+        Model loaded = Model.load(file);
+        assertEquals(Map.of("x", learned), Normalization.fromMap(loaded.metadata()));
+        assertEquals(loaded.metadata(), loaded.apply(new BatchSize(3)).metadata());
     }
 
     @Test

@@ -1,6 +1,7 @@
 package dev.hadal.train;
 
 import static dev.hadal.nn.Layers.batchNorm;
+import static dev.hadal.nn.Layers.dropout;
 import static dev.hadal.nn.Layers.linear;
 import static dev.hadal.nn.Layers.relu;
 import static dev.hadal.nn.Layers.sequential;
@@ -24,7 +25,7 @@ final class Killed {
     static final int EPOCHS = 6;
     static final Augmentation NOISE = Augmentation.noise(0.1f);
     private static final Layer NET =
-            sequential(linear(24), batchNorm(), relu(), linear(16), batchNorm(), relu(), linear(3));
+            sequential(linear(24), batchNorm(), relu(), dropout(0.1), linear(16), batchNorm(), relu(), linear(3));
 
     static Trainer trainer(String rule, Backends backends) {
         Optimizer optimizer = rule.equals("sgd") ? Optimizer.sgd(0.9, true) : Optimizer.adamw();
