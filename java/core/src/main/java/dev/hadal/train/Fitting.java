@@ -16,6 +16,7 @@ final class Fitting {
     private static final String START = "fit/start_step";
     private static final String EPOCH = "fit/epoch";
     private static final String BATCH = "fit/batch";
+    private static final String BATCHES = "fit/batches_per_epoch";
     private static final String LOSSES = "fit/losses";
     private static final String SAMPLES = "fit/samples";
     private static final String NORMS = "fit/norms";
@@ -24,6 +25,7 @@ final class Fitting {
     private final Trainer trainer;
     private final Fit how;
     private final Batches batches;
+    private final int batchSize;
     private final Progress progress;
     private final @Nullable BestEpoch best;
     /** Whose checkpoint is kept as the best. */
@@ -35,10 +37,11 @@ final class Fitting {
     private double norms;
     private int steps;
 
-    private Fitting(Trainer trainer, Fit how, Batches batches) {
+    private Fitting(Trainer trainer, Fit how, Batches batches, int batchSize) {
         this.trainer = trainer;
         this.how = how;
         this.batches = batches;
+        this.batchSize = batchSize;
         progress = new Progress(trainer, how.epochs(), batches.samplesPerEpoch());
         best = how.earlyStopping() == null ? null : new BestEpoch(how.earlyStopping(), how);
         String monitor = how.checkpoints() == null ? null : how.checkpoints().best();
@@ -47,12 +50,13 @@ final class Fitting {
 
     static List<Epoch> run(Trainer trainer, Dataset data, Fit how) {
         Batching usual = Batching.of(trainer.batch()).seed(trainer.seed()).shuffled(true);
-        try (Batches batches = how.batching().apply(usual).open(data)) {
+        Batching batching = how.batching().apply(usual);
+        try (Batches batches = batching.open(data)) {
             trainer.check(data.size(), batches.fields());
             if (how.validation() != null) {
                 trainer.check(how.validation().size(), how.validation().fields());
             }
-            return new Fitting(trainer, how, batches).run();
+            return new Fitting(trainer, how, batches, batching.size()).run();
         }
     }
 
@@ -83,7 +87,7 @@ final class Fitting {
 
     private void epoch(int firstBatch) {
         progress.startEpoch(progress.epoch() + 1);
-        progress.sawSamples(firstBatch * trainer.batch());
+        progress.sawSamples(firstBatch * batchSize);
         batches.startEpoch(progress.epoch() - 1, firstBatch);
         int samples = 0;
         long begin = System.nanoTime();
@@ -141,6 +145,10 @@ final class Fitting {
                 : how.checkpoints().newest().orElse(null);
         if (from == null) {
             return 0;
+        }
+        if (!from.fact(BATCHES).equals(String.valueOf(batches.batchesPerEpoch()))) {
+            throw new IllegalArgumentException("an epoch of these data has " + batches.batchesPerEpoch()
+                    + " batches, but the checkpoint's had " + from.fact(BATCHES) + "; it belongs to other data or batches");
         }
         trainer.resume(from);
         start = Long.parseLong(from.fact(START));
@@ -205,6 +213,7 @@ final class Fitting {
         facts.put(START, String.valueOf(start));
         facts.put(EPOCH, String.valueOf(epoch));
         facts.put(BATCH, String.valueOf(batch));
+        facts.put(BATCHES, String.valueOf(batches.batchesPerEpoch()));
         for (Epoch e : progress.history()) {
             facts.put(history(e.number(), "of"), String.valueOf(e.of()));
             e.values().forEach((name, value) -> facts.put(history(e.number(), name), String.valueOf(value)));

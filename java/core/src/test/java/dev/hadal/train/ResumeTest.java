@@ -142,6 +142,29 @@ class ResumeTest {
         }
     }
 
+    /** A batch's number means nothing where batches are others. */
+    @Test
+    void otherBatchesAreRefusedAndTheCountGoesOn() {
+        Fit small = Killed.fit(dir).batching(b -> b.size(10));
+        try (Trainer trainer = Killed.trainer("sgd", JAVA)) {
+            trainer.fit(Killed.data(), small.stopWhen(() -> trainer.steps() >= 4));
+        }
+        try (Trainer trainer = Killed.trainer("sgd", JAVA)) {
+            String message = String.valueOf(assertThrows(
+                            IllegalArgumentException.class, () -> trainer.fit(Killed.data(), Killed.fit(dir)))
+                    .getMessage());
+            assertTrue(message.contains("has 9 batches, but the checkpoint's had 17"), message);
+            List<Integer> seen = new ArrayList<>();
+            trainer.fit(Killed.data(), small.listener(new Listener() {
+                @Override
+                public void onStep(Progress progress) {
+                    seen.add(progress.samples());
+                }
+            }));
+            assertEquals(50, seen.get(0));
+        }
+    }
+
     @Test
     void theBestEpochIsKeptAndACheckpointIsAModel() throws IOException {
         Dataset data = Killed.data();
