@@ -26,7 +26,6 @@ import dev.hadal.op.Gather;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
-import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.PRelu;
 import dev.hadal.op.Pad;
@@ -88,7 +87,6 @@ final class GraphFile {
             new SavedOp("group_norm", 1, GroupNorm.class),
             new SavedOp("layer_norm", 1, LayerNorm.class),
             new SavedOp("leaf", 1, Leaf.class),
-            new SavedOp("log_softmax", 1, LogSoftmax.class),
             new SavedOp("matmul", 1, MatMul.class),
             new SavedOp("pad", 1, Pad.class),
             new SavedOp("pool", 1, Pool.class),

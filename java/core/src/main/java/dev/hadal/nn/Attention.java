@@ -69,7 +69,7 @@ public record Attention(int heads, boolean causal) implements Layer {
         AttentionMask mask =
                 new AttentionMask((float) (1 / Math.sqrt(features / (double) heads)), causal, lengths != null);
         Value products = new MatMul(false, true).of(q, k);
-        Value weights = new Softmax(-1).of(lengths == null ? mask.of(products) : mask.of(products, lengths));
+        Value weights = new Softmax(-1, false).of(lengths == null ? mask.of(products) : mask.of(products, lengths));
         Value y = new Transpose(HEADS_OUTSIDE).of(new MatMul(false, false).of(weights, v));
         return scope.call("out_proj", new Linear(features, true), new Reshape(List.of(-1, steps, features)).of(y));
     }

@@ -10,7 +10,6 @@ import dev.hadal.op.Concat;
 import dev.hadal.op.Dropout;
 import dev.hadal.op.Gather;
 import dev.hadal.op.GlobalAveragePool;
-import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.PRelu;
 import dev.hadal.op.Pad;
 import dev.hadal.op.Pooling;
@@ -125,7 +124,7 @@ public final class Layers {
 
     /** The same along another axis; −1 is the last. */
     public static Layer softmax(int axis) {
-        return (scope, x) -> new Softmax(axis).of(x);
+        return (scope, x) -> new Softmax(axis, false).of(x);
     }
 
     /** y = x − log Σ eˣ along the last axis. */
@@ -135,7 +134,7 @@ public final class Layers {
 
     /** The same along another axis; −1 is the last. */
     public static Layer logSoftmax(int axis) {
-        return (scope, x) -> new LogSoftmax(axis).of(x);
+        return (scope, x) -> new Softmax(axis, true).of(x);
     }
 
     /** A simple recurrent network, h ← tanh(W·x + b + U·h + b′), from [N,T,features] to [N,T,hidden]. */

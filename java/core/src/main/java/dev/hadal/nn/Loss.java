@@ -9,10 +9,10 @@ import dev.hadal.op.Binary;
 import dev.hadal.op.CosineLoss;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.KlDivergence;
-import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.PointwiseLoss;
 import dev.hadal.op.Reshape;
+import dev.hadal.op.Softmax;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
@@ -141,7 +141,7 @@ public interface Loss {
             t = new Binary(Binary.Function.MUL).of(t, new Reshape(dims).of(v));
         }
         Reshape row = new Reshape(List.of(1, shape.size()));
-        Value sum = new MatMul(false, true).of(row.of(new LogSoftmax(-1).of(x)), row.of(t));
+        Value sum = new MatMul(false, true).of(row.of(new Softmax(-1, true).of(x)), row.of(t));
         float rows = (float) shape.size() / shape.get(shape.rank() - 1);
         return new WeightedSum(List.of(-1 / rows)).of(new Reshape(List.of()).of(sum));
     }

@@ -147,8 +147,9 @@ final class Fitting {
             return 0;
         }
         if (!from.fact(BATCHES).equals(String.valueOf(batches.batchesPerEpoch()))) {
-            throw new IllegalArgumentException("an epoch of these data has " + batches.batchesPerEpoch()
-                    + " batches, but the checkpoint's had " + from.fact(BATCHES) + "; it belongs to other data or batches");
+            throw new IllegalArgumentException(
+                    "an epoch of these data has " + batches.batchesPerEpoch() + " batches, but the checkpoint's had "
+                            + from.fact(BATCHES) + "; it belongs to other data or batches");
         }
         trainer.resume(from);
         start = Long.parseLong(from.fact(START));

@@ -31,7 +31,6 @@ import dev.hadal.op.Gather;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
-import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.PRelu;
 import dev.hadal.op.Pad;
@@ -112,7 +111,7 @@ class GraphFileTest {
                 Case.of(new GlobalAveragePool(), IMAGE),
                 Case.of(new GroupNorm(2, 1e-6f), IMAGE, FOUR, FOUR),
                 Case.of(new LayerNorm(1, 1e-6f), ROWS, FOUR, FOUR),
-                Case.of(new LogSoftmax(-1), ROWS),
+                Case.of(new Softmax(-1, true), ROWS),
                 Case.of(new MatMul(true, false), ROWS, ROWS),
                 Case.of(new PRelu(), IMAGE, FOUR),
                 Case.of(new Pad(List.of(1, 0), List.of(0, 2), Float.NEGATIVE_INFINITY), ROWS),
@@ -139,7 +138,7 @@ class GraphFileTest {
                 Case.of(new RmsNorm(1, 1e-6f), ROWS, FOUR),
                 Case.of(new ScatterAdd(0), ROWS, PLACES, ROWS),
                 Case.of(new Slice(1, 0, Integer.MAX_VALUE, 2), ROWS),
-                Case.of(new Softmax(0), ROWS),
+                Case.of(new Softmax(0, false), ROWS),
                 Case.of(new Split(1, List.of(1, 3)), ROWS),
                 Case.of(new Transpose(List.of(1, 0)), ROWS),
                 Case.of(new Unary(Unary.Function.RECIPROCAL), ROWS),

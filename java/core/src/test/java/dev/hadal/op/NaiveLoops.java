@@ -105,13 +105,10 @@ final class NaiveLoops {
         } else if (op instanceof GroupNorm.Backward norm) {
             return groupNormBackward(x.sizeFrom(1) / norm.groups(), x.get(1), x.sizeFrom(2), true, norm.epsilon());
         } else if (op instanceof Softmax softmax) {
-            return softmax(x, softmax.axis(), false);
+            return softmax(x, softmax.axis(), softmax.log());
         } else if (op instanceof Softmax.Backward softmax) {
-            return softmaxBackward(x, softmax.axis(), false);
-        } else if (op instanceof LogSoftmax softmax) {
-            return softmax(x, softmax.axis(), true);
-        } else if (op instanceof LogSoftmax.Backward softmax) {
-            return softmaxBackward(x, softmax.axis(), true);
+            return softmaxBackward(
+                    x, softmax.forward().axis(), softmax.forward().log());
         } else if (op instanceof Bias.Backward) {
             return (in1, out1) -> sumPerChannel(x, in1[0], out1[0]);
         } else if (op instanceof Activation f) {

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
 /** Softmax and its logarithm, along any axis. */
-@Covers({Softmax.class, Softmax.Backward.class, LogSoftmax.class, LogSoftmax.Backward.class})
+@Covers({Softmax.class, Softmax.Backward.class})
 abstract class SoftmaxSpec extends Spec {
 
     record Case(boolean log, Shape x, int axis, double deviation) {
@@ -24,12 +24,12 @@ abstract class SoftmaxSpec extends Spec {
             return List.of(new Case(false, shape, axis, deviation), new Case(true, shape, axis, deviation));
         }
 
-        Op op() {
-            return log ? new LogSoftmax(axis) : new Softmax(axis);
+        Softmax op() {
+            return new Softmax(axis, log);
         }
 
         Op backward() {
-            return log ? new LogSoftmax.Backward(axis) : new Softmax.Backward(axis);
+            return new Softmax.Backward(op());
         }
 
         private int fromFirst() {
@@ -173,7 +173,7 @@ abstract class SoftmaxSpec extends Spec {
                 }
             });
             Tensor y = Tensor.of(Shape.of(3, 2), masked, c.log() ? 0f : 1f, masked, c.log() ? 0f : 1f, masked, masked);
-            Op backward = c.log() ? new LogSoftmax.Backward(-1) : new Softmax.Backward(-1);
+            Op backward = new Softmax.Backward(new Softmax(-1, c.log()));
             bench().check(backward, List.of(y, Tensor.of(Shape.of(3, 2), 5f, 2f, 0f, 3f, 0f, 0f)), dx -> {
                 float[] expected = c.log() ? new float[] {5, -5, 0, 0, 0, 0} : new float[6];
                 for (int i = 0; i < 6; i++) {

@@ -296,13 +296,18 @@ class SpecsCatchBugsTest {
                 blind("scale ignored", RmsNorm.Backward.class, 2),
                 skewed("one group", GroupNorm.class, (op, x, y) -> new GroupNorm(1, ((GroupNorm) op).epsilon())),
                 blind("scale ignored", GroupNorm.Backward.class, 2),
-                skewed("along the last axis", Softmax.class, (op, x, y) -> new Softmax(-1)),
-                skewed("along the last axis", Softmax.Backward.class, (op, x, y) -> new Softmax.Backward(-1)),
-                skewed("no logarithm", LogSoftmax.class, (op, x, y) -> new Softmax(((LogSoftmax) op).axis())),
+                skewed("along the last axis", Softmax.class, (op, x, y) -> new Softmax(-1, ((Softmax) op).log())),
+                skewed(
+                        "along the last axis",
+                        Softmax.Backward.class,
+                        (op, x, y) -> new Softmax.Backward(new Softmax(
+                                -1, ((Softmax.Backward) op).forward().log()))),
+                skewed("no logarithm", Softmax.class, (op, x, y) -> new Softmax(((Softmax) op).axis(), false)),
                 skewed(
                         "of softmax",
-                        LogSoftmax.Backward.class,
-                        (op, x, y) -> new Softmax.Backward(((LogSoftmax.Backward) op).axis())),
+                        Softmax.Backward.class,
+                        (op, x, y) -> new Softmax.Backward(
+                                new Softmax(((Softmax.Backward) op).forward().axis(), false))),
                 clamped("padding of maxima is 0", Pool.class),
                 shifted("places off by one", Pooling.MaxBackward.class, 0),
                 skewed("padding counts", Pooling.AverageBackward.class, SpecsCatchBugsTest::withPadding),

@@ -76,7 +76,6 @@ class TypeRuleTest {
             Expand.class,
             Expand.Backward.class,
             Softmax.class,
-            LogSoftmax.class,
             Slice.class,
             Cast.class,
             Gather.class,
@@ -257,10 +256,10 @@ class TypeRuleTest {
                         "scale",
                         "mean",
                         "variance"),
-                new Rule(new Softmax(-1), List.of(IMAGE), "x"),
-                new Rule(new Softmax.Backward(1), List.of(IMAGE, IMAGE), "y", "dy"),
-                new Rule(new LogSoftmax(-1), List.of(IMAGE), "x"),
-                new Rule(new LogSoftmax.Backward(1), List.of(IMAGE, IMAGE), "y", "dy"),
+                new Rule(new Softmax(-1, false), List.of(IMAGE), "x"),
+                new Rule(new Softmax.Backward(new Softmax(1, false)), List.of(IMAGE, IMAGE), "y", "dy"),
+                new Rule(new Softmax(-1, true), List.of(IMAGE), "x"),
+                new Rule(new Softmax.Backward(new Softmax(1, true)), List.of(IMAGE, IMAGE), "y", "dy"),
                 new Rule(LSTM, SEQUENCES, LSTM.operands().toArray(String[]::new)),
                 new Rule(LSTM_BACKWARD, BACKWARD, LSTM_BACKWARD.operands().toArray(String[]::new)),
                 new Rule(MAX_POOL, List.of(IMAGE), "x"),
@@ -620,8 +619,8 @@ class TypeRuleTest {
 
     @Test
     void axesAndGroupsThatDoNotFitAreTold() {
-        assertSays(rejection(new Softmax(4), List.of(IMAGE)), "softmax", "axis 4", "[2,6,8,9]");
-        assertSays(rejection(new LogSoftmax(-5), List.of(IMAGE)), "log_softmax", "axis -5", "[2,6,8,9]");
+        assertSays(rejection(new Softmax(4, false), List.of(IMAGE)), "softmax", "axis 4", "[2,6,8,9]");
+        assertSays(rejection(new Softmax(-5, true), List.of(IMAGE)), "log_softmax", "axis -5", "[2,6,8,9]");
         assertSays(rejection(new GroupNorm(4, 1e-5f), List.of(IMAGE, CHANNELS, CHANNELS)), "4 groups", "[2,6,8,9]");
         assertSays(rejection(new LayerNorm(5, 1e-5f), List.of(IMAGE, IMAGE, IMAGE)), "5 axes", "[2,6,8,9]");
     }

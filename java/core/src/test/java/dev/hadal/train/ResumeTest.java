@@ -150,9 +150,9 @@ class ResumeTest {
             trainer.fit(Killed.data(), small.stopWhen(() -> trainer.steps() >= 4));
         }
         try (Trainer trainer = Killed.trainer("sgd", JAVA)) {
-            String message = String.valueOf(assertThrows(
-                            IllegalArgumentException.class, () -> trainer.fit(Killed.data(), Killed.fit(dir)))
-                    .getMessage());
+            String message = String.valueOf(
+                    assertThrows(IllegalArgumentException.class, () -> trainer.fit(Killed.data(), Killed.fit(dir)))
+                            .getMessage());
             assertTrue(message.contains("has 9 batches, but the checkpoint's had 17"), message);
             List<Integer> seen = new ArrayList<>();
             trainer.fit(Killed.data(), small.listener(new Listener() {

@@ -16,7 +16,6 @@ import dev.hadal.op.Dropout;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
 import dev.hadal.op.Lion;
-import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.MovingAverage;
 import dev.hadal.op.NAdam;
 import dev.hadal.op.Norm;
@@ -381,22 +380,6 @@ final class HadalKernels {
         });
     }
 
-    static Kernel softmax(Softmax op, Request r) {
-        return softmax(op, op.axis(), false, r);
-    }
-
-    static Kernel logSoftmax(LogSoftmax op, Request r) {
-        return softmax(op, op.axis(), true, r);
-    }
-
-    static Kernel softmaxBackward(Softmax.Backward op, Request r) {
-        return softmaxBackward(op, op.axis(), false, r);
-    }
-
-    static Kernel logSoftmaxBackward(LogSoftmax.Backward op, Request r) {
-        return softmaxBackward(op, op.axis(), true, r);
-    }
-
     /** x as [outer, length, inner], with the axis in the middle. */
     private record Lines(long outer, long length, long inner) {
         static Lines of(Shape x, int axis) {
@@ -406,17 +389,18 @@ final class HadalKernels {
         }
     }
 
-    private static Kernel softmax(Op op, int axis, boolean log, Request r) {
-        Lines lines = Lines.of(r.shape(0), axis);
+    static Kernel softmax(Softmax op, Request r) {
+        Lines lines = Lines.of(r.shape(0), op.axis());
         return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(0), b -> {
             FloatPointer x = floats(b.input(0));
             FloatPointer y = floats(b.output(0));
-            return () -> HadalNative.softmax(x, lines.outer, lines.length, lines.inner, log, y);
+            return () -> HadalNative.softmax(x, lines.outer, lines.length, lines.inner, op.log(), y);
         });
     }
 
-    private static Kernel softmaxBackward(Op op, int axis, boolean log, Request r) {
-        Lines lines = Lines.of(r.shape(0), axis);
+    static Kernel softmaxBackward(Softmax.Backward op, Request r) {
+        boolean log = op.forward().log();
+        Lines lines = Lines.of(r.shape(0), op.forward().axis());
         return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(1), b -> {
             FloatPointer y = floats(b.input(0));
             FloatPointer dy = floats(b.input(1));

@@ -22,7 +22,6 @@ import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
 import dev.hadal.op.Lion;
-import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.MovingAverage;
 import dev.hadal.op.NAdam;
@@ -113,8 +112,6 @@ final class KernelTable {
             hadal(AttentionMask.Backward.class, HadalKernels::attentionMaskBackward),
             hadal(Softmax.class, HadalKernels::softmax),
             hadal(Softmax.Backward.class, HadalKernels::softmaxBackward),
-            hadal(LogSoftmax.class, HadalKernels::logSoftmax),
-            hadal(LogSoftmax.Backward.class, HadalKernels::logSoftmaxBackward),
             hadal(Sgd.class, HadalKernels::update),
             hadal(RmsProp.class, HadalKernels::update),
             hadal(Adam.class, HadalKernels::update),

@@ -22,7 +22,6 @@ import dev.hadal.op.GroupNorm;
 import dev.hadal.op.KlDivergence;
 import dev.hadal.op.Lamb;
 import dev.hadal.op.LayerNorm;
-import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.Muon;
 import dev.hadal.op.Norm;
 import dev.hadal.op.OpSpecs;
@@ -69,9 +68,7 @@ class OneDnnOpsTest extends OpSpecs {
             AttentionMask.class,
             AttentionMask.Backward.class,
             Softmax.class,
-            Softmax.Backward.class,
-            LogSoftmax.class,
-            LogSoftmax.Backward.class);
+            Softmax.Backward.class);
 
     private static final Set<Class<?>> TENSOR_RULES = Set.of(Lamb.class, Muon.Direction.class, Muon.Apply.class);
 

@@ -3,7 +3,6 @@ package dev.hadal.backend.jvm;
 import dev.hadal.backend.jvm.Reference.Formula;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
-import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.RmsNorm;
 import dev.hadal.op.Softmax;
 import dev.hadal.tensor.Shape;
@@ -19,10 +18,11 @@ final class GroupReference {
         table.put(RmsNorm.Backward.class, (op, t) -> backward(Groups.of(op, t.x(0))));
         table.put(GroupNorm.class, (op, t) -> norm(Groups.of(op, t.x(0))));
         table.put(GroupNorm.Backward.class, (op, t) -> backward(Groups.of(op, t.x(0))));
-        table.put(Softmax.class, (op, t) -> softmax(Lines.of(t.x(0), op.axis()), false));
-        table.put(Softmax.Backward.class, (op, t) -> softmaxBackward(Lines.of(t.x(0), op.axis()), false));
-        table.put(LogSoftmax.class, (op, t) -> softmax(Lines.of(t.x(0), op.axis()), true));
-        table.put(LogSoftmax.Backward.class, (op, t) -> softmaxBackward(Lines.of(t.x(0), op.axis()), true));
+        table.put(Softmax.class, (op, t) -> softmax(Lines.of(t.x(0), op.axis()), op.log()));
+        table.put(
+                Softmax.Backward.class,
+                (op, t) -> softmaxBackward(
+                        Lines.of(t.x(0), op.forward().axis()), op.forward().log()));
     }
 
     /** With a mean that is not subtracted, what is called the variance here is mean(x²). */

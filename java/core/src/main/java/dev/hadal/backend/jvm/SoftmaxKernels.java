@@ -2,7 +2,6 @@ package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.jvm.GroupReference.Lines;
-import dev.hadal.op.LogSoftmax;
 import dev.hadal.op.Softmax;
 import java.util.Arrays;
 
@@ -10,10 +9,10 @@ import java.util.Arrays;
 final class SoftmaxKernels {
 
     static void add(OpTable<OpTable.Job, Kernel> table) {
-        table.put(Softmax.class, (op, j) -> forward(op.axis(), false, j));
-        table.put(LogSoftmax.class, (op, j) -> forward(op.axis(), true, j));
-        table.put(Softmax.Backward.class, (op, j) -> backward(op.axis(), false, j));
-        table.put(LogSoftmax.Backward.class, (op, j) -> backward(op.axis(), true, j));
+        table.put(Softmax.class, (op, j) -> forward(op.axis(), op.log(), j));
+        table.put(
+                Softmax.Backward.class,
+                (op, j) -> backward(op.forward().axis(), op.forward().log(), j));
     }
 
     /** An exponential takes about as long as that many additions. */
