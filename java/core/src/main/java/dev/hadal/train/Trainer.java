@@ -466,11 +466,14 @@ public final class Trainer implements AutoCloseable {
                             Integer.parseInt(from.fact("plateau/bad")),
                             Integer.parseInt(from.fact("plateau/cooling")),
                             Integer.parseInt(from.fact("plateau/reductions")));
-            plans.restore(theirs);
+            long stepThen = from.step();
+            long runsThen = Long.parseLong(from.fact("runs"));
+            long plannedThen = Long.parseLong(from.fact("planned_steps"));
+            plans.restore(theirs); // from here on nothing fails
             plateauState = plateauThen;
-            step = from.step();
-            runs = Long.parseLong(from.fact("runs"));
-            plannedSteps = Long.parseLong(from.fact("planned_steps"));
+            step = stepThen;
+            runs = runsThen;
+            plannedSteps = plannedThen;
         } finally {
             use.unlock();
         }

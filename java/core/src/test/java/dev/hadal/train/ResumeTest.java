@@ -201,6 +201,14 @@ class ResumeTest {
                     String.valueOf(assertThrows(IllegalArgumentException.class, () -> trainer.resume(checkpoint))
                             .getMessage());
             assertTrue(message.contains("another network or optimizer"), message);
+            Checkpoint without = trainer.checkpoint();
+            trainer.step(
+                    Killed.data().batch(0, 1, 2).x(),
+                    Killed.data().batch(0, 1, 2).target());
+            before.clear();
+            before.putAll(trainer.checkpoint().tensors());
+            without.facts().remove("planned_steps");
+            assertThrows(IllegalArgumentException.class, () -> trainer.resume(without));
             assertEquals(before, trainer.checkpoint().tensors());
         }
         try (Trainer trainer = Killed.trainer("accumulation", JAVA)) {
