@@ -354,14 +354,14 @@ public final class Layers {
         };
     }
 
-    /** A learned vector for each step, added to x: from [N,T,features] to the same. */
+    /** A learned vector for each step, as large at first as an embedding's, added to x: from [N,T,features] to the same. */
     public static Layer positionalEmbedding() {
         return (scope, x) -> {
             if (x.shape().rank() != 3) {
                 throw scope.error("a positional embedding takes [N,T,features], but got " + x.type());
             }
             Shape steps = Shape.of(x.shape().get(1), x.shape().get(2));
-            return new Binary(Binary.Function.ADD).of(x, scope.weight("weight", steps, Init.normal(0, 0.02f)));
+            return new Binary(Binary.Function.ADD).of(x, scope.weight("weight", steps, Init.normal(0, 1)));
         };
     }
 

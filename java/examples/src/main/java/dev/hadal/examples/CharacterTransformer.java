@@ -3,6 +3,7 @@ package dev.hadal.examples;
 import static dev.hadal.nn.Layers.embedding;
 import static dev.hadal.nn.Layers.layerNorm;
 import static dev.hadal.nn.Layers.linear;
+import static dev.hadal.nn.Layers.positionalEmbedding;
 import static dev.hadal.nn.Layers.repeat;
 import static dev.hadal.nn.Layers.sequential;
 import static dev.hadal.nn.Layers.transformerEncoderLayer;
@@ -11,14 +12,11 @@ import dev.hadal.backend.Backends;
 import dev.hadal.data.Characters;
 import dev.hadal.graph.Type;
 import dev.hadal.model.Model;
-import dev.hadal.nn.Init;
 import dev.hadal.nn.Layer;
-import dev.hadal.op.Binary;
 import dev.hadal.optim.Clip;
 import dev.hadal.optim.Optimizer;
 import dev.hadal.optim.Schedule;
 import dev.hadal.run.Predictor;
-import dev.hadal.tensor.Shape;
 import dev.hadal.train.Epoch;
 import dev.hadal.train.Fit;
 import dev.hadal.train.Listener;
@@ -58,7 +56,7 @@ public final class CharacterTransformer {
 
         Layer network = sequential(
                 embedding(symbols, WIDTH),
-                positions(),
+                positionalEmbedding(),
                 repeat(2, i -> transformerEncoderLayer(4, 2 * WIDTH).masked()),
                 layerNorm(),
                 linear(symbols));
@@ -80,11 +78,5 @@ public final class CharacterTransformer {
             out.println(text.continued(predictor, WINDOW, "The ", 300, seed));
         }
         return Objects.requireNonNull(result.get(Epoch.LOSS));
-    }
-
-    /** A layer of one's own: a learned vector for each place, as large as the embedding's, added to x: [N,T,width]. */
-    private static Layer positions() {
-        return (scope, x) -> new Binary(Binary.Function.ADD)
-                .of(x, scope.weight("weight", Shape.of(WINDOW, WIDTH), Init.normal(0, 1)));
     }
 }
