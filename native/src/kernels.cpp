@@ -855,8 +855,11 @@ struct Gathered {
                 if (!reads(p.columns, ow, column)) continue;
                 const int64_t at = ((int64_t)oh * p.columns.out + ow) * p.channels + c;
                 if (largest) {
-                    for (int64_t lane = 0; lane < n; lane++)
-                        sums[lane] += index[at + lane] == place ? dy[at + lane] : 0.0f;
+#pragma omp simd
+                    for (int64_t lane = 0; lane < n; lane++) {
+                        float value = dy[at + lane];  // in any case: a branch would go either way at random
+                        sums[lane] += index[at + lane] == place ? value : 0.0f;
+                    }
                 } else {
                     float divisor = (float)p.rows.divisor[oh] * (float)p.columns.divisor[ow];
                     for (int64_t lane = 0; lane < n; lane++) sums[lane] += dy[at + lane] / divisor;
