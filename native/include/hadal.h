@@ -335,6 +335,25 @@ HADAL_API int64_t hadal_scatter_add(float* y, const int32_t* indices, const floa
 HADAL_API void hadal_dropout(const float* x, int64_t n, const int32_t* random, int64_t stream, int threshold,
                              float scale, float* y);
 
+/* ---- ceilings ------------------------------------------------------------------------------------------- */
+
+enum hadal_peak_kind {
+    HADAL_PEAK_F32,       /* multiply-adds of f32, in the widest registers that the processor has */
+    HADAL_PEAK_BF16,      /* dot products of bf16, added up in f32 */
+    HADAL_PEAK_INT8,      /* dot products of 8-bit integers, added up in 32 bits */
+    HADAL_PEAK_TILE_BF16, /* the same two on matrix tiles */
+    HADAL_PEAK_TILE_INT8,
+    HADAL_PEAK_STREAM, /* four reads and three writes of memory, as an Adam step has them */
+    HADAL_PEAK_COPY    /* a read and a write */
+};
+
+/**
+ * What one core can do at most, measured for a fifth of a second: operations per second on registers, of which a
+ * multiply-add is two, or bytes per second through n floats of memory, which it overwrites. 0 where the processor
+ * lacks it. HADAL_ISA does not hold it back.
+ */
+HADAL_API double hadal_peak(int kind, float* memory, int64_t n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -964,6 +964,21 @@ void test_attention_mask() {
     }
 }
 
+// ---- ceilings ---------------------------------------------------------------------------------------------
+
+static void test_peak() {
+    where = "peak";
+    Buffer memory = normal(1000, 1);
+    check(hadal_peak(HADAL_PEAK_F32, nullptr, 0) > 1e6, "no multiply-adds");
+    for (int kind : {HADAL_PEAK_BF16, HADAL_PEAK_INT8, HADAL_PEAK_TILE_BF16, HADAL_PEAK_TILE_INT8})
+        check(hadal_peak(kind, nullptr, 0) >= 0, "less than none of kind " + std::to_string(kind));
+    for (int kind : {HADAL_PEAK_STREAM, HADAL_PEAK_COPY}) {
+        check(hadal_peak(kind, memory.data(), 1000) > 1e6, "no stream of kind " + std::to_string(kind));
+        check(hadal_peak(kind, memory.data(), 3) == 0, "a stream without memory");
+    }
+    check(hadal_peak(-1, nullptr, 0) == 0, "an unknown kind");
+}
+
 int main() {
     printf("chosen at load: %s; %d threads\n", hadal_isa(), hadal_threads());
     check(hadal_abi_version() == HADAL_ABI_VERSION, "ABI version");
@@ -985,6 +1000,7 @@ int main() {
     test_moving_average();
     test_clip_norm();
     test_attention_mask();
+    test_peak();
     for (hadal::Isa isa : {hadal::Isa::baseline, hadal::Isa::avx2, hadal::Isa::avx512})
         if (hadal::select(isa)) printf("tested: %s\n", hadal_isa());
     printf(failures == 0 ? "all passed\n" : "%d checks failed\n", failures);

@@ -468,4 +468,15 @@ public final class HadalNative {
             int threshold,
             float scale,
             FloatPointer y);
+
+    /**
+     * What one core can do at most: operations, or bytes through n floats of memory, per second; 0 where the processor
+     * lacks it. Takes a fifth of a second.
+     *
+     * @param kind the number of a hadal_peak_kind: multiply-adds of f32, dot products of bf16, of int8, the same two on
+     *     tiles, a stream of four reads and three writes, a copy
+     * @param memory overwritten; null and 0 where the kind needs none
+     */
+    @Name("hadal_peak")
+    public static native double peak(int kind, @Nullable FloatPointer memory, @Cast("int64_t") long n);
 }

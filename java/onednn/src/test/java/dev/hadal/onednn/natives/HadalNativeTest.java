@@ -58,6 +58,17 @@ class HadalNativeTest {
             assertTrue(Arrays.asList("baseline", "avx2", "avx512").contains(HadalNative.isa()), HadalNative.isa());
         }
 
+        @Test
+        void ceilingsAreMeasured() {
+            int multiplyAdds = 0;
+            int copy = 6;
+            try (FloatPointer memory = new FloatPointer(N)) {
+                assertTrue(HadalNative.peak(multiplyAdds, null, 0) > 1e6);
+                assertTrue(HadalNative.peak(copy, memory, N) > 1e6);
+                assertEquals(0, HadalNative.peak(copy, memory, 1));
+            }
+        }
+
         /** A second copy would keep a second pool of threads, and setThreads would not reach oneDNN's. */
         @Test
         void oneOpenMpLibraryServesBoth() throws IOException {
