@@ -4,7 +4,8 @@
  * Three promises hold for every function here.
  *  - Same bits everywhere: neither the instruction set nor the thread count changes a result. Sums run in
  *    double over blocks of a fixed size, added in block order, and no multiply-add is contracted.
- *  - No allocation, no exception, no global state but the OpenMP thread count of the calling thread.
+ *  - No allocation but for step lists, no exception, no global state but the OpenMP thread count of the calling
+ *    thread.
  *  - Pointers are the caller's affair: they are not checked, and different parameters must not overlap unless
  *    the function says that they may.
  *
@@ -13,6 +14,7 @@
 #ifndef HADAL_H
 #define HADAL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define HADAL_API __attribute__((visibility("default")))
@@ -24,7 +26,7 @@ extern "C" {
 /* ---- the library --------------------------------------------------------------------------------------- */
 
 /** Counts up with every incompatible change of this header; the binding refuses any version but its own. */
-#define HADAL_ABI_VERSION 4
+#define HADAL_ABI_VERSION 5
 
 /** HADAL_ABI_VERSION as this library was built. */
 HADAL_API int hadal_abi_version(void);
@@ -44,12 +46,54 @@ HADAL_API int hadal_set_threads(int n);
 /** How many threads a kernel called from this thread may use. */
 HADAL_API int hadal_threads(void);
 
+/* ---- step lists ------------------------------------------------------------------------------------------ */
+
+/**
+ * What is to be run again and again, with all its arguments: a call per run, instead of one per kernel. In C++,
+ * hadal_step.h adds any function of this header.
+ */
+typedef struct hadal_steps hadal_steps;
+
+/** What a step returns if it found nothing wrong; what else it returns, it tells. Steps that cannot fail return this. */
+#define HADAL_FINE (-1)
+
+/** An empty list, or null if there is no memory. */
+HADAL_API hadal_steps* hadal_steps_create(void);
+
+HADAL_API void hadal_steps_destroy(hadal_steps* steps);
+
+/** Appends run(arguments), with a copy of so many bytes of arguments. */
+HADAL_API void hadal_steps_add(hadal_steps* steps, int64_t (*run)(const void* arguments), const void* arguments,
+                               size_t bytes);
+
+/** How many steps there are; -1 once there was no memory for one. */
+HADAL_API int64_t hadal_steps_count(const hadal_steps* steps);
+
+/**
+ * Runs the steps in order with so many threads (as hadal_set_threads), up to the first that does not return HADAL_FINE.
+ * Returns that step's position, or -1 if all ran. If nanos is not null, it takes the nanoseconds of each step that ran.
+ */
+HADAL_API int64_t hadal_steps_run(hadal_steps* steps, int threads, int64_t* nanos);
+
+/** What the step returned at which the last run stopped. */
+HADAL_API int64_t hadal_steps_fault(const hadal_steps* steps);
+
+/** dnnl_primitive_execute, with which libhadal is not linked. */
+typedef int (*hadal_dnnl_execute)(const void* primitive, void* stream, int count, const void* arguments);
+
+/** A primitive of oneDNN. Returns HADAL_FINE, or oneDNN's status. */
+HADAL_API int64_t hadal_execute(hadal_dnnl_execute execute, const void* primitive, void* stream, int count,
+                                const void* arguments);
+
 /* ---- optimizers ---------------------------------------------------------------------------------------- */
 
 /**
  * ‖x‖² = Σᵢ xᵢ², in double. Exact products, so only the additions round. NaN or ±Inf in x gives NaN or Inf.
  */
 HADAL_API double hadal_sum_of_squares(const float* x, int64_t n);
+
+/** s ← s + ‖x‖² and norm ← √s: the norm of several x, one call each, with s = 0 before the first. */
+HADAL_API void hadal_norm(const float* x, int64_t n, double* s, float* norm);
 
 /**
  * What a rule makes of d, the clipped and decayed gradient, with up to three moments and the settings a, b and ε.
@@ -134,6 +178,34 @@ HADAL_API void hadal_recurrent_step_backward(int cell, int64_t n, int64_t steps,
                                              int64_t before, const int32_t* lengths, const float* y, const float* h0,
                                              const float* c0, const float* kept, const float* dy, float* dh,
                                              float* dc, float* da, float* db, float* h_before);
+
+/** dnnl_sgemm, with which libhadal is not linked: C = alpha·A·B + beta·C, row-major. */
+typedef int (*hadal_dnnl_sgemm)(char transpose_a, char transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
+                                const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c,
+                                int64_t ldc);
+
+/**
+ * All steps of a recurrent layer, from the last to the first if reverse ≠ 0. x: [n,steps,input], weight_ih:
+ * [G·hidden,input], weight_hh: [G·hidden,hidden]; h0 and c0 are null if zero; h and c become the states after the last
+ * step. scratch: n·(steps + 1)·G·hidden floats. Returns HADAL_FINE, or oneDNN's status.
+ */
+HADAL_API int64_t hadal_recurrent(hadal_dnnl_sgemm sgemm, int cell, int reverse, int64_t n, int64_t steps,
+                                  int64_t input, int64_t hidden, const int32_t* lengths, const float* x,
+                                  const float* h0, const float* c0, const float* weight_ih, const float* weight_hh,
+                                  const float* bias_ih, const float* bias_hh, float* y, float* h, float* c,
+                                  float* kept, float* scratch);
+
+/**
+ * The same backwards. dh and dc are the gradients of the last states, and null if zero, as dy may be; results: dx and
+ * the gradients of the weights, of the biases and, where not null, of the first states. scratch:
+ * n·steps·(G·hidden·(GRU ? 2 : 1) + hidden) + 2·n·hidden floats.
+ */
+HADAL_API int64_t hadal_recurrent_backward(
+    hadal_dnnl_sgemm sgemm, int cell, int reverse, int64_t n, int64_t steps, int64_t input, int64_t hidden,
+    const int32_t* lengths, const float* x, const float* h0, const float* c0, const float* weight_ih,
+    const float* weight_hh, const float* y, const float* kept, const float* dy, const float* dh, const float* dc,
+    float* dx, float* dh0, float* dc0, float* dweight_ih, float* dweight_hh, float* dbias_ih, float* dbias_hh,
+    float* scratch);
 
 /** y[j] = Σᵢ x[i,j] for x: [rows,columns], in double, in the order of the rows. */
 HADAL_API void hadal_column_sums(const float* x, int64_t rows, int64_t columns, float* y);
@@ -311,7 +383,7 @@ HADAL_API void hadal_fill(void* y, int64_t n, uint32_t bits);
 
 /**
  * y[o, i, ·] = x[o, indices[i], ·] with x: [outer, rows, width] and y: [outer, count, width], of 4-byte values
- * of either type. Returns -1; or, with nothing written, the position of the first index outside [0, rows).
+ * of either type. Returns HADAL_FINE; or, with nothing written, the position of the first index outside [0, rows).
  */
 HADAL_API int64_t hadal_gather(const void* x, const int32_t* indices, int64_t outer, int64_t rows, int64_t width,
                                int64_t count, void* y);

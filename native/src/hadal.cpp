@@ -169,6 +169,11 @@ double hadal_sum_of_squares(const float* x, int64_t n) {
     });
 }
 
+void hadal_norm(const float* x, int64_t n, double* s, float* norm) {
+    *s += hadal_sum_of_squares(x, n);
+    *norm = (float)__builtin_sqrt(*s);
+}
+
 void hadal_update(int rule, float* w, const float* g, float* m0, float* m1, float* m2, int64_t n, float a,
                   float b, float epsilon, const float* hyper, const float* norm) {
     if (!__builtin_isfinite(*norm)) return;

@@ -41,13 +41,8 @@ public interface Backend {
     Memory allocate(String pool, long bytes);
 
     /** Makes one of the bound kernels that follow each other, all of this backend, prepared for that many threads. */
-    default Kernel.Bound sequence(List<Kernel.Bound> steps, int threads) {
-        Kernel.Bound[] all = steps.toArray(Kernel.Bound[]::new);
-        return () -> {
-            for (Kernel.Bound step : all) {
-                step.run();
-            }
-        };
+    default Kernel.Sequence sequence(List<Kernel.Bound> steps, int threads) {
+        return Kernel.Sequence.of(steps);
     }
 
     /** Whether a backend can run here, and if not, why not and what to do about it. */

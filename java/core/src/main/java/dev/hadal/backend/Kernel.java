@@ -46,4 +46,39 @@ public interface Kernel extends AutoCloseable {
         @Override
         default void close() {}
     }
+
+    /** Bound kernels, one after the other. */
+    interface Sequence extends Bound {
+
+        /**
+         * The same, with a clock.
+         *
+         * @param nanos takes the time of each kernel, in nanoseconds
+         */
+        void run(long[] nanos);
+
+        /** Runs each by itself. Closing this closes none of them. */
+        static Sequence of(List<? extends Bound> kernels) {
+            Bound[] all = kernels.toArray(Bound[]::new);
+            return new Sequence() {
+                @Override
+                public void run() {
+                    for (Bound kernel : all) {
+                        kernel.run();
+                    }
+                }
+
+                @Override
+                public void run(long[] nanos) {
+                    long start = System.nanoTime();
+                    for (int i = 0; i < all.length; i++) {
+                        all[i].run();
+                        long end = System.nanoTime();
+                        nanos[i] = end - start;
+                        start = end;
+                    }
+                }
+            };
+        }
+    }
 }

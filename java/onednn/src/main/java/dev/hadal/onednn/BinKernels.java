@@ -25,41 +25,42 @@ final class BinKernels {
         Planes planes = new Planes(op, r.shape(0));
         List<Layout> in = List.of(OneDnnLayout.channelsLast(r.type(0)));
         List<Layout> out = r.results().stream().map(OneDnnLayout::channelsLast).toList();
-        return new FunctionKernel(op, in, out, List.of(), 0, planes.constants(), b -> {
+        return new FunctionKernel(op, in, out, List.of(), 0, planes.constants(), (b, steps) -> {
             FloatPointer x = floats(b.input(0));
             FloatPointer y = floats(b.output(0));
             IntPointer rows = planes.rows();
             IntPointer columns = planes.columns();
             if (op.function() != Pooling.Function.MAX) {
-                return () -> HadalNative.averagePool(x, rows, columns, planes.images, planes.channels, y);
+                HadalNative.averagePool(steps.list(), x, rows, columns, planes.images, planes.channels, y);
+            } else {
+                IntPointer index = new IntPointer(b.output(1));
+                HadalNative.maxPool(steps.list(), x, rows, columns, planes.images, planes.channels, y, index);
             }
-            IntPointer index = new IntPointer(b.output(1));
-            return () -> HadalNative.maxPool(x, rows, columns, planes.images, planes.channels, y, index);
         });
     }
 
     static Kernel maxBackward(Pooling.MaxBackward op, Request r) {
         Planes planes = new Planes(op.forward(), op.x());
         List<Layout> in = List.of(OneDnnLayout.channelsLast(r.type(0)), OneDnnLayout.channelsLast(r.type(1)));
-        return new FunctionKernel(op, in, dx(r), List.of(), 0, planes.constants(), b -> {
+        return new FunctionKernel(op, in, dx(r), List.of(), 0, planes.constants(), (b, steps) -> {
             FloatPointer dy = floats(b.input(0));
             IntPointer index = new IntPointer(b.input(1));
             FloatPointer dx = floats(b.output(0));
             IntPointer rows = planes.rows();
             IntPointer columns = planes.columns();
-            return () -> HadalNative.maxPoolBackward(dy, index, rows, columns, planes.images, planes.channels, dx);
+            HadalNative.maxPoolBackward(steps.list(), dy, index, rows, columns, planes.images, planes.channels, dx);
         });
     }
 
     static Kernel averageBackward(Pooling.AverageBackward op, Request r) {
         Planes planes = new Planes(op.forward(), op.x());
         List<Layout> in = List.of(OneDnnLayout.channelsLast(r.type(0)));
-        return new FunctionKernel(op, in, dx(r), List.of(), 0, planes.constants(), b -> {
+        return new FunctionKernel(op, in, dx(r), List.of(), 0, planes.constants(), (b, steps) -> {
             FloatPointer dy = floats(b.input(0));
             FloatPointer dx = floats(b.output(0));
             IntPointer rows = planes.rows();
             IntPointer columns = planes.columns();
-            return () -> HadalNative.averagePoolBackward(dy, rows, columns, planes.images, planes.channels, dx);
+            HadalNative.averagePoolBackward(steps.list(), dy, rows, columns, planes.images, planes.channels, dx);
         });
     }
 

@@ -11,7 +11,7 @@ import org.bytedeco.javacpp.BytePointer;
  * The memory that a bound kernel works in: held against the kernel's layouts once, and asked before each run whether it
  * is still there, so that misuse ends in an exception and not in the JVM's end.
  */
-final class Binding {
+final class Binding implements Life {
     private final List<Region> inputs;
     private final List<Region> outputs;
     private final Region scratch;
@@ -76,37 +76,30 @@ final class Binding {
         return memory(region).at(region.offset());
     }
 
-    /**
-     * To be called before each run.
-     *
-     * @throws IllegalStateException if the kernel was unbound, or a block of its memory freed
-     */
-    void checkOpen() {
+    @Override
+    public void checkOpen() {
         if (closed) {
             throw new IllegalStateException("this kernel is no longer bound: its session is closed");
         }
+    }
+
+    /** The same, of the blocks of its memory too. */
+    void checkAllOpen() {
+        checkOpen();
         for (NativeMemory block : blocks) {
             block.checkOpen();
         }
     }
 
-    void close() {
-        closed = true;
+    /** Names what must be open whenever the steps run. */
+    void neededBy(Steps steps) {
+        steps.needs(this);
+        for (NativeMemory block : blocks) {
+            steps.needs(block);
+        }
     }
 
-    /** What runs in this memory, as long as it is there. */
-    Kernel.Bound bound(Runnable body) {
-        return new Kernel.Bound() {
-            @Override
-            public void run() {
-                checkOpen();
-                body.run();
-            }
-
-            @Override
-            public void close() {
-                Binding.this.close();
-            }
-        };
+    void close() {
+        closed = true;
     }
 }

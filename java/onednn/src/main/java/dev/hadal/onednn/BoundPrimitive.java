@@ -5,7 +5,7 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_out_of_memory;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_execute;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_success;
 
-import dev.hadal.backend.Kernel;
+import dev.hadal.onednn.natives.HadalNative;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.dnnl.dnnl_exec_arg_t;
@@ -17,12 +17,13 @@ import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
 
 /** A primitive at its memory. All that a run takes is made beforehand: building arguments costs more than small kernels. */
-final class BoundPrimitive implements Kernel.Bound {
+final class BoundPrimitive implements Steps.Recorded {
     private final String name;
     private final Handle<dnnl_primitive> primitive;
     private final Binding binding;
     private final dnnl_stream stream = Library.get().stream();
     private final List<Handle<dnnl_memory>> memories = new ArrayList<>();
+    private final List<NativeMemory> constants = new ArrayList<>();
     private final Handle<dnnl_exec_arg_t> arguments;
     private final int count;
 
@@ -54,13 +55,33 @@ final class BoundPrimitive implements Kernel.Bound {
         arguments.get().getPointer(next).arg(argument).memory(memory.get());
     }
 
+    /** Binds an argument that is the kernel's own. */
+    void add(PrimitiveDescriptor descriptor, int argument, NativeMemory constant) {
+        add(descriptor, argument, constant.at(0));
+        constants.add(constant);
+    }
+
+    @Override
+    public void record(Steps steps) {
+        binding.neededBy(steps);
+        steps.needs(primitive);
+        constants.forEach(steps::needs);
+        HadalNative.execute(steps.list(), Library.get().execute(), primitive.get(), stream, count, arguments.get());
+        steps.onFault(this::failed);
+    }
+
+    /** Without libhadal. */
     @Override
     public void run() {
-        binding.checkOpen();
+        binding.checkAllOpen();
         int status = dnnl_primitive_execute(primitive.get(), stream, count, arguments.get());
         if (status != dnnl_success) {
-            throw new IllegalStateException("oneDNN could not run " + name + ": " + Status.text(status));
+            throw failed(status);
         }
+    }
+
+    private IllegalStateException failed(long status) {
+        return new IllegalStateException("oneDNN could not run " + name + ": " + Status.text((int) status));
     }
 
     @Override

@@ -11,9 +11,8 @@ import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Reshape;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.bytedeco.dnnl.dnnl_memory_desc;
-import org.bytedeco.javacpp.BytePointer;
-import org.bytedeco.javacpp.Pointer;
 
 /** Kernels that compute nothing. */
 final class CopyKernels {
@@ -91,14 +90,8 @@ final class CopyKernels {
         @Override
         public Bound bind(List<Region> inputs, List<Region> outputs, Region scratch) {
             Binding binding = new Binding(this, inputs, outputs, scratch);
-            BytePointer source = binding.input(0);
-            BytePointer target = binding.output(0);
-            long bytes = source.address() == target.address() ? 0 : from.bytes();
-            return binding.bound(() -> {
-                if (bytes > 0) {
-                    Pointer.memcpy(target, source, bytes);
-                }
-            });
+            return new BoundBytes(
+                    binding, List.of(new BoundBytes.Move(binding.input(0), binding.output(0), from.bytes())));
         }
     }
 
@@ -111,17 +104,12 @@ final class CopyKernels {
         @Override
         public Bound bind(List<Region> inputRegions, List<Region> outputRegions, Region scratch) {
             Binding binding = new Binding(this, inputRegions, outputRegions, scratch);
-            BytePointer[] targets = new BytePointer[outputs.size()];
-            long[] bytes = new long[outputs.size()];
-            for (int i = 0; i < bytes.length; i++) {
-                targets[i] = binding.output(i);
-                bytes[i] = outputs.get(i).bytes();
-            }
-            return binding.bound(() -> {
-                for (int i = 0; i < bytes.length; i++) {
-                    Pointer.memset(targets[i], 0, bytes[i]);
-                }
-            });
+            return new BoundBytes(
+                    binding,
+                    IntStream.range(0, outputs.size())
+                            .mapToObj(i -> new BoundBytes.Move(
+                                    null, binding.output(i), outputs.get(i).bytes()))
+                            .toList());
         }
     }
 
@@ -159,9 +147,15 @@ final class CopyKernels {
                     scratch.memory(), scratch.offset(), first.outputs().get(0));
             Type rest = Type.f32(Math.toIntExact((scratch.layout().bytes() - between()) / Float.BYTES));
             Region shared = new Region(scratch.memory(), scratch.offset() + between(), Layout.plain(rest));
-            Bound one = first.bind(inputs, List.of(middle), shared);
-            Bound two = second.bind(List.of(middle), outputs, shared);
-            return new Bound() {
+            Steps.Recorded one = (Steps.Recorded) first.bind(inputs, List.of(middle), shared);
+            Steps.Recorded two = (Steps.Recorded) second.bind(List.of(middle), outputs, shared);
+            return new Steps.Recorded() {
+                @Override
+                public void record(Steps steps) {
+                    one.record(steps);
+                    two.record(steps);
+                }
+
                 @Override
                 public void run() {
                     one.run();

@@ -7,6 +7,7 @@ import dev.hadal.backend.Region;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.onednn.natives.HadalNative;
+import dev.hadal.onednn.natives.HadalNative.StepList;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Adam;
 import dev.hadal.op.AttentionMask;
@@ -29,10 +30,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Pointer;
-import org.jspecify.annotations.Nullable;
 
 /** Kernels of libhadal. */
 final class HadalKernels {
@@ -46,21 +47,13 @@ final class HadalKernels {
             Layout given = r.layout(i);
             in.add(given == null ? Layout.plain(r.type(i)) : given);
         }
-        return new FunctionKernel(op, in, plain(r.results()), List.of(), b -> {
-            FloatPointer[] x = new FloatPointer[in.size()];
-            long[] counts = new long[in.size()];
-            for (int i = 0; i < x.length; i++) {
-                x[i] = floats(b.input(i));
-                counts[i] = in.get(i).bytes() / Float.BYTES;
+        return new FunctionKernel(op, in, plain(r.results()), List.of(), Double.BYTES, (b, steps) -> {
+            DoublePointer squares = new DoublePointer(b.scratch());
+            HadalNative.memset(steps.list(), squares, 0, Double.BYTES);
+            for (int i = 0; i < in.size(); i++) {
+                long count = in.get(i).bytes() / Float.BYTES;
+                HadalNative.norm(steps.list(), floats(b.input(i)), count, squares, floats(b.output(0)));
             }
-            FloatPointer y = floats(b.output(0));
-            return () -> {
-                double sum = 0;
-                for (int i = 0; i < x.length; i++) {
-                    sum += HadalNative.sumOfSquares(x[i], counts[i]);
-                }
-                y.put(0, (float) Math.sqrt(sum));
-            };
         });
     }
 
@@ -95,8 +88,8 @@ final class HadalKernels {
         for (int m = 0; m < moments; m++) {
             takenOver.add(2 + m);
         }
-        return new FunctionKernel(op, in, Collections.nCopies(1 + moments, w), takenOver, b -> {
-            Runnable keep = copies(b, w, takenOver);
+        return new FunctionKernel(op, in, Collections.nCopies(1 + moments, w), takenOver, (b, steps) -> {
+            copy(b, w, takenOver, steps);
             FloatPointer g = floats(b.input(1));
             FloatPointer norm = floats(b.input(2 + moments));
             FloatPointer hyper = floats(b.input(3 + moments));
@@ -104,10 +97,20 @@ final class HadalKernels {
             FloatPointer m0 = moments > 0 ? floats(b.output(1)) : null;
             FloatPointer m1 = moments > 1 ? floats(b.output(2)) : null;
             FloatPointer m2 = moments > 2 ? floats(b.output(3)) : null;
-            return () -> {
-                keep.run();
-                HadalNative.update(rule.number, newW, g, m0, m1, m2, count, rule.a, rule.b, rule.epsilon, hyper, norm);
-            };
+            HadalNative.update(
+                    steps.list(),
+                    rule.number,
+                    newW,
+                    g,
+                    m0,
+                    m1,
+                    m2,
+                    count,
+                    rule.a,
+                    rule.b,
+                    rule.epsilon,
+                    hyper,
+                    norm);
         });
     }
 
@@ -115,15 +118,12 @@ final class HadalKernels {
         Layout w = r.common();
         long count = w.bytes() / Float.BYTES;
         List<Layout> in = List.of(w, w, Layout.plain(r.type(2)));
-        return new FunctionKernel(op, in, List.of(w), List.of(0), b -> {
-            Runnable keep = copies(b, w, List.of(0));
+        return new FunctionKernel(op, in, List.of(w), List.of(0), (b, steps) -> {
+            copy(b, w, List.of(0), steps);
             FloatPointer e = floats(b.output(0));
             FloatPointer newW = floats(b.input(1));
             FloatPointer norm = floats(b.input(2));
-            return () -> {
-                keep.run();
-                HadalNative.movingAverage(e, newW, count, op.beta(), norm);
-            };
+            HadalNative.movingAverage(steps.list(), e, newW, count, op.beta(), norm);
         });
     }
 
@@ -131,34 +131,23 @@ final class HadalKernels {
     static Kernel clipGradient(ClipGradient op, Request r) {
         Layout w = r.common();
         long count = w.bytes() / Float.BYTES;
-        return new FunctionKernel(op, List.of(w, w), List.of(w), List.of(1), b -> {
+        return new FunctionKernel(op, List.of(w, w), List.of(w), List.of(1), (b, steps) -> {
             FloatPointer g = floats(b.input(1));
             FloatPointer y = floats(b.output(0));
-            return () -> HadalNative.clipNorm(g, count, op.limit(), y);
+            HadalNative.clipNorm(steps.list(), g, count, op.limit(), y);
         });
     }
 
     /** libhadal updates in place: where results lie elsewhere, the old values are brought there first. */
-    private static Runnable copies(Binding b, Layout layout, List<Integer> operands) {
-        List<Runnable> copies = new ArrayList<>();
+    private static void copy(Binding b, Layout layout, List<Integer> operands, Steps steps) {
         for (int i = 0; i < operands.size(); i++) {
-            Pointer from = b.input(operands.get(i));
-            Pointer to = b.output(i);
-            if (from.address() != to.address()) {
-                copies.add(() -> Pointer.memcpy(to, from, layout.bytes()));
-            }
+            steps.copy(b.input(operands.get(i)), b.output(i), layout.bytes());
         }
-        Runnable[] all = copies.toArray(Runnable[]::new);
-        return () -> {
-            for (Runnable copy : all) {
-                copy.run();
-            }
-        };
     }
 
     /** One call that turns the x of an activation into its y, or y and dy into dx. */
     private interface Curve {
-        void run(FloatPointer[] in, long count, FloatPointer out);
+        void record(StepList steps, FloatPointer[] in, long count, FloatPointer out);
     }
 
     /**
@@ -172,12 +161,12 @@ final class HadalKernels {
                 x,
                 1,
                 switch (op.function()) {
-                    case ELU -> (in, n, y) -> HadalNative.elu(in[0], n, 1, op.alpha(), y);
-                    case SELU -> (in, n, y) -> HadalNative.elu(in[0], n, SELU_ABOVE, SELU_BELOW, y);
-                    case RELU6 -> (in, n, y) -> HadalNative.clip(in[0], n, 1, 0, 6, y);
-                    case HARD_SIGMOID -> (in, n, y) -> HadalNative.clip(in[0], n, 1 / 6f, 0.5f, 1, y);
-                    case SOFTPLUS -> (in, n, y) -> HadalNative.softplus(in[0], n, y);
-                    case MISH -> (in, n, y) -> HadalNative.mish(in[0], n, y);
+                    case ELU -> (s, in, n, y) -> HadalNative.elu(s, in[0], n, 1, op.alpha(), y);
+                    case SELU -> (s, in, n, y) -> HadalNative.elu(s, in[0], n, SELU_ABOVE, SELU_BELOW, y);
+                    case RELU6 -> (s, in, n, y) -> HadalNative.clip(s, in[0], n, 1, 0, 6, y);
+                    case HARD_SIGMOID -> (s, in, n, y) -> HadalNative.clip(s, in[0], n, 1 / 6f, 0.5f, 1, y);
+                    case SOFTPLUS -> (s, in, n, y) -> HadalNative.softplus(s, in[0], n, y);
+                    case MISH -> (s, in, n, y) -> HadalNative.mish(s, in[0], n, y);
                     default -> throw new IllegalArgumentException("libhadal has no " + op);
                 });
     }
@@ -189,9 +178,10 @@ final class HadalKernels {
                 x,
                 2,
                 switch (op.function()) {
-                    case SELU -> (in, n, dx) -> HadalNative.eluBackward(in[0], in[1], n, SELU_ABOVE, SELU_BELOW, dx);
-                    case MISH -> (in, n, dx) -> HadalNative.mishBackward(in[0], in[1], n, dx);
-                    case GELU_TANH -> (in, n, dx) -> HadalNative.geluTanhBackward(in[0], in[1], n, dx);
+                    case SELU -> (s, in, n, dx) ->
+                        HadalNative.eluBackward(s, in[0], in[1], n, SELU_ABOVE, SELU_BELOW, dx);
+                    case MISH -> (s, in, n, dx) -> HadalNative.mishBackward(s, in[0], in[1], n, dx);
+                    case GELU_TANH -> (s, in, n, dx) -> HadalNative.geluTanhBackward(s, in[0], in[1], n, dx);
                     default -> throw new IllegalArgumentException("libhadal has no " + op);
                 });
     }
@@ -199,24 +189,26 @@ final class HadalKernels {
     private static Kernel curve(Op op, Layout layout, int operands, Curve curve) {
         long count = layout.bytes() / Float.BYTES;
         List<Layout> in = Collections.nCopies(operands, layout);
-        return new FunctionKernel(op, in, List.of(layout), List.of(operands - 1), b -> {
+        return new FunctionKernel(op, in, List.of(layout), List.of(operands - 1), (b, steps) -> {
             FloatPointer[] x = new FloatPointer[operands];
             Arrays.setAll(x, i -> floats(b.input(i)));
             FloatPointer y = floats(b.output(0));
-            return () -> curve.run(x, count, y);
+            curve.record(steps.list(), x, count, y);
         });
     }
 
     static Kernel crossEntropy(CrossEntropy op, Request r) {
         Rows rows = Rows.of(r.shape(0));
-        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(-1, 0), b -> {
+        List<NativeMemory> weights = classWeights(op);
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(-1, 0), 0, weights, (b, steps) -> {
             FloatPointer x = floats(b.input(0));
             IntPointer labels = new IntPointer(b.input(1));
-            FloatPointer classWeights = classWeights(op);
+            FloatPointer classWeights = weights.isEmpty() ? null : floats(weights.get(0).at(0));
             FloatPointer sampleWeights = op.weighted() ? floats(b.input(2)) : null;
             FloatPointer loss = floats(b.output(0));
             FloatPointer p = floats(b.output(1));
-            return () -> HadalNative.crossEntropy(
+            HadalNative.crossEntropy(
+                    steps.list(),
                     x,
                     labels,
                     classWeights,
@@ -234,14 +226,16 @@ final class HadalKernels {
     static Kernel crossEntropyBackward(CrossEntropy.Backward backward, Request r) {
         CrossEntropy op = backward.forward();
         Rows rows = Rows.of(r.shape(0));
-        return new FunctionKernel(backward, plain(types(r)), plain(r.results()), List.of(0), b -> {
+        List<NativeMemory> weights = classWeights(op);
+        return new FunctionKernel(backward, plain(types(r)), plain(r.results()), List.of(0), 0, weights, (b, steps) -> {
             FloatPointer p = floats(b.input(0));
             IntPointer labels = new IntPointer(b.input(1));
-            FloatPointer classWeights = classWeights(op);
+            FloatPointer classWeights = weights.isEmpty() ? null : floats(weights.get(0).at(0));
             FloatPointer sampleWeights = op.weighted() ? floats(b.input(2)) : null;
             FloatPointer dloss = floats(b.input(op.weighted() ? 3 : 2));
             FloatPointer dx = floats(b.output(0));
-            return () -> HadalNative.crossEntropyBackward(
+            HadalNative.crossEntropyBackward(
+                    steps.list(),
                     p,
                     labels,
                     classWeights,
@@ -264,13 +258,13 @@ final class HadalKernels {
         }
     }
 
-    /** Null if all count alike. The collector frees it, after the bound kernel that holds it. */
-    private static @Nullable FloatPointer classWeights(CrossEntropy op) {
+    /** None if all count alike. */
+    private static List<NativeMemory> classWeights(CrossEntropy op) {
         float[] weights = new float[op.classWeights().size()];
         for (int c = 0; c < weights.length; c++) {
             weights[c] = op.classWeights().get(c);
         }
-        return weights.length == 0 ? null : new FloatPointer(weights);
+        return weights.length == 0 ? List.of() : List.of(NativeMemory.of(weights));
     }
 
     /** How x is normalized: samples of groups of channels of planes. A row is one group of channels of one value. */
@@ -310,21 +304,32 @@ final class HadalKernels {
     }
 
     private static Kernel norm(Op op, Groups g, boolean centred, Request r) {
-        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(0), b -> {
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(0), (b, steps) -> {
             FloatPointer x = floats(b.input(0));
             FloatPointer scale = floats(b.input(1));
             FloatPointer bias = centred ? floats(b.input(2)) : null;
             FloatPointer y = floats(b.output(0));
             FloatPointer mean = centred ? floats(b.output(1)) : null;
             FloatPointer variance = floats(b.output(centred ? 2 : 1));
-            return () -> HadalNative.groupNorm(
-                    x, scale, bias, g.samples, g.groups, g.channels, g.plane, g.epsilon, y, mean, variance);
+            HadalNative.groupNorm(
+                    steps.list(),
+                    x,
+                    scale,
+                    bias,
+                    g.samples,
+                    g.groups,
+                    g.channels,
+                    g.plane,
+                    g.epsilon,
+                    y,
+                    mean,
+                    variance);
         });
     }
 
     private static Kernel normBackward(Op op, Groups g, boolean centred, Request r) {
         long scratch = HadalNative.groupNormScratch(g.samples, g.groups, g.channels) * Float.BYTES;
-        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(1), scratch, b -> {
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(1), scratch, (b, steps) -> {
             FloatPointer x = floats(b.input(0));
             FloatPointer dy = floats(b.input(1));
             FloatPointer scale = floats(b.input(2));
@@ -334,7 +339,8 @@ final class HadalKernels {
             FloatPointer dscale = floats(b.output(1));
             FloatPointer dbias = centred ? floats(b.output(2)) : null;
             FloatPointer sums = floats(b.scratch());
-            return () -> HadalNative.groupNormBackward(
+            HadalNative.groupNormBackward(
+                    steps.list(),
                     x,
                     dy,
                     scale,
@@ -362,11 +368,12 @@ final class HadalKernels {
 
     private static Kernel attentionMask(Op op, AttentionMask mask, float hidden, Request r) {
         Shape shape = r.shape(0);
-        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(0), b -> {
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(0), (b, steps) -> {
             FloatPointer x = floats(b.input(0));
             IntPointer lengths = mask.padded() ? new IntPointer(b.input(1)) : null;
             FloatPointer y = floats(b.output(0));
-            return () -> HadalNative.attentionMask(
+            HadalNative.attentionMask(
+                    steps.list(),
                     x,
                     lengths,
                     shape.get(0),
@@ -391,32 +398,32 @@ final class HadalKernels {
 
     static Kernel softmax(Softmax op, Request r) {
         Lines lines = Lines.of(r.shape(0), op.axis());
-        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(0), b -> {
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(0), (b, steps) -> {
             FloatPointer x = floats(b.input(0));
             FloatPointer y = floats(b.output(0));
-            return () -> HadalNative.softmax(x, lines.outer, lines.length, lines.inner, op.log(), y);
+            HadalNative.softmax(steps.list(), x, lines.outer, lines.length, lines.inner, op.log(), y);
         });
     }
 
     static Kernel softmaxBackward(Softmax.Backward op, Request r) {
         boolean log = op.forward().log();
         Lines lines = Lines.of(r.shape(0), op.forward().axis());
-        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(1), b -> {
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(1), (b, steps) -> {
             FloatPointer y = floats(b.input(0));
             FloatPointer dy = floats(b.input(1));
             FloatPointer dx = floats(b.output(0));
-            return () -> HadalNative.softmaxBackward(y, dy, lines.outer, lines.length, lines.inner, log, dx);
+            HadalNative.softmaxBackward(steps.list(), y, dy, lines.outer, lines.length, lines.inner, log, dx);
         });
     }
 
     /** Elements count in row-major order, so that is how they lie. */
     static Kernel dropout(Dropout.Training op, Request r) {
         long count = r.shape(0).size();
-        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(0), b -> {
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(0), (b, steps) -> {
             FloatPointer x = floats(b.input(0));
             IntPointer random = new IntPointer(b.input(1));
             FloatPointer y = floats(b.output(0));
-            return () -> HadalNative.dropout(x, count, random, op.stream(), op.threshold(), op.scale(), y);
+            HadalNative.dropout(steps.list(), x, count, random, op.stream(), op.threshold(), op.scale(), y);
         });
     }
 
@@ -432,11 +439,6 @@ final class HadalKernels {
         return new FloatPointer(address);
     }
 
-    /** One call of a native function. */
-    interface Body {
-        Runnable bind(Binding binding);
-    }
-
     /**
      * @param takenOver the operand whose memory each result may take over, or −1
      * @param constants what the function reads besides; the kernel frees it
@@ -448,14 +450,24 @@ final class HadalKernels {
             List<Integer> takenOver,
             long scratch,
             List<NativeMemory> constants,
-            Body body)
+            BoundFunctions.Body body)
             implements Kernel {
-        FunctionKernel(Op op, List<Layout> inputs, List<Layout> outputs, List<Integer> takenOver, Body body) {
+        FunctionKernel(
+                Op op,
+                List<Layout> inputs,
+                List<Layout> outputs,
+                List<Integer> takenOver,
+                BoundFunctions.Body body) {
             this(op, inputs, outputs, takenOver, 0, body);
         }
 
         FunctionKernel(
-                Op op, List<Layout> inputs, List<Layout> outputs, List<Integer> takenOver, long scratch, Body body) {
+                Op op,
+                List<Layout> inputs,
+                List<Layout> outputs,
+                List<Integer> takenOver,
+                long scratch,
+                BoundFunctions.Body body) {
             this(op, inputs, outputs, takenOver, scratch, List.of(), body);
         }
 
@@ -471,8 +483,8 @@ final class HadalKernels {
 
         @Override
         public Bound bind(List<Region> inputRegions, List<Region> outputRegions, Region scratchRegion) {
-            Binding binding = new Binding(this, inputRegions, outputRegions, scratchRegion);
-            return binding.bound(body.bind(binding));
+            return new BoundFunctions(
+                    new Binding(this, inputRegions, outputRegions, scratchRegion), constants, body);
         }
 
         @Override

@@ -9,7 +9,7 @@ import org.bytedeco.javacpp.Pointer;
  * The owner of one native object. oneDNN's C API hands out bare pointers, which JavaCPP's garbage-collected deallocators
  * know nothing of: only {@link #close} frees.
  */
-final class Handle<P extends Pointer> implements AutoCloseable {
+final class Handle<P extends Pointer> implements Life, AutoCloseable {
     private static final AtomicInteger LIVE = new AtomicInteger();
 
     private final P pointer;
@@ -32,6 +32,11 @@ final class Handle<P extends Pointer> implements AutoCloseable {
         return new Handle<>(empty, destroy);
     }
 
+    /** The owner of what was created. */
+    static <P extends Pointer> Handle<P> of(P pointer, Consumer<P> destroy) {
+        return new Handle<>(pointer, destroy);
+    }
+
     /** How many native objects exist. */
     static int live() {
         return LIVE.get();
@@ -43,10 +48,15 @@ final class Handle<P extends Pointer> implements AutoCloseable {
      * @throws IllegalStateException after {@link #close}
      */
     P get() {
+        checkOpen();
+        return pointer;
+    }
+
+    @Override
+    public void checkOpen() {
         if (closed) {
             throw new IllegalStateException("used after close");
         }
-        return pointer;
     }
 
     @Override

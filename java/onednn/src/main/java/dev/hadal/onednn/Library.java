@@ -22,6 +22,7 @@ import org.bytedeco.dnnl.dnnl_stream;
 import org.bytedeco.dnnl.dnnl_version_t;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.Pointer;
 import org.jspecify.annotations.Nullable;
 
 /** The native libraries, loaded once for the life of the JVM. */
@@ -36,6 +37,10 @@ final class Library {
     private final dnnl_stream stream = new dnnl_stream();
 
     private final HadalNative.Availability hadal;
+
+    // Of functions that libhadal calls without being linked with them.
+    private final Pointer execute = Loader.addressof("dnnl_primitive_execute");
+    private final Pointer sgemm = Loader.addressof("dnnl_sgemm");
 
     private Library(HadalNative.Availability hadal) {
         this.hadal = hadal;
@@ -89,6 +94,16 @@ final class Library {
 
     dnnl_stream stream() {
         return stream;
+    }
+
+    /** The address of dnnl_primitive_execute. */
+    Pointer execute() {
+        return execute;
+    }
+
+    /** The address of dnnl_sgemm. */
+    Pointer sgemm() {
+        return sgemm;
     }
 
     /** Whether libhadal is there too, with the kernels that oneDNN lacks. */

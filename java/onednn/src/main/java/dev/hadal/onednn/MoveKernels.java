@@ -7,6 +7,7 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_reorder_primitive_desc_create;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.backend.Operand;
+import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.onednn.HadalKernels.FunctionKernel;
 import dev.hadal.onednn.natives.HadalNative;
@@ -17,12 +18,14 @@ import dev.hadal.op.ScatterAdd;
 import dev.hadal.op.Transpose;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongFunction;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.bytedeco.dnnl.dnnl_memory_desc;
-import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
+import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.jspecify.annotations.Nullable;
 
@@ -56,10 +59,8 @@ final class MoveKernels {
             from[y.rank() - x.rank() + axis] = x.get(axis) == 1 ? 0 : x.sizeFrom(axis + 1);
         }
         long[] lengths = y.dims().stream().mapToLong(Integer::longValue).toArray();
-        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(), b -> {
-            Box box = new Box(lengths, 0, from, 0, Descriptors.rowMajor(lengths));
-            return box.copy(b.input(0), b.output(0));
-        });
+        Box box = new Box(0, 0, 0, 0, lengths, from, Descriptors.rowMajor(lengths));
+        return copies(op, plain(types(r)), plain(r.results()), List.of(box), (b, steps) -> {});
     }
 
     /** Sums of columns, where x was repeated along leading axes alone; null where within. */
@@ -76,10 +77,10 @@ final class MoveKernels {
         }
         long columns = x.size();
         long rows = dy.size() / columns;
-        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(), b -> {
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(), (b, steps) -> {
             FloatPointer from = new FloatPointer(b.input(0));
             FloatPointer to = new FloatPointer(b.output(0));
-            return () -> HadalNative.columnSums(from, rows, columns, to);
+            HadalNative.columnSums(steps.list(), from, rows, columns, to);
         });
     }
 
@@ -94,24 +95,26 @@ final class MoveKernels {
                 < r.results().stream().mapToInt(y -> y.shape().size()).sum();
         int filling = r.result(0).dtype() == DType.F32 ? Float.floatToRawIntBits(op.filling()) : (int) op.filling();
         int size = r.result(0).shape().size();
-        return new FunctionKernel(op, inputs, outputs, List.of(), b -> {
-            List<Runnable> copies = new ArrayList<>();
+        List<Box> boxes = moves.stream()
+                .filter(move -> move.size() > 0)
+                .map(move -> box(move, in, r.results(), channelsLast))
+                .toList();
+        return copies(op, inputs, outputs, boxes, (b, steps) -> {
             if (gaps) {
-                BytePointer y = b.output(0);
-                copies.add(() -> HadalNative.fill(y, size, filling));
+                HadalNative.fill(steps.list(), b.output(0), size, filling);
             }
-            for (Move move : moves) {
-                if (move.size() > 0) {
-                    Box box = box(move, in, r.results(), channelsLast);
-                    copies.add(box.copy(b.input(move.operand()), b.output(move.result())));
-                }
+        });
+    }
+
+    /** Copies of boxes, after what comes before them. */
+    private static Kernel copies(
+            Op op, List<Layout> inputs, List<Layout> outputs, List<Box> boxes, BoundFunctions.Body before) {
+        List<NativeMemory> dims = boxes.stream().map(Box::dims).toList();
+        return new FunctionKernel(op, inputs, outputs, List.of(), 0, dims, (b, steps) -> {
+            before.record(b, steps);
+            for (int i = 0; i < boxes.size(); i++) {
+                boxes.get(i).copy(b, dims.get(i), steps);
             }
-            Runnable[] all = copies.toArray(Runnable[]::new);
-            return () -> {
-                for (Runnable copy : all) {
-                    copy.run();
-                }
-            };
         });
     }
 
@@ -135,7 +138,7 @@ final class MoveKernels {
             fromAt += move.from().starts().get(axis) * x[axis];
             toAt += move.to().starts().get(axis) * y[axis];
         }
-        return new Box(lengths, fromAt, from, toAt, to);
+        return new Box(move.operand(), fromAt, move.result(), toAt, lengths, from, to);
     }
 
     private static long[] strides(Shape shape, boolean channelsLast) {
@@ -143,73 +146,82 @@ final class MoveKernels {
         return channelsLast ? Descriptors.channelsLast(dims) : Descriptors.rowMajor(dims);
     }
 
-    /** What libhadal copies in one call; places count values. */
+    /** What libhadal copies in one call, from an operand to a result; places count values. */
     @SuppressWarnings("ArrayRecordComponent") // nobody compares them
-    private record Box(long[] lengths, long fromAt, long[] fromStrides, long toAt, long[] toStrides) {
-        Runnable copy(BytePointer x, BytePointer y) {
-            BytePointer from = x.getPointer(fromAt * Float.BYTES);
-            BytePointer to = y.getPointer(toAt * Float.BYTES);
-            return () -> HadalNative.copy(from, to, lengths.length, lengths, fromStrides, toStrides);
+    private record Box(
+            int operand, long fromAt, int result, long toAt, long[] lengths, long[] fromStrides, long[] toStrides) {
+
+        /** As libhadal reads them, one after the other. */
+        NativeMemory dims() {
+            return NativeMemory.of(Stream.of(lengths, fromStrides, toStrides)
+                    .flatMapToLong(LongStream::of)
+                    .toArray());
+        }
+
+        void copy(Binding b, NativeMemory dims, Steps steps) {
+            int rank = lengths.length;
+            LongPointer first = new LongPointer(dims.at(0));
+            HadalNative.copy(
+                    steps.list(),
+                    b.input(operand).getPointer(fromAt * Float.BYTES),
+                    b.output(result).getPointer(toAt * Float.BYTES),
+                    rank,
+                    first,
+                    first.getPointer(rank),
+                    first.getPointer(2L * rank));
         }
     }
 
     static Kernel gather(Gather op, Request r) {
         Gather.Rows rows = op.rows(r.shape(0), r.shape(1));
-        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(), b -> {
-            BytePointer x = b.input(0);
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(), (b, steps) -> {
             IntPointer indices = new IntPointer(b.input(1));
-            BytePointer y = b.output(0);
-            return () -> check(
-                    rows,
+            HadalNative.gather(
+                    steps.list(),
+                    b.input(0),
                     indices,
-                    HadalNative.gather(x, indices, rows.outer(), rows.rows(), rows.width(), rows.count(), y));
+                    rows.outer(),
+                    rows.rows(),
+                    rows.width(),
+                    rows.count(),
+                    b.output(0));
+            steps.onFault(outside(rows, indices));
         });
     }
 
     static Kernel scatterAdd(ScatterAdd op, Request r) {
         Gather.Rows rows = op.rows(r.shape(0), r.shape(1));
         long bytes = r.type(0).bytes();
-        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(0), b -> {
-            BytePointer x = b.input(0);
-            IntPointer indices = new IntPointer(b.input(1));
-            FloatPointer updates = new FloatPointer(b.input(2));
-            BytePointer y = b.output(0);
-            FloatPointer sums = new FloatPointer(y);
-            boolean inPlace = x.address() == y.address();
-            return () -> {
-                if (!inPlace) {
-                    Pointer.memcpy(y, x, bytes);
-                }
-                add(rows, indices, updates, sums);
-            };
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(0), (b, steps) -> {
+            steps.copy(b.input(0), b.output(0), bytes);
+            add(rows, new IntPointer(b.input(1)), b.input(2), b.output(0), steps);
         });
     }
 
     static Kernel gatherBackward(Gather.Backward op, Request r) {
         Gather.Rows rows = op.rows(r.shape(1));
         long size = r.result(0).shape().size();
-        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(), b -> {
-            FloatPointer updates = new FloatPointer(b.input(0));
-            IntPointer indices = new IntPointer(b.input(1));
-            FloatPointer sums = new FloatPointer(b.output(0));
-            return () -> {
-                HadalNative.fill(sums, size, 0);
-                add(rows, indices, updates, sums);
-            };
+        return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(), (b, steps) -> {
+            HadalNative.fill(steps.list(), b.output(0), size, 0);
+            add(rows, new IntPointer(b.input(1)), b.input(0), b.output(0), steps);
         });
     }
 
-    private static void add(Gather.Rows rows, IntPointer indices, FloatPointer updates, FloatPointer y) {
-        check(
-                rows,
+    private static void add(Gather.Rows rows, IntPointer indices, Pointer updates, Pointer y, Steps steps) {
+        HadalNative.scatterAdd(
+                steps.list(),
+                new FloatPointer(y),
                 indices,
-                HadalNative.scatterAdd(y, indices, updates, rows.outer(), rows.rows(), rows.width(), rows.count()));
+                new FloatPointer(updates),
+                rows.outer(),
+                rows.rows(),
+                rows.width(),
+                rows.count());
+        steps.onFault(outside(rows, indices));
     }
 
-    private static void check(Gather.Rows rows, IntPointer indices, long outside) {
-        if (outside >= 0) {
-            throw rows.outside(indices.get(outside), outside);
-        }
+    private static LongFunction<RuntimeException> outside(Gather.Rows rows, IntPointer indices) {
+        return position -> rows.outside(indices.get(position), position);
     }
 
     private static List<Type> types(Request r) {

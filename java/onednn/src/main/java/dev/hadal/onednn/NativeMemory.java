@@ -8,6 +8,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
+import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -18,7 +19,7 @@ import org.slf4j.LoggerFactory;
  * {@link #close} alone. A block that becomes unreachable before is a leak: the log says so, and with
  * {@code -Dhadal.leaks=trace} it says where the block was allocated.
  */
-public final class NativeMemory implements Memory {
+public final class NativeMemory implements Memory, Life {
     private static final int ALIGNMENT = 64;
     private static final Logger LOG = LoggerFactory.getLogger(NativeMemory.class);
     private static final AtomicLong HELD = new AtomicLong();
@@ -109,6 +110,13 @@ public final class NativeMemory implements Memory {
         return memory;
     }
 
+    /** A block that holds these values. */
+    static NativeMemory of(long... values) {
+        NativeMemory memory = allocate((long) values.length * Long.BYTES);
+        new LongPointer(memory.first).put(values);
+        return memory;
+    }
+
     /** The bytes of all blocks that are not closed. */
     public static long heldBytes() {
         return HELD.get();
@@ -121,7 +129,8 @@ public final class NativeMemory implements Memory {
         return first.getPointer(offset);
     }
 
-    void checkOpen() {
+    @Override
+    public void checkOpen() {
         if (watch.closed) {
             throw new IllegalStateException("this memory is closed");
         }

@@ -92,12 +92,10 @@ public final class OneDnnBackend implements Backend {
     }
 
     @Override
-    public Kernel.Bound sequence(List<Kernel.Bound> steps, int threads) {
-        Kernel.Bound all = Backend.super.sequence(steps, threads);
-        Library library = Library.get();
-        return () -> {
-            library.useThreads(threads);
-            all.run();
-        };
+    public Kernel.Sequence sequence(List<Kernel.Bound> steps, int threads) {
+        if (!Library.get().hasHadal()) {
+            return Backend.super.sequence(steps, threads);
+        }
+        return new Steps(steps.stream().map(Steps.Recorded.class::cast).toList(), threads);
     }
 }

@@ -8,14 +8,17 @@ import java.nio.file.Files;
 import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.dnnl.global.dnnl;
+import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.annotation.Cast;
 import org.bytedeco.javacpp.annotation.Const;
 import org.bytedeco.javacpp.annotation.Name;
 import org.bytedeco.javacpp.annotation.NoException;
+import org.bytedeco.javacpp.annotation.Opaque;
 import org.bytedeco.javacpp.annotation.Platform;
 import org.jspecify.annotations.Nullable;
 
@@ -26,11 +29,11 @@ import org.jspecify.annotations.Nullable;
  * a wrong pointer or length ends the JVM, so callers must know their buffers. JavaCPP writes the JNI code for this
  * class during the build (native/build.sh).
  */
-@Platform(include = "hadal.h", link = "hadal")
+@Platform(include = {"hadal.h", "hadal_step.h"}, link = "hadal")
 @NoException
 public final class HadalNative {
     /** The HADAL_ABI_VERSION that these methods are written for. */
-    private static final int ABI_VERSION = 4;
+    private static final int ABI_VERSION = 5;
 
     private HadalNative() {}
 
@@ -126,9 +129,74 @@ public final class HadalNative {
     @Name("hadal_threads")
     public static native int threads();
 
-    /** ‖x‖², in double. */
-    @Name("hadal_sum_of_squares")
-    public static native double sumOfSquares(@Const FloatPointer x, @Cast("int64_t") long n);
+    // ---- step lists ----
+
+    /** A hadal_steps. */
+    @Opaque
+    @Name("hadal_steps")
+    public static final class StepList extends Pointer {
+        StepList(Pointer p) {
+            super(p);
+        }
+    }
+
+    /** An empty list, or null if there is no memory. */
+    @Name("hadal_steps_create")
+    public static native @Nullable StepList create();
+
+    /** Frees a list. */
+    @Name("hadal_steps_destroy")
+    public static native void destroy(StepList steps);
+
+    /** How many steps there are; −1 once there was no memory for one. */
+    @Name("hadal_steps_count")
+    public static native @Cast("int64_t") long count(@Const StepList steps);
+
+    /**
+     * Runs the steps, up to the first that finds a fault.
+     *
+     * @param threads how many each may use; 0 leaves that as it is
+     * @param nanos null, or where the time of each step is to be put
+     * @return where the run stopped, or −1
+     */
+    @Name("hadal_steps_run")
+    public static native @Cast("int64_t") long run(
+            StepList steps, int threads, @Cast("int64_t*") long @Nullable [] nanos);
+
+    /** What the step told at which the last run stopped. */
+    @Name("hadal_steps_fault")
+    public static native @Cast("int64_t") long fault(@Const StepList steps);
+
+    // ---- steps: each of these appends a call to a list, and calls nothing itself ----
+
+    /** Copies bytes. */
+    @Name("hadal_step<memcpy>::add")
+    public static native void memcpy(
+            StepList steps, @Cast("void*") Pointer to, @Cast("const void*") Pointer from, @Cast("size_t") long bytes);
+
+    /** Sets bytes. */
+    @Name("hadal_step<memset>::add")
+    public static native void memset(
+            StepList steps, @Cast("void*") Pointer to, int value, @Cast("size_t") long bytes);
+
+    /**
+     * A primitive of oneDNN. Its status is its fault.
+     *
+     * @param execute the address of dnnl_primitive_execute
+     */
+    @Name("hadal_step<hadal_execute>::add")
+    public static native void execute(
+            StepList steps,
+            @Cast("hadal_dnnl_execute") Pointer execute,
+            @Cast("const void*") Pointer primitive,
+            @Cast("void*") Pointer stream,
+            int count,
+            @Cast("const void*") Pointer arguments);
+
+    /** s ← s + ‖x‖² and norm ← √s. */
+    @Name("hadal_step<hadal_norm>::add")
+    public static native void norm(
+            StepList steps, @Const FloatPointer x, @Cast("int64_t") long n, DoublePointer s, FloatPointer norm);
 
     /**
      * One step of an optimizer on n weights; nothing is written if the norm is not finite.
@@ -136,8 +204,9 @@ public final class HadalNative {
      * @param rule the number of a hadal_rule
      * @param m0 null, as m1 and m2, where the rule has no such moment
      */
-    @Name("hadal_update")
+    @Name("hadal_step<hadal_update>::add")
     public static native void update(
+            StepList steps,
             int rule,
             FloatPointer w,
             @Const FloatPointer g,
@@ -152,78 +221,103 @@ public final class HadalNative {
             @Const FloatPointer norm);
 
     /** The running average e of n weights; nothing is written if the norm is not finite. */
-    @Name("hadal_moving_average")
+    @Name("hadal_step<hadal_moving_average>::add")
     public static native void movingAverage(
+            StepList steps,
             FloatPointer e, @Const FloatPointer w, @Cast("int64_t") long n, float beta, @Const FloatPointer norm);
 
     /** One tensor's gradient, no longer than the limit; y may be g. */
-    @Name("hadal_clip_norm")
-    public static native void clipNorm(@Const FloatPointer g, @Cast("int64_t") long n, float limit, FloatPointer y);
+    @Name("hadal_step<hadal_clip_norm>::add")
+    public static native void clipNorm(
+            StepList steps, @Const FloatPointer g, @Cast("int64_t") long n, float limit, FloatPointer y);
 
     /**
-     * One step of a recurrent layer for a batch of sequences, after the products with the weights.
+     * A recurrent layer.
      *
+     * @param sgemm the address of dnnl_sgemm
      * @param cell 0 and 1 for simple networks of tanh and ReLU, 2 for an LSTM, 3 for a GRU
      * @param lengths null if every sequence takes all steps
+     * @param h0 null if zero
+     * @param c0 null if zero
      * @param c null but for an LSTM
      * @param kept null for a simple network
      */
-    @Name("hadal_recurrent_step")
-    public static native void recurrentStep(
+    @Name("hadal_step<hadal_recurrent>::add")
+    public static native void recurrent(
+            StepList steps,
+            @Cast("hadal_dnnl_sgemm") Pointer sgemm,
             int cell,
+            @Cast("int") boolean reverse,
             @Cast("int64_t") long n,
-            @Cast("int64_t") long steps,
+            @Cast("int64_t") long length,
+            @Cast("int64_t") long input,
             @Cast("int64_t") long hidden,
-            @Cast("int64_t") long t,
             @Const @Nullable IntPointer lengths,
-            @Const FloatPointer a,
-            @Const FloatPointer b,
-            @Const FloatPointer biasA,
-            @Const FloatPointer biasB,
-            FloatPointer h,
-            @Nullable FloatPointer c,
-            FloatPointer y,
-            @Nullable FloatPointer kept);
-
-    /**
-     * The same step backwards.
-     *
-     * @param before the step that comes before t as time runs; one that there is not if t is the first
-     * @param db null but for a GRU
-     */
-    @Name("hadal_recurrent_step_backward")
-    public static native void recurrentStepBackward(
-            int cell,
-            @Cast("int64_t") long n,
-            @Cast("int64_t") long steps,
-            @Cast("int64_t") long hidden,
-            @Cast("int64_t") long t,
-            @Cast("int64_t") long before,
-            @Const @Nullable IntPointer lengths,
-            @Const FloatPointer y,
+            @Const FloatPointer x,
             @Const @Nullable FloatPointer h0,
             @Const @Nullable FloatPointer c0,
+            @Const FloatPointer weightIh,
+            @Const FloatPointer weightHh,
+            @Const FloatPointer biasIh,
+            @Const FloatPointer biasHh,
+            FloatPointer y,
+            FloatPointer h,
+            @Nullable FloatPointer c,
+            @Nullable FloatPointer kept,
+            FloatPointer scratch);
+
+    /**
+     * The same backwards.
+     *
+     * @param dh null if zero, as dc and dy
+     * @param dh0 null if nobody asks, as dc0
+     */
+    @Name("hadal_step<hadal_recurrent_backward>::add")
+    public static native void recurrentBackward(
+            StepList steps,
+            @Cast("hadal_dnnl_sgemm") Pointer sgemm,
+            int cell,
+            @Cast("int") boolean reverse,
+            @Cast("int64_t") long n,
+            @Cast("int64_t") long length,
+            @Cast("int64_t") long input,
+            @Cast("int64_t") long hidden,
+            @Const @Nullable IntPointer lengths,
+            @Const FloatPointer x,
+            @Const @Nullable FloatPointer h0,
+            @Const @Nullable FloatPointer c0,
+            @Const FloatPointer weightIh,
+            @Const FloatPointer weightHh,
+            @Const FloatPointer y,
             @Const @Nullable FloatPointer kept,
             @Const @Nullable FloatPointer dy,
-            FloatPointer dh,
-            @Nullable FloatPointer dc,
-            FloatPointer da,
-            @Nullable FloatPointer db,
-            FloatPointer hBefore);
+            @Const @Nullable FloatPointer dh,
+            @Const @Nullable FloatPointer dc,
+            FloatPointer dx,
+            @Nullable FloatPointer dh0,
+            @Nullable FloatPointer dc0,
+            FloatPointer dweightIh,
+            FloatPointer dweightHh,
+            FloatPointer dbiasIh,
+            FloatPointer dbiasHh,
+            FloatPointer scratch);
 
     /** The sums of a matrix's columns, each in double. */
-    @Name("hadal_column_sums")
+    @Name("hadal_step<hadal_column_sums>::add")
     public static native void columnSums(
+            StepList steps,
             @Const FloatPointer x, @Cast("int64_t") long rows, @Cast("int64_t") long columns, FloatPointer y);
 
     /** y = above·x if x > 0, else below·(eˣ − 1); y may be x. */
-    @Name("hadal_elu")
+    @Name("hadal_step<hadal_elu>::add")
     public static native void elu(
+            StepList steps,
             @Const FloatPointer x, @Cast("int64_t") long n, float above, float below, FloatPointer y);
 
     /** Its gradient, from y; dx may be y or dy. */
-    @Name("hadal_elu_backward")
+    @Name("hadal_step<hadal_elu_backward>::add")
     public static native void eluBackward(
+            StepList steps,
             @Const FloatPointer y,
             @Const FloatPointer dy,
             @Cast("int64_t") long n,
@@ -232,26 +326,31 @@ public final class HadalNative {
             FloatPointer dx);
 
     /** y = min(max(scale·x + shift, 0), limit); y may be x. */
-    @Name("hadal_clip")
+    @Name("hadal_step<hadal_clip>::add")
     public static native void clip(
+            StepList steps,
             @Const FloatPointer x, @Cast("int64_t") long n, float scale, float shift, float limit, FloatPointer y);
 
     /** y = ln(1 + eˣ); y may be x. */
-    @Name("hadal_softplus")
-    public static native void softplus(@Const FloatPointer x, @Cast("int64_t") long n, FloatPointer y);
+    @Name("hadal_step<hadal_softplus>::add")
+    public static native void softplus(
+            StepList steps, @Const FloatPointer x, @Cast("int64_t") long n, FloatPointer y);
 
     /** y = x·tanh ln(1 + eˣ); y may be x. */
-    @Name("hadal_mish")
-    public static native void mish(@Const FloatPointer x, @Cast("int64_t") long n, FloatPointer y);
+    @Name("hadal_step<hadal_mish>::add")
+    public static native void mish(
+            StepList steps, @Const FloatPointer x, @Cast("int64_t") long n, FloatPointer y);
 
     /** Its gradient, from x; dx may be x or dy. */
-    @Name("hadal_mish_backward")
+    @Name("hadal_step<hadal_mish_backward>::add")
     public static native void mishBackward(
+            StepList steps,
             @Const FloatPointer x, @Const FloatPointer dy, @Cast("int64_t") long n, FloatPointer dx);
 
     /** The gradient of GELU with tanh, from x; dx may be x or dy. */
-    @Name("hadal_gelu_tanh_backward")
+    @Name("hadal_step<hadal_gelu_tanh_backward>::add")
     public static native void geluTanhBackward(
+            StepList steps,
             @Const FloatPointer x, @Const FloatPointer dy, @Cast("int64_t") long n, FloatPointer dx);
 
     /**
@@ -260,8 +359,9 @@ public final class HadalNative {
      * @param classWeights may be null, as may sampleWeights
      * @param places the labels of a sample
      */
-    @Name("hadal_cross_entropy")
+    @Name("hadal_step<hadal_cross_entropy>::add")
     public static native void crossEntropy(
+            StepList steps,
             @Const FloatPointer logits,
             @Const IntPointer labels,
             @Const @Nullable FloatPointer classWeights,
@@ -275,8 +375,9 @@ public final class HadalNative {
             FloatPointer probabilities);
 
     /** Its gradient with respect to the logits; dlogits may be probabilities. */
-    @Name("hadal_cross_entropy_backward")
+    @Name("hadal_step<hadal_cross_entropy_backward>::add")
     public static native void crossEntropyBackward(
+            StepList steps,
             @Const FloatPointer probabilities,
             @Const IntPointer labels,
             @Const @Nullable FloatPointer classWeights,
@@ -295,8 +396,9 @@ public final class HadalNative {
      * @param bias null, and mean with it, for root-mean-square norm
      * @param channels of each group
      */
-    @Name("hadal_group_norm")
+    @Name("hadal_step<hadal_group_norm>::add")
     public static native void groupNorm(
+            StepList steps,
             @Const FloatPointer x,
             @Const FloatPointer scale,
             @Const @Nullable FloatPointer bias,
@@ -315,8 +417,9 @@ public final class HadalNative {
             @Cast("int64_t") long samples, @Cast("int64_t") long groups, @Cast("int64_t") long channels);
 
     /** Its gradient from the statistics; dbias is null where mean is, and dx may be dy. */
-    @Name("hadal_group_norm_backward")
+    @Name("hadal_step<hadal_group_norm_backward>::add")
     public static native void groupNormBackward(
+            StepList steps,
             @Const FloatPointer x,
             @Const FloatPointer dy,
             @Const FloatPointer scale,
@@ -333,8 +436,9 @@ public final class HadalNative {
             FloatPointer scratch);
 
     /** Softmax, or its logarithm, along the second of three axes; y may be x. */
-    @Name("hadal_softmax")
+    @Name("hadal_step<hadal_softmax>::add")
     public static native void softmax(
+            StepList steps,
             @Const FloatPointer x,
             @Cast("int64_t") long outer,
             @Cast("int64_t") long length,
@@ -343,8 +447,9 @@ public final class HadalNative {
             FloatPointer y);
 
     /** Its gradient from y; dx may be dy. */
-    @Name("hadal_softmax_backward")
+    @Name("hadal_step<hadal_softmax_backward>::add")
     public static native void softmaxBackward(
+            StepList steps,
             @Const FloatPointer y,
             @Const FloatPointer dy,
             @Cast("int64_t") long outer,
@@ -354,8 +459,9 @@ public final class HadalNative {
             FloatPointer dx);
 
     /** The mask of attention; lengths may be null, and y may be x. */
-    @Name("hadal_attention_mask")
+    @Name("hadal_step<hadal_attention_mask>::add")
     public static native void attentionMask(
+            StepList steps,
             @Const FloatPointer x,
             @Const @Nullable IntPointer lengths,
             @Cast("int64_t") long n,
@@ -373,8 +479,9 @@ public final class HadalNative {
      * @param rows which rows of x each row of y reads, as hadal.h lays them out
      * @param columns likewise
      */
-    @Name("hadal_max_pool")
+    @Name("hadal_step<hadal_max_pool>::add")
     public static native void maxPool(
+            StepList steps,
             @Const FloatPointer x,
             @Const IntPointer rows,
             @Const IntPointer columns,
@@ -384,8 +491,9 @@ public final class HadalNative {
             IntPointer index);
 
     /** Its gradient. */
-    @Name("hadal_max_pool_backward")
+    @Name("hadal_step<hadal_max_pool_backward>::add")
     public static native void maxPoolBackward(
+            StepList steps,
             @Const FloatPointer dy,
             @Const IntPointer index,
             @Const IntPointer rows,
@@ -395,8 +503,9 @@ public final class HadalNative {
             FloatPointer dx);
 
     /** The mean under each place of a kernel, likewise. */
-    @Name("hadal_average_pool")
+    @Name("hadal_step<hadal_average_pool>::add")
     public static native void averagePool(
+            StepList steps,
             @Const FloatPointer x,
             @Const IntPointer rows,
             @Const IntPointer columns,
@@ -405,8 +514,9 @@ public final class HadalNative {
             FloatPointer y);
 
     /** Its gradient. */
-    @Name("hadal_average_pool_backward")
+    @Name("hadal_step<hadal_average_pool_backward>::add")
     public static native void averagePoolBackward(
+            StepList steps,
             @Const FloatPointer dy,
             @Const IntPointer rows,
             @Const IntPointer columns,
@@ -415,26 +525,25 @@ public final class HadalNative {
             FloatPointer dx);
 
     /** Copies a box of 4-byte values; strides count values. */
-    @Name("hadal_copy")
+    @Name("hadal_step<hadal_copy>::add")
     public static native void copy(
+            StepList steps,
             @Cast("const void*") Pointer x,
             @Cast("void*") Pointer y,
             int rank,
-            @Cast("const int64_t*") long[] lengths,
-            @Cast("const int64_t*") long[] fromStrides,
-            @Cast("const int64_t*") long[] toStrides);
+            @Cast("const int64_t*") LongPointer lengths,
+            @Cast("const int64_t*") LongPointer fromStrides,
+            @Cast("const int64_t*") LongPointer toStrides);
 
     /** Sets n values to the one with those bits. */
-    @Name("hadal_fill")
-    public static native void fill(@Cast("void*") Pointer y, @Cast("int64_t") long n, @Cast("uint32_t") int bits);
+    @Name("hadal_step<hadal_fill>::add")
+    public static native void fill(
+            StepList steps, @Cast("void*") Pointer y, @Cast("int64_t") long n, @Cast("uint32_t") int bits);
 
-    /**
-     * Rows of x: [outer,rows,width] by their indices.
-     *
-     * @return −1; or, with nothing written, the position of the first index outside of the rows
-     */
-    @Name("hadal_gather")
-    public static native @Cast("int64_t") long gather(
+    /** Rows of x: [outer,rows,width] by their indices; or, as a fault, the position of the first that is not one. */
+    @Name("hadal_step<hadal_gather>::add")
+    public static native void gather(
+            StepList steps,
             @Cast("const void*") Pointer x,
             @Const IntPointer indices,
             @Cast("int64_t") long outer,
@@ -443,9 +552,10 @@ public final class HadalNative {
             @Cast("int64_t") long count,
             @Cast("void*") Pointer y);
 
-    /** Adds updates: [outer,count,width] to the rows of y: [outer,rows,width]; the result is as for {@link #gather}. */
-    @Name("hadal_scatter_add")
-    public static native @Cast("int64_t") long scatterAdd(
+    /** Adds updates: [outer,count,width] to the rows of y: [outer,rows,width]; its fault is that of {@link #gather}. */
+    @Name("hadal_step<hadal_scatter_add>::add")
+    public static native void scatterAdd(
+            StepList steps,
             FloatPointer y,
             @Const IntPointer indices,
             @Const FloatPointer updates,
@@ -459,8 +569,9 @@ public final class HadalNative {
      *
      * @param random the seed's low and high half, and the number of the run
      */
-    @Name("hadal_dropout")
+    @Name("hadal_step<hadal_dropout>::add")
     public static native void dropout(
+            StepList steps,
             @Const FloatPointer x,
             @Cast("int64_t") long n,
             @Const IntPointer random,

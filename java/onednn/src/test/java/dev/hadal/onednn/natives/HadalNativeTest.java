@@ -10,10 +10,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.junit.jupiter.api.BeforeEach;
@@ -95,14 +98,18 @@ class HadalNativeTest {
         }
 
         @Test
-        void sumOfSquares() {
+        void norm() {
             float[] x = normal(N, 1, 1);
             double expected = 0;
             for (float element : x) {
                 expected += (double) element * element;
             }
-            try (FloatPointer buffer = new FloatPointer(x)) {
-                assertEquals(expected, HadalNative.sumOfSquares(buffer, N), 1e-12 * expected);
+            try (FloatPointer buffer = new FloatPointer(x);
+                    DoublePointer squares = new DoublePointer(0.0);
+                    FloatPointer norm = new FloatPointer(POISON)) {
+                run(steps -> HadalNative.norm(steps, buffer, N, squares, norm));
+                assertEquals(expected, squares.get(), 1e-12 * expected);
+                assertEquals(Math.sqrt(expected), norm.get(), 1e-7 * Math.sqrt(expected));
             }
         }
 
@@ -137,7 +144,8 @@ class HadalNativeTest {
                     FloatPointer pv = new FloatPointer(v);
                     FloatPointer ph = new FloatPointer(hyper);
                     FloatPointer pn = new FloatPointer(norm)) {
-                HadalNative.update(ADAM, pw, pg, pm, pv, null, N, beta1, beta2, epsilon, ph, pn);
+                run(steps -> HadalNative.update(
+                        steps, ADAM, pw, pg, pm, pv, null, N, beta1, beta2, epsilon, ph, pn));
                 assertClose(w1, pw);
                 assertClose(m1, pm);
                 assertClose(v1, pv);
@@ -154,7 +162,8 @@ class HadalNativeTest {
                     FloatPointer v = new FloatPointer(before);
                     FloatPointer hyper = new FloatPointer(0.1f, 0.1f, 1, 1, 1, 1, 1, 1);
                     FloatPointer pn = new FloatPointer(norm)) {
-                HadalNative.update(ADAM, w, g, m, v, null, N, 0.9f, 0.999f, 1e-8f, hyper, pn);
+                run(steps ->
+                        HadalNative.update(steps, ADAM, w, g, m, v, null, N, 0.9f, 0.999f, 1e-8f, hyper, pn));
                 for (FloatPointer buffer : new FloatPointer[] {w, m, v}) {
                     assertArrayEquals(before, read(buffer, N));
                 }
@@ -191,13 +200,24 @@ class HadalNativeTest {
                     FloatPointer pd = new FloatPointer(dloss);
                     FloatPointer p = new FloatPointer(poison(rows * classes));
                     FloatPointer dx = new FloatPointer(poison(rows * classes))) {
-                HadalNative.crossEntropy(px, pl, null, null, rows, 1, classes, smoothing, -100, loss, p);
+                run(steps -> HadalNative.crossEntropy(
+                        steps, px, pl, null, null, rows, 1, classes, smoothing, -100, loss, p));
                 assertEquals(loss1, loss.get(), 1e-6 * loss1);
                 assertClose(p1, p);
-                HadalNative.crossEntropyBackward(p, pl, null, null, pd, rows, 1, classes, smoothing, -100, dx);
+                run(steps -> HadalNative.crossEntropyBackward(
+                        steps, p, pl, null, null, pd, rows, 1, classes, smoothing, -100, dx));
                 assertClose(dx1, dx);
             }
         }
+    }
+
+    /** A list of what is recorded, run once. */
+    private static void run(Consumer<HadalNative.StepList> record) {
+        HadalNative.StepList steps = Objects.requireNonNull(HadalNative.create());
+        record.accept(steps);
+        assertEquals(1, HadalNative.count(steps));
+        assertEquals(-1, HadalNative.run(steps, 2, null));
+        HadalNative.destroy(steps);
     }
 
     private static float[] normal(int n, long seed, float scale) {
