@@ -25,7 +25,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @SuppressWarnings("NullAway.Init") // JMH sets the fields
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Warmup(iterations = 3, time = 1)
+@Warmup(iterations = 2, time = 1)
 @Measurement(iterations = 5, time = 1)
 @Fork(
         value = 1,
@@ -36,22 +36,77 @@ public class KernelBenchmark {
     public String backend;
 
     @Param({
-        "gemm 16",
-        "gemm 128",
-        "gemm 512",
-        "gemm 1024",
-        "convolution 8",
-        "convolution 32",
-        "convolution 64",
-        "convolution backward 8",
-        "convolution backward 32",
-        "convolution backward 64",
-        "batch norm 8",
-        "batch norm 32",
-        "batch norm 64",
-        "adamw 1000",
-        "adamw 100000",
-        "adamw 10000000"
+        "matmul 16×16×16",
+        "matmul 64×64×64",
+        "matmul 128×128×128",
+        "matmul 256×256×256",
+        "matmul 512×512×512",
+        "matmul 1024×1024×1024",
+        "matmul 2048×2048×2048",
+        "convolution 3×3 [32,8,28,28]",
+        "convolution 3×3, backward [32,8,28,28]",
+        "batch norm, both ways [32,8,28,28]",
+        "max pool 2×2 [32,8,28,28]",
+        "convolution 3×3 [32,32,28,28]",
+        "convolution 3×3, backward [32,32,28,28]",
+        "batch norm, both ways [32,32,28,28]",
+        "max pool 2×2 [32,32,28,28]",
+        "convolution 3×3 [32,64,28,28]",
+        "convolution 3×3, backward [32,64,28,28]",
+        "batch norm, both ways [32,64,28,28]",
+        "max pool 2×2 [32,64,28,28]",
+        "convolution 3×3 [8,64,56,56]",
+        "convolution 3×3, backward data [8,64,56,56]",
+        "convolution 3×3, backward weights [8,64,56,56]",
+        "convolution 3×3 [8,128,28,28]",
+        "convolution 3×3, backward data [8,128,28,28]",
+        "convolution 3×3, backward weights [8,128,28,28]",
+        "convolution 3×3 [8,256,14,14]",
+        "convolution 3×3, backward data [8,256,14,14]",
+        "convolution 3×3, backward weights [8,256,14,14]",
+        "layer norm [16,1024]",
+        "layer norm, backward [16,1024]",
+        "RMS norm [16,1024]",
+        "softmax [16,1024]",
+        "softmax, backward [16,1024]",
+        "cross-entropy [16,1024]",
+        "relu [16,1024]",
+        "gelu [16,1024]",
+        "silu [16,1024]",
+        "dropout [16,1024]",
+        "transpose [16,1024]",
+        "embedding 16 of [32000,256]",
+        "layer norm [256,1024]",
+        "layer norm, backward [256,1024]",
+        "RMS norm [256,1024]",
+        "softmax [256,1024]",
+        "softmax, backward [256,1024]",
+        "cross-entropy [256,1024]",
+        "relu [256,1024]",
+        "gelu [256,1024]",
+        "silu [256,1024]",
+        "dropout [256,1024]",
+        "transpose [256,1024]",
+        "embedding 256 of [32000,256]",
+        "layer norm [2048,1024]",
+        "layer norm, backward [2048,1024]",
+        "RMS norm [2048,1024]",
+        "softmax [2048,1024]",
+        "softmax, backward [2048,1024]",
+        "cross-entropy [2048,1024]",
+        "relu [2048,1024]",
+        "gelu [2048,1024]",
+        "silu [2048,1024]",
+        "dropout [2048,1024]",
+        "transpose [2048,1024]",
+        "embedding 2048 of [32000,256]",
+        "LSTM [32,32,32]",
+        "LSTM [32,32,128]",
+        "LSTM [32,32,512]",
+        "AdamW 1,000",
+        "AdamW 100,000",
+        "AdamW 1,000,000",
+        "AdamW 10,000,000"
     })
     public String workload;
 
@@ -59,17 +114,7 @@ public class KernelBenchmark {
 
     @Setup(Level.Trial)
     public void prepare() {
-        int space = workload.lastIndexOf(' ');
-        int size = Integer.parseInt(workload.substring(space + 1));
-        Workload chosen = switch (workload.substring(0, space)) {
-            case "gemm" -> Workload.gemm(size);
-            case "convolution" -> Workload.convolution(size);
-            case "convolution backward" -> Workload.convolutionBackward(size);
-            case "batch norm" -> Workload.batchNorm(size);
-            case "adamw" -> Workload.adamw(size);
-            default -> throw new IllegalArgumentException("no workload '" + workload + "'");
-        };
-        ready = chosen.prepare(Backends.of(backend).withThreads(1));
+        ready = Workload.named(workload).prepare(Backends.of(backend).withThreads(1));
     }
 
     @Benchmark

@@ -8,17 +8,20 @@ import dev.hadal.data.Batches;
 import dev.hadal.data.Batching;
 import dev.hadal.data.Dataset;
 import dev.hadal.nn.Layer;
-import dev.hadal.train.Trainer;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
 /** Native against pure Java, measured on the spot. */
 final class Comparison {
     private static final int BATCH = 64;
-    private static final long WARM_UP_NANOS = 700_000_000;
-    private static final long MEASURE_NANOS = 500_000_000;
+    private static final double SECONDS = 0.5;
+    private static final List<Workload> KERNELS = List.of(
+            Workload.gemm(1024),
+            Workload.convolution(32),
+            Workload.convolutionBackward(32),
+            Workload.batchNorm(32),
+            Workload.adamw(1_000_000));
 
     private final int threads;
     private final Layer network;
@@ -42,14 +45,13 @@ final class Comparison {
                 Column.numbers(isNative ? best.name() : "native", "ms"),
                 Column.numbers("java", "ms"),
                 Column.numbers("times faster", ""));
-        for (Workload workload : Workload.TABLE) {
-            double there = isNative ? millis(workload, Backends.of(best).withThreads(threads)) : Double.NaN;
-            double here = millis(workload, java);
-            table.row(workload.name(), workload.size(), there, here, here / there);
+        List<Backends> sides = isNative
+                ? List.of(Backends.of(best).withThreads(threads), java)
+                : List.of(java);
+        for (Workload workload : KERNELS) {
+            row(table, workload.name(), workload.size(), workload.times(sides, SECONDS));
         }
-        double there = isNative ? trainingStep(Backends.of(best).withThreads(threads)) : Double.NaN;
-        double here = trainingStep(java);
-        table.row("training step", "this network, batch of " + BATCH, there, here, here / there);
+        row(table, "training step", "this network, batch of " + BATCH, trainingStep(sides));
         lines.addAll(table.lines());
         lines.add("");
         lines.add(String.format(
@@ -63,41 +65,17 @@ final class Comparison {
         return lines;
     }
 
-    private static double millis(Workload workload, Backends backends) {
-        try (Workload.Ready ready = workload.prepare(backends)) {
-            return median(ready::run);
-        } catch (IllegalStateException declined) {
-            return Double.NaN;
-        }
+    private static void row(Table table, String name, String size, List<Timing> times) {
+        double here = 1e3 * times.get(times.size() - 1).median();
+        double there = times.size() == 1 ? Double.NaN : 1e3 * times.get(0).median();
+        table.row(name, size, there, here, here / there);
     }
 
-    private double trainingStep(Backends backends) {
-        try (Trainer trainer = Trainer.of(network, train.shape())
-                        .batch(BATCH)
-                        .backends(backends)
-                        .build();
-                Batches batches = Batching.of(BATCH).threads(0).open(train)) {
+    private List<Timing> trainingStep(List<Backends> sides) {
+        try (Batches batches = Batching.of(BATCH).threads(0).open(train)) {
             batches.startEpoch(0);
             Batch batch = batches.next();
-            return median(() -> trainer.step(batch.x(), batch.target()));
+            return Workload.training(network, train.shape(), batch.x(), batch.target()).times(sides, SECONDS);
         }
-    }
-
-    /** In milliseconds, after a warm-up. */
-    private static double median(Runnable body) {
-        long start = System.nanoTime();
-        do {
-            body.run();
-        } while (System.nanoTime() - start < WARM_UP_NANOS);
-        List<Long> times = new ArrayList<>();
-        start = System.nanoTime();
-        do {
-            long before = System.nanoTime();
-            body.run();
-            times.add(System.nanoTime() - before);
-        } while (System.nanoTime() - start < MEASURE_NANOS);
-        long[] sorted = times.stream().mapToLong(Long::longValue).toArray();
-        Arrays.sort(sorted);
-        return sorted[sorted.length / 2] * 1e-6;
     }
 }

@@ -1,14 +1,33 @@
 package dev.hadal.cli;
 
+import static dev.hadal.nn.Layers.conv2d;
+import static dev.hadal.nn.Layers.flatten;
+import static dev.hadal.nn.Layers.linear;
+import static dev.hadal.nn.Layers.maxPool2d;
+import static dev.hadal.nn.Layers.relu;
+import static dev.hadal.nn.Layers.sequential;
+
 import dev.hadal.backend.Backends;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
+import dev.hadal.nn.Layer;
+import dev.hadal.op.Activation;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Convolution;
+import dev.hadal.op.CrossEntropy;
+import dev.hadal.op.Dropout;
+import dev.hadal.op.Gather;
 import dev.hadal.op.Hyper;
+import dev.hadal.op.LayerNorm;
 import dev.hadal.op.MatMul;
+import dev.hadal.op.Pool;
+import dev.hadal.op.Pooling;
+import dev.hadal.op.Recurrent;
+import dev.hadal.op.RmsNorm;
+import dev.hadal.op.Softmax;
+import dev.hadal.op.Transpose;
 import dev.hadal.op.Window;
 import dev.hadal.optim.Clip;
 import dev.hadal.optim.Optimizer;
@@ -19,32 +38,62 @@ import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Philox;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
+import dev.hadal.train.Trainer;
+import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A few ops to be timed on any backend. Operands and results lie as the kernels want them, as they do in the middle of
- * a network.
+ * Work to be timed on any backend: a few ops, whose operands and ops lie as the kernels want them, as they do in the
+ * middle of a network; or a whole training step. All values are random, since zeros read too fast.
  */
 public final class Workload {
     private static final Convolution CONVOLUTION = new Convolution(Window.of(1, 1, 1), 1);
-
-    /** What the quickstart's table shows. */
-    static final List<Workload> TABLE =
-            List.of(gemm(1024), convolution(32), convolutionBackward(32), batchNorm(32), adamw(1_000_000));
+    private static final int FLOAT = Float.BYTES;
+    /** As they come in residual networks for large images. */
+    private static final List<Shape> IMAGES =
+            List.of(Shape.of(8, 64, 56, 56), Shape.of(8, 128, 28, 28), Shape.of(8, 256, 14, 14));
 
     private final String name;
     private final String size;
-    private final Consumer<Results> body;
+    private final Cost cost;
+    private final Function<Backends, Ready> preparation;
 
-    private Workload(String name, String size, Consumer<Results> body) {
+    /**
+     * What a run takes at least, wherever it runs.
+     *
+     * @param flops additions and multiplications; 0 where the bytes decide
+     * @param bytes to be read and written, once each; 0 where the arithmetic decides
+     */
+    public record Cost(double flops, double bytes) {
+        static Cost flops(double flops) {
+            return new Cost(flops, 0);
+        }
+
+        static Cost bytes(double bytes) {
+            return new Cost(0, bytes);
+        }
+
+        /** Not known, as of a whole network. */
+        static final Cost UNKNOWN = new Cost(0, 0);
+    }
+
+    private Workload(String name, String size, Cost cost, Function<Backends, Ready> preparation) {
         this.name = name;
         this.size = size;
-        this.body = body;
+        this.cost = cost;
+        this.preparation = preparation;
+    }
+
+    private static Workload ops(String name, String size, Cost cost, Consumer<Ops> body) {
+        return new Workload(name, size, cost, backends -> prepare(body, backends));
     }
 
     /** What is computed. */
@@ -57,53 +106,130 @@ public final class Workload {
         return size;
     }
 
+    /** Of the factors: {@code f32} or {@code bf16}. */
+    String type() {
+        return "f32";
+    }
+
+    /** What it takes at least. */
+    public Cost cost() {
+        return cost;
+    }
+
+    @Override
+    public String toString() {
+        return name + " " + size;
+    }
+
+    // ---- kernels ----
+
     /** The product of two square matrices. */
     public static Workload gemm(int n) {
-        return new Workload("GEMM", n + "×" + n + "×" + n, r -> {
+        return ops("matmul", n + "×" + n + "×" + n, Cost.flops(2.0 * n * n * n), r -> {
             Value a = r.operand("a", Shape.of(n, n));
             Value b = r.operand("b", Shape.of(n, n));
-            r.result(new MatMul(false, false).of(a, b), a);
+            new MatMul(false, false).of(a, b);
         });
     }
 
     /** 3×3 kernels over 32 images of 28×28, with as many channels in as out. */
     public static Workload convolution(int channels) {
-        return new Workload("convolution, forward", images(channels) + ", 3×3 kernels", r -> {
-            Value x = r.operand("x", images(channels));
-            Value w = r.operand("w", Shape.of(channels, channels, 3, 3));
-            r.result(CONVOLUTION.of(x, w), x);
+        return convolution(images(channels));
+    }
+
+    /** 3×3 kernels, padded, with as many channels in as out. */
+    public static Workload convolution(Shape images) {
+        return ops("convolution 3×3", images.toString(), Cost.flops(flops(images)), r -> {
+            Value x = r.operand("x", images);
+            Value w = r.operand("w", kernels(images));
+            CONVOLUTION.of(x, w);
         });
     }
 
-    /** Both gradients of the same. */
+    /** The gradient of the images. */
+    public static Workload convolutionBackwardData(Shape images) {
+        return ops("convolution 3×3, backward data", images.toString(), Cost.flops(flops(images)), r -> {
+            Value w = r.operand("w", kernels(images));
+            Value dy = r.operand("dy", images);
+            new Convolution.BackwardData(CONVOLUTION, images).of(dy, w);
+        });
+    }
+
+    /** The gradient of the kernels. */
+    public static Workload convolutionBackwardWeights(Shape images) {
+        return ops("convolution 3×3, backward weights", images.toString(), Cost.flops(flops(images)), r -> {
+            Value x = r.operand("x", images);
+            Value dy = r.operand("dy", images);
+            new Convolution.BackwardWeights(CONVOLUTION, kernels(images)).of(x, dy);
+        });
+    }
+
+    /** Both gradients. */
     public static Workload convolutionBackward(int channels) {
-        return new Workload("convolution, backward", "the same", r -> {
-            Shape kernels = Shape.of(channels, channels, 3, 3);
-            Value x = r.operand("x", images(channels));
-            Value w = r.operand("w", kernels);
-            Value dy = r.operand("dy", images(channels));
-            r.result(new Convolution.BackwardData(CONVOLUTION, images(channels)).of(dy, w), x);
-            r.result(new Convolution.BackwardWeights(CONVOLUTION, kernels).of(x, dy), w);
+        Shape images = images(channels);
+        return ops("convolution 3×3, backward", images.toString(), Cost.flops(2 * flops(images)), r -> {
+            Value x = r.operand("x", images);
+            Value w = r.operand("w", kernels(images));
+            Value dy = r.operand("dy", images);
+            new Convolution.BackwardData(CONVOLUTION, images).of(dy, w);
+            new Convolution.BackwardWeights(CONVOLUTION, kernels(images)).of(x, dy);
         });
     }
 
-    /** Batch norm in training, forward and backward. */
+    /** Batch norm in training, forward and backward: x is read twice for y, x and dy twice for dx. */
     public static Workload batchNorm(int channels) {
-        return new Workload("batch norm, both ways", images(channels).toString(), r -> {
+        Shape images = images(channels);
+        return ops("batch norm, both ways", images.toString(), Cost.bytes(8.0 * FLOAT * images.size()), r -> {
             float epsilon = 1e-5f;
-            Value x = r.operand("x", images(channels));
-            Value dy = r.operand("dy", images(channels));
+            Value x = r.operand("x", images);
+            Value dy = r.operand("dy", images);
             Value scale = r.operand("scale", Shape.of(channels));
             Value bias = r.operand("bias", Shape.of(channels));
             List<Value> y = new BatchNorm.Training(epsilon).call(x, scale, bias);
-            r.result(y.get(0), x);
-            r.result(new BatchNorm.Backward(epsilon).of(x, dy, scale, y.get(1), y.get(2)), x);
+            new BatchNorm.Backward(epsilon).of(x, dy, scale, y.get(1), y.get(2));
         });
     }
 
-    /** One fused update. */
+    /** Layer norm of rows. */
+    public static Workload layerNorm(int rows, int columns) {
+        Shape x = Shape.of(rows, columns);
+        return ops("layer norm", x.toString(), Cost.bytes(2.0 * FLOAT * x.size()), r -> {
+            Value scale = r.operand("scale", Shape.of(columns));
+            Value bias = r.operand("bias", Shape.of(columns));
+            Value in = r.operand("x", x);
+            new LayerNorm(1, 1e-5f).call(in, scale, bias);
+        });
+    }
+
+    /** All gradients of layer norm. */
+    public static Workload layerNormBackward(int rows, int columns) {
+        Shape x = Shape.of(rows, columns);
+        return ops("layer norm, backward", x.toString(), Cost.bytes(3.0 * FLOAT * x.size()), r -> {
+            Value in = r.operand("x", x);
+            Value dy = r.operand("dy", x);
+            Value scale = r.operand("scale", Shape.of(columns));
+            Value mean = r.operand("mean", Shape.of(rows));
+            Value variance = r.operand("variance", Shape.of(rows));
+            new LayerNorm.Backward(1, 1e-5f).call(in, dy, scale, mean, variance);
+        });
+    }
+
+    /** Softmax of rows. */
+    public static Workload softmax(int rows, int columns) {
+        Shape x = Shape.of(rows, columns);
+        return ops("softmax", x.toString(), Cost.bytes(2.0 * FLOAT * x.size()), r -> new Softmax(-1, false).of(r.operand("x", x)));
+    }
+
+    /** An activation function. */
+    public static Workload activation(Activation.Function function, int rows, int columns) {
+        Shape x = Shape.of(rows, columns);
+        String name = function.name().toLowerCase(Locale.ROOT).replace('_', ' ');
+        return ops(name, x.toString(), Cost.bytes(2.0 * FLOAT * x.size()), r -> new Activation(function).of(r.operand("x", x)));
+    }
+
+    /** One fused update: four values are read for each weight, three written. */
     public static Workload adamw(int weights) {
-        return new Workload("AdamW", String.format(Locale.ROOT, "%,d weights", weights), r -> {
+        return ops("AdamW", String.format(Locale.ROOT, "%,d", weights), Cost.bytes(7.0 * FLOAT * weights), r -> {
             Shape flat = Shape.of(weights);
             Value w = r.operand("w", flat);
             Value g = r.operand("g", flat);
@@ -117,62 +243,327 @@ public final class Workload {
         });
     }
 
+    /** Layer norm without the mean. */
+    public static Workload rmsNorm(int rows, int columns) {
+        Shape x = Shape.of(rows, columns);
+        return ops("RMS norm", x.toString(), Cost.bytes(2.0 * FLOAT * x.size()), r -> {
+            Value scale = r.operand("scale", Shape.of(columns));
+            new RmsNorm(1, 1e-5f).call(r.operand("x", x), scale);
+        });
+    }
+
+    /** The gradient of softmax. */
+    public static Workload softmaxBackward(int rows, int columns) {
+        Shape x = Shape.of(rows, columns);
+        return ops("softmax, backward", x.toString(), Cost.bytes(3.0 * FLOAT * x.size()), r -> {
+            Value y = r.operand("y", x);
+            new Softmax.Backward(new Softmax(-1, false)).of(y, r.operand("dy", x));
+        });
+    }
+
+    /** The loss of classifiers, with the probabilities that its gradient needs. */
+    public static Workload crossEntropy(int rows, int classes) {
+        Shape x = Shape.of(rows, classes);
+        return ops("cross-entropy", x.toString(), Cost.bytes(2.0 * FLOAT * x.size()), r -> {
+            Value labels = r.indices("labels", Shape.of(rows), classes);
+            new CrossEntropy(0).call(r.operand("x", x), labels);
+        });
+    }
+
+    /** The maxima of 2×2 pixels, and where they lie. */
+    public static Workload maxPool(int channels) {
+        Shape images = images(channels);
+        return ops("max pool 2×2", images.toString(), Cost.bytes(1.5 * FLOAT * images.size()), r -> {
+            Window halving = Window.of(2, 0, 1);
+            new Pool(Pooling.Function.MAX, 2, 2, halving).call(r.operand("x", images));
+        });
+    }
+
+    /** Dropout in training. */
+    public static Workload dropout(int rows, int columns) {
+        Shape x = Shape.of(rows, columns);
+        return ops("dropout", x.toString(), Cost.bytes(2.0 * FLOAT * x.size()), r -> {
+            Value random = r.indices("random", Shape.of(4), 1 << 20);
+            new Dropout.Training(0.1f, "dropout").of(r.operand("x", x), random);
+        });
+    }
+
+    /** The embeddings of tokens out of a vocabulary of 32,000. */
+    public static Workload embedding(int tokens, int width) {
+        Shape table = Shape.of(32_000, width);
+        double bytes = 2.0 * FLOAT * tokens * width;
+        return ops("embedding", tokens + " of " + table, Cost.bytes(bytes), r -> {
+            Value indices = r.indices("indices", Shape.of(tokens), table.get(0));
+            new Gather(0).of(r.operand("x", table), indices);
+        });
+    }
+
+    /** A matrix with its axes exchanged. */
+    public static Workload transpose(int rows, int columns) {
+        Shape x = Shape.of(rows, columns);
+        return ops(
+                "transpose",
+                x.toString(),
+                Cost.bytes(2.0 * FLOAT * x.size()),
+                r -> new Transpose(List.of(1, 0)).of(r.operand("x", x)));
+    }
+
+    /** An LSTM of as many units as inputs. */
+    public static Workload lstm(int n, int steps, int units) {
+        Shape x = Shape.of(n, steps, units);
+        double flops = 2.0 * x.size() * 8 * units;
+        return ops("LSTM", x.toString(), Cost.flops(flops), r -> {
+            Shape weights = Shape.of(4 * units, units);
+            Shape bias = Shape.of(4 * units);
+            new Recurrent(Recurrent.Cell.LSTM, false, false, false)
+                    .call(
+                            r.operand("x", x),
+                            r.operand("weight_ih", weights),
+                            r.operand("weight_hh", weights),
+                            r.operand("bias_ih", bias),
+                            r.operand("bias_hh", bias));
+        });
+    }
+
     private static Shape images(int channels) {
         return Shape.of(32, channels, 28, 28);
     }
 
+    private static Shape kernels(Shape images) {
+        return Shape.of(images.get(1), images.get(1), 3, 3);
+    }
+
+    private static double flops(Shape images) {
+        return 2.0 * 9 * images.size() * images.get(1);
+    }
+
+    // ---- training steps ----
+
+    /** A training step, Adam included, of a perceptron 784-1024-1024-10 on 128 samples. */
+    public static Workload mlp() {
+        Layer network = sequential(linear(1024), relu(), linear(1024), relu(), linear(10));
+        double products = 784.0 * 1024 + 1024.0 * 1024 + 1024.0 * 10;
+        Cost cost = Cost.flops(2 * 128 * (3 * products - 784.0 * 1024));
+        return training("training step, MLP 784-1024-1024-10", network, Shape.of(784), 128, cost);
+    }
+
+    /** A training step, Adam included, of a convolutional network on 64 images. */
+    public static Workload cnn() {
+        Layer network = sequential(
+                conv2d(32, 3), relu(), conv2d(64, 3), relu(), maxPool2d(2), flatten(), linear(128), relu(), linear(10));
+        double first = 26.0 * 26 * 9 * 32;
+        double others = 24.0 * 24 * 9 * 32 * 64 + 9216.0 * 128 + 128.0 * 10;
+        return training(
+                "training step, CNN 32-64-128-10",
+                network,
+                Shape.of(1, 28, 28),
+                64,
+                Cost.flops(2 * 64 * (2 * first + 3 * others)));
+    }
+
+    /** The same on random samples of ten classes. */
+    private static Workload training(String name, Layer network, Shape sample, int batch, Cost cost) {
+        int[] classes = new int[batch];
+        Philox random = new Philox(2, 0);
+        for (int i = 0; i < batch; i++) {
+            classes[i] = (int) (10 * random.uniform(i));
+        }
+        Tensor x = random("x", Type.f32(sample.prepend(batch)));
+        Workload step = training(network, sample, x, Tensor.of(Shape.of(batch), classes));
+        return new Workload(name, step.size, cost, step.preparation);
+    }
+
+    /** A training step of any network that classifies, Adam included. */
+    static Workload training(Layer network, Shape sample, Tensor x, Tensor target) {
+        int batch = x.shape().get(0);
+        return new Workload("training step", "batch of " + batch, Cost.UNKNOWN, backends -> {
+            Trainer trainer = Trainer.of(network, sample)
+                    .optimizer(Optimizer.adam())
+                    .batch(batch)
+                    .backends(backends)
+                    .build();
+            return new Ready(trainer.plan(), () -> trainer.step(x, target), trainer::close);
+        });
+    }
+
+    // ---- timed ----
+
+    /** The times on each of the sides, in turns; {@link Timing#NONE} where one declines. */
+    List<Timing> times(List<Backends> sides, double seconds) {
+        List<@Nullable Ready> ready = new ArrayList<>();
+        try {
+            for (Backends side : sides) {
+                ready.add(prepareIfPossible(side));
+            }
+            List<Runnable> bodies =
+                    ready.stream().filter(Objects::nonNull).<Runnable>map(r -> r::run).toList();
+            Iterator<Timing> times = Timing.inTurns(bodies, seconds).iterator();
+            return ready.stream().map(r -> r == null ? Timing.NONE : times.next()).toList();
+        } finally {
+            ready.stream().filter(Objects::nonNull).forEach(Ready::close);
+        }
+    }
+
+    private @Nullable Ready prepareIfPossible(Backends side) {
+        try {
+            return prepare(side);
+        } catch (IllegalStateException declined) {
+            return null;
+        }
+    }
+
+    // ---- all of them ----
+
+    /** Every kind of work, on operands from small to large, so that the sizes at which Java is as fast show, too. */
+    static List<Workload> all() {
+        List<Workload> all = new ArrayList<>();
+        for (int n : new int[] {16, 64, 128, 256, 512, 1024, 2048}) {
+            all.add(gemm(n));
+        }
+        for (int channels : new int[] {8, 32, 64}) {
+            all.add(convolution(channels));
+            all.add(convolutionBackward(channels));
+            all.add(batchNorm(channels));
+            all.add(maxPool(channels));
+        }
+        for (Shape images : IMAGES) {
+            all.add(convolution(images));
+            all.add(convolutionBackwardData(images));
+            all.add(convolutionBackwardWeights(images));
+        }
+        for (int rows : new int[] {16, 256, 2048}) {
+            all.add(layerNorm(rows, 1024));
+            all.add(layerNormBackward(rows, 1024));
+            all.add(rmsNorm(rows, 1024));
+            all.add(softmax(rows, 1024));
+            all.add(softmaxBackward(rows, 1024));
+            all.add(crossEntropy(rows, 1024));
+            all.add(activation(Activation.Function.RELU, rows, 1024));
+            all.add(activation(Activation.Function.GELU, rows, 1024));
+            all.add(activation(Activation.Function.SILU, rows, 1024));
+            all.add(dropout(rows, 1024));
+            all.add(transpose(rows, 1024));
+            all.add(embedding(rows, 256));
+        }
+        for (int units : new int[] {32, 128, 512}) {
+            all.add(lstm(32, 32, units));
+        }
+        for (int weights : new int[] {1_000, 100_000, 1_000_000, 10_000_000}) {
+            all.add(adamw(weights));
+        }
+        all.add(mlp());
+        all.add(cnn());
+        return all;
+    }
+
+    /** What {@code hadal bench} measures. */
+    static List<Workload> few() {
+        List<Workload> few = new ArrayList<>();
+        for (int n : new int[] {16, 128, 512, 1024, 2048}) {
+            few.add(gemm(n));
+        }
+        IMAGES.forEach(images -> few.add(convolution(images)));
+        IMAGES.forEach(images -> few.add(convolutionBackwardData(images)));
+        IMAGES.forEach(images -> few.add(convolutionBackwardWeights(images)));
+        few.add(batchNorm(32));
+        few.add(maxPool(32));
+        few.add(layerNorm(2048, 1024));
+        few.add(layerNormBackward(2048, 1024));
+        few.add(softmax(2048, 1024));
+        few.add(activation(Activation.Function.RELU, 2048, 1024));
+        few.add(activation(Activation.Function.GELU, 2048, 1024));
+        few.add(embedding(2048, 256));
+        few.add(lstm(32, 32, 128));
+        for (int weights : new int[] {1_000, 100_000, 10_000_000}) {
+            few.add(adamw(weights));
+        }
+        few.add(mlp());
+        few.add(cnn());
+        return few;
+    }
+
     /**
-     * Compiles the ops for these backends.
+     * The one of that name and size, such as {@code matmul 512×512×512}.
      *
-     * @throws IllegalStateException if the first backend declines one of them
+     * @throws IllegalArgumentException if there is none; the message lists them all
+     */
+    public static Workload named(String text) {
+        return all().stream()
+                .filter(w -> w.toString().equals(text))
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("no workload '" + text + "', only " + all()));
+    }
+
+    // ---- made ready ----
+
+    /**
+     * Compiles the work for these backends.
+     *
+     * @throws IllegalStateException if the first backend declines a part of it
      */
     public Ready prepare(Backends backends) {
-        Results results = new Results();
-        body.accept(results);
-        Plan plan = Plan.compile(results.graph, backends.required(), new Plan.Options(null, results.like, true));
+        return preparation.apply(backends.required());
+    }
+
+    private static Ready prepare(Consumer<Ops> body, Backends backends) {
+        Ops ops = new Ops();
+        body.accept(ops);
+        Plan plan = Plan.compile(ops.graph, backends, new Plan.Options(null, Map.of(), true));
         Store store = new Store();
-        try {
-            return new Ready(plan, store, results.session(plan, store));
-        } catch (RuntimeException | Error e) {
+        Runnable close = () -> {
             plan.close();
             store.close();
+        };
+        try {
+            return new Ready(plan, ops.session(plan, store)::run, close);
+        } catch (RuntimeException | Error e) {
+            close.run();
             throw e;
         }
     }
 
-    /** Compiled ops, with their memory. */
-    public record Ready(Plan plan, Store store, Session session) implements AutoCloseable {
-        /** Runs the ops once. */
+    /**
+     * Compiled work, with its memory.
+     *
+     * @param plan what runs
+     * @param body runs it once
+     */
+    public record Ready(Plan plan, Runnable body, Runnable release) implements AutoCloseable {
+        /** Does the work once. */
         public void run() {
-            session.run();
+            body.run();
         }
 
         @Override
         public void close() {
-            plan.close();
-            store.close();
+            release.run();
         }
     }
 
-    /** Collects operands and results; each result lies like one of the operands. */
-    private static final class Results {
+    /** The graph of the ops. What nobody reads is computed, too, and lies as its kernel wrote it. */
+    private static final class Ops {
         final Graph graph = new Graph();
-        final Map<String, String> like = new LinkedHashMap<>();
+        private final Map<String, int[]> indices = new LinkedHashMap<>();
         private boolean updates;
 
         Value operand(String name, Shape shape) {
             return graph.leaf(Role.WEIGHT, name, Type.f32(shape));
         }
 
+        /** Whole numbers from 0 to below the bound. */
+        Value indices(String name, Shape shape, int bound) {
+            Philox random = new Philox(3, Philox.streamOf(name));
+            int[] values = new int[shape.size()];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = (int) (bound * random.uniform(i));
+            }
+            indices.put(name, values);
+            return graph.leaf(Role.INPUT, name, new Type(DType.I32, shape));
+        }
+
         Value hyper() {
             updates = true;
             return graph.leaf(Role.SCALAR, "hyper", Hyper.TYPE);
-        }
-
-        void result(Value value, Value operand) {
-            String name = "result " + like.size();
-            graph.output(name, value);
-            like.put(name, Graph.leafOf(operand).name());
         }
 
         void commit(Value operand, Value value) {
@@ -184,12 +575,8 @@ public final class Workload {
             store.add("operands", placed);
             placed.forEach((name, placement) ->
                     store.write(name, random(name, placement.layout().type())));
-            if (!like.isEmpty()) {
-                Map<String, Store.Placement> results = new LinkedHashMap<>();
-                like.forEach((name, operand) -> results.put(name, Objects.requireNonNull(placed.get(operand))));
-                store.add("results", results);
-            }
             Session session = plan.session(store);
+            indices.forEach(session::write);
             if (updates) {
                 float[] hyper = new float[Hyper.TYPE.shape().size()];
                 Optimizer.adamw().settings("w", Shape.of(1, 1)).fill(hyper, 1, 1e-3, Clip.globalNorm(1));
@@ -197,15 +584,15 @@ public final class Workload {
             }
             return session;
         }
+    }
 
-        /** Uniform in [0, 1), since a second moment is never negative. */
-        private static Tensor random(String name, Type type) {
-            Philox random = new Philox(1, Philox.streamOf(name));
-            Tensor tensor = Tensor.zeros(DType.F32, type.shape());
-            for (int i = 0; i < tensor.floats().length; i++) {
-                tensor.floats()[i] = random.uniform(i);
-            }
-            return tensor;
+    /** Uniform in [0, 1), since a second moment is never negative. */
+    private static Tensor random(String name, Type type) {
+        Philox random = new Philox(1, Philox.streamOf(name));
+        Tensor tensor = Tensor.zeros(DType.F32, type.shape());
+        for (int i = 0; i < tensor.floats().length; i++) {
+            tensor.floats()[i] = random.uniform(i);
         }
+        return tensor;
     }
 }
