@@ -41,7 +41,7 @@ record BenchReport(Map<String, String> facts, Ceilings ceilings, String natively
         List<String> lines = new ArrayList<>();
         facts.forEach((what, value) -> lines.add("- " + what + ": " + value));
         lines.add("");
-        lines.add("| work | size | type | " + natively + ", ms | Java, ms | times faster | " + natively
+        lines.add("| work | size | type | " + natively + " | Java | times faster | " + natively
                 + " reaches | of the ceiling |");
         lines.add("| --- | --- | --- | --- | --- | --- | --- | --- |");
         for (Row row : rows) {
@@ -53,8 +53,8 @@ record BenchReport(Map<String, String> facts, Ceilings ceilings, String natively
                             row.workload.name(),
                             row.workload.size(),
                             row.workload.type(),
-                            millis(row.natively),
-                            millis(row.java),
+                            time(row.natively),
+                            time(row.java),
                             Table.number(here / there),
                             Table.number(row.speed(there)) + " " + row.unit(),
                             percent(fraction(row, row.natively)))
@@ -65,11 +65,14 @@ record BenchReport(Map<String, String> facts, Ceilings ceilings, String natively
         return String.join("\n", lines) + "\n";
     }
 
-    private static String millis(Timing t) {
-        return Double.isNaN(t.median())
-                ? "-"
-                : Table.number(1e3 * t.median()) + " (" + Table.number(1e3 * t.low()) + "–"
-                        + Table.number(1e3 * t.high()) + ")";
+    /** In a unit that suits the median. */
+    private static String time(Timing t) {
+        if (Double.isNaN(t.median())) {
+            return "-";
+        }
+        double unit = t.median() < 1e-3 ? 1e6 : 1e3;
+        return Table.number(unit * t.median()) + " (" + Table.number(unit * t.low()) + "–"
+                + Table.number(unit * t.high()) + ") " + (unit == 1e3 ? "ms" : "µs");
     }
 
     private static String percent(double fraction) {

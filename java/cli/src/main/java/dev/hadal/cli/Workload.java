@@ -333,8 +333,10 @@ public final class Workload {
         return Shape.of(images.get(1), images.get(1), 3, 3);
     }
 
+    /** The taps of an edge that lie outside the image are not counted. */
     private static double flops(Shape images) {
-        return 2.0 * 9 * images.size() * images.get(1);
+        double taps = (3.0 * images.get(2) - 2) * (3.0 * images.get(3) - 2);
+        return 2.0 * images.get(0) * images.get(1) * images.get(1) * taps;
     }
 
     // ---- training steps ----
