@@ -1,0 +1,79 @@
+package dev.hadal.peers;
+
+import static dev.hadal.nn.Layers.conv2d;
+import static dev.hadal.nn.Layers.flatten;
+import static dev.hadal.nn.Layers.linear;
+import static dev.hadal.nn.Layers.maxPool2d;
+import static dev.hadal.nn.Layers.relu;
+import static dev.hadal.nn.Layers.sequential;
+
+import dev.hadal.backend.Backends;
+import dev.hadal.cli.Workload;
+import dev.hadal.model.Model;
+import dev.hadal.nn.Layer;
+import dev.hadal.optim.Optimizer;
+import dev.hadal.run.Predictor;
+import dev.hadal.tensor.Shape;
+import dev.hadal.tensor.Tensor;
+import dev.hadal.train.Trainer;
+import java.nio.file.Path;
+
+/** Hadal, native unless {@code -Dhadal.natives=off}. */
+public final class Hadal {
+    private static final Layer MLP = sequential(linear(1024), relu(), linear(1024), relu(), linear(10));
+    private static final Layer CNN = sequential(
+            conv2d(32, 3), relu(), conv2d(64, 3), relu(), maxPool2d(2), flatten(), linear(128), relu(), linear(10));
+
+    private Hadal() {}
+
+    public static void main(String[] args) throws Exception {
+        Stopwatch stopwatch = new Stopwatch("Hadal", args[0]);
+        switch (args[0]) {
+            case "mlp-f32" -> train(stopwatch, MLP, Shape.of(784), Work.mlp());
+            case "cnn-f32" -> train(stopwatch, CNN, Shape.of(1, 28, 28), Work.cnn());
+            case "adam" -> {
+                try (Workload.Ready adam = Workload.adamw(Work.WEIGHTS).prepare(oneThread())) {
+                    stopwatch.time(() -> {
+                        adam.run();
+                        return null;
+                    });
+                }
+            }
+            case "start" -> start(stopwatch, Path.of(args[1]));
+            case "write" -> MLP.model(Shape.of(784), 1).save(Path.of(args[1]));
+            default -> throw new IllegalArgumentException(args[0]);
+        }
+    }
+
+    private static Backends oneThread() {
+        return Backends.automatic().withThreads(1).required();
+    }
+
+    private static void train(Stopwatch stopwatch, Layer network, Shape sample, Work work) throws Exception {
+        Tensor[] x = new Tensor[work.images().length];
+        Tensor[] target = new Tensor[x.length];
+        for (int b = 0; b < x.length; b++) {
+            x[b] = Tensor.of(sample.prepend(work.batch()), work.images()[b]);
+            target[b] = Tensor.of(Shape.of(work.batch()), work.classes()[b]);
+        }
+        int[] step = {0};
+        try (Trainer trainer = Trainer.of(network, sample)
+                .optimizer(Optimizer.adam().rate(Work.RATE))
+                .batch(work.batch())
+                .backends(oneThread())
+                .build()) {
+            stopwatch.train(() -> {
+                int b = step[0]++ % x.length;
+                trainer.step(x[b], target[b]);
+                return trainer.loss();
+            });
+        }
+    }
+
+    private static void start(Stopwatch stopwatch, Path file) throws Exception {
+        try (Predictor predictor = Predictor.of(Model.load(file), oneThread())) {
+            predictor.predict(Tensor.of(Shape.of(1, 784), Work.random(784)));
+            stopwatch.started();
+        }
+    }
+}
