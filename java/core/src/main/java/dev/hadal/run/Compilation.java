@@ -41,6 +41,8 @@ final class Compilation {
     private final Plan.Options options;
     private final Map<Value, Integer> lastReader = new HashMap<>();
     private final Map<Value, List<Slot>> slots = new LinkedHashMap<>();
+    /** The names under which the store holds an output. */
+    private final Map<Value, List<String>> stored = new HashMap<>();
 
     final List<Step> steps = new ArrayList<>();
     /** What runs when a session commits. */
@@ -64,10 +66,16 @@ final class Compilation {
         }
         graph.outputs().values().forEach(v -> lastReader.put(v, Slot.AFTER));
         graph.commits().values().forEach(v -> lastReader.put(v, Slot.AFTER));
+        graph.outputs().forEach((name, v) -> {
+            if (options.like().containsKey(name)) {
+                stored.computeIfAbsent(v, k -> new ArrayList<>()).add(name);
+            }
+        });
         try {
             for (Node node : graph.nodes()) {
                 if (!(node.op() instanceof Leaf)) {
                     compute(node);
+                    store(node);
                 }
             }
             graph.outputs().forEach(this::expose);
@@ -251,7 +259,19 @@ final class Compilation {
 
     // ---- what is left behind ----
 
-    /** Outputs lie plain for the host to read; those of {@link Plan.Options#like} lie in the store, like their leaf. */
+    /** What the store is to hold goes there at once, so that nothing in the session's memory waits for the run's end. */
+    private void store(Node node) {
+        for (Value v : node.outputs()) {
+            for (String name : stored.getOrDefault(v, List.of())) {
+                String leaf = Objects.requireNonNull(options.like().get(name));
+                if (leaves.containsKey(leaf)) {
+                    store(name, v, leaf);
+                }
+            }
+        }
+    }
+
+    /** Outputs lie plain for the host to read, but for those that the store holds. */
     private void expose(String name, Value v) {
         String leaf = options.like().get(name);
         if (leaf == null) {
@@ -259,8 +279,13 @@ final class Compilation {
             Slot slot = find(v, backend, Layout.plain(v.type()), "for output " + name);
             slot.usedUntil(Slot.AFTER);
             outputs.put(name, slot);
-            return;
+        } else if (slots.getOrDefault(v, List.of()).stream().noneMatch(s -> name.equals(s.stored))) {
+            store(name, v, leaf);
         }
+    }
+
+    /** An output of {@link Plan.Options#like} lies as its leaf does. */
+    private void store(String name, Value v, String leaf) {
         Slot model = Objects.requireNonNull(leaves.get(leaf), leaf);
         Slot slot = find(v, model.backend, model.layout, "as " + leaf + " lies");
         if (slot.root().stored != null || slot.root() != slot) {

@@ -92,7 +92,8 @@ public final class Trainer implements AutoCloseable {
         Backends backends = builder.backends == null ? Backends.automatic() : builder.backends;
         TrainingPlans.Updating updating =
                 new TrainingPlans.Updating(optimizer, clip, builder.average, builder.averageEvaluated);
-        plans = new TrainingPlans(graphs, updating, backends, Math.min(batch, microBatch));
+        plans = new TrainingPlans(
+                graphs, updating, backends, new ActivationMemory(builder.activationBytes), Math.min(batch, microBatch));
     }
 
     private static List<Objective> objectives(Builder builder, Model model) {
@@ -574,6 +575,11 @@ public final class Trainer implements AutoCloseable {
         return plateau != null && plateauState != null ? plateau.factor(plateauState) : 1;
     }
 
+    /** Bytes that a step takes for what it computes: inputs, activations, their gradients and the kernels' scratch. */
+    public long activationBytes() {
+        return plan().sessionBytes();
+    }
+
     /** The training step's plan, for those who want to see kernels, layouts and memory. */
     public Plan plan() {
         return plans.main();
@@ -628,6 +634,7 @@ public final class Trainer implements AutoCloseable {
         private @Nullable Backends backends;
         private int batch = 64;
         private int microBatch = Integer.MAX_VALUE;
+        private long activationBytes = Long.MAX_VALUE;
         private boolean weighted;
         private boolean checked;
         private long seed;
@@ -649,6 +656,7 @@ public final class Trainer implements AutoCloseable {
             copy.backends = backends;
             copy.batch = batch;
             copy.microBatch = microBatch;
+            copy.activationBytes = activationBytes;
             copy.weighted = weighted;
             copy.checked = checked;
             copy.seed = seed;
@@ -689,6 +697,19 @@ public final class Trainer implements AutoCloseable {
                 throw new IllegalArgumentException("a part of a batch holds at least one sample, not " + size);
             }
             microBatch = size;
+            return this;
+        }
+
+        /**
+         * Lets a step take so many bytes for what it computes, weights and gradients not counted: some of what the
+         * forward pass computes is then forgotten, and computed again for the backward pass. Results are the same, bit
+         * for bit; a step takes at most one forward pass longer. {@link Trainer#activationBytes} tells what it takes.
+         */
+        public Builder activationMemory(long bytes) {
+            if (bytes < 1) {
+                throw new IllegalArgumentException("a step takes at least one byte, not " + bytes);
+            }
+            activationBytes = bytes;
             return this;
         }
 
@@ -771,6 +792,7 @@ public final class Trainer implements AutoCloseable {
          *
          * @throws dev.hadal.graph.TypeException if the layers do not fit each other or the loss; the message names the
          *     layer's path
+         * @throws IllegalArgumentException if {@link #activationMemory} is too little; the message says how much is enough
          */
         public Trainer build() {
             return new Trainer(this);

@@ -43,6 +43,7 @@ final class TrainingPlans implements AutoCloseable {
     private final StepGraphs graphs;
     private final Updating updating;
     private final Backends backends;
+    private final ActivationMemory activations;
     private final Store store = new Store();
     private final List<Group> groups = new ArrayList<>();
     private final Map<Object, Ready> steps = recent();
@@ -80,13 +81,15 @@ final class TrainingPlans implements AutoCloseable {
     }
 
     /** @param samples the usual size of a batch, or of a part of one */
-    TrainingPlans(StepGraphs graphs, Updating updating, Backends backends, int samples) {
+    TrainingPlans(
+            StepGraphs graphs, Updating updating, Backends backends, ActivationMemory activations, int samples) {
         this.model = graphs.model();
         this.graphs = graphs;
         this.updating = updating;
         this.backends = backends;
+        this.activations = activations;
         try {
-            Plan plan = Plan.compile(gradientGraph(samples), backends, new Plan.Options(null, like(), false));
+            Plan plan = gradientPlan(samples, null);
             try {
                 fillStore(plan);
                 main = new Ready(plan, plan.session(store));
@@ -104,8 +107,7 @@ final class TrainingPlans implements AutoCloseable {
 
     /** Forward, loss and backward on a batch of n; leaves the gradients in the store. */
     Session gradients(int n) {
-        return steps.computeIfAbsent(n, k -> compile(new Plan.Options(store, like(), false), gradientGraph(n)))
-                .session();
+        return steps.computeIfAbsent(n, k -> ready(gradientPlan(n, store))).session();
     }
 
     /** The network as it predicts, and the loss, on a batch of n. */
@@ -117,7 +119,9 @@ final class TrainingPlans implements AutoCloseable {
     /** A training step that shows what the names ask for, and leaves everything as it is. */
     Session inspection(int n, List<String> names) {
         return others.computeIfAbsent(
-                        List.of(n, names), k -> compile(new Plan.Options(store), graphs.inspection(n, names)))
+                        List.of(n, names),
+                        k -> ready(activations.compileAnyway(
+                                graphs.inspection(n, names), backends, new Plan.Options(store))))
                 .session();
     }
 
@@ -212,7 +216,10 @@ final class TrainingPlans implements AutoCloseable {
     }
 
     private Ready compile(Plan.Options options, Graph graph) {
-        Plan plan = Plan.compile(graph, backends, options);
+        return ready(Plan.compile(graph, backends, options));
+    }
+
+    private Ready ready(Plan plan) {
         try {
             return new Ready(plan, plan.session(store));
         } catch (RuntimeException | Error e) {
@@ -237,8 +244,8 @@ final class TrainingPlans implements AutoCloseable {
 
     // ---- the graphs ----
 
-    private Graph gradientGraph(int n) {
-        return graphs.gradients(n);
+    private Plan gradientPlan(int n, @Nullable Store given) {
+        return activations.compile(graphs.gradients(n), n, backends, new Plan.Options(given, like(), false));
     }
 
     private Graph evaluationGraph(int n) {
