@@ -3,8 +3,10 @@ package dev.hadal.backend;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.tensor.DType;
+import dev.hadal.tensor.Tensor;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A source of kernels, and the memory that they compute in. Implementations are found with
@@ -39,6 +41,14 @@ public interface Backend {
 
     /** A block of this backend's memory, of unknown content. */
     Memory allocate(String pool, long bytes);
+
+    /**
+     * A tensor's own array as memory of this backend, where what a kernel writes the tensor holds; null if this backend
+     * does not compute in Java's arrays.
+     */
+    default @Nullable Memory over(Tensor values) {
+        return null;
+    }
 
     /** Makes one of the bound kernels that follow each other, all of this backend, prepared for that many threads. */
     default Kernel.Sequence sequence(List<Kernel.Bound> steps, int threads) {

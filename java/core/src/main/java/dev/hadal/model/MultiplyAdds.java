@@ -10,7 +10,7 @@ import dev.hadal.op.Recurrent.Extent;
 import dev.hadal.tensor.Shape;
 
 /** How many products of two numbers the ops sum up that a network spends its time in. */
-final class MultiplyAdds {
+public final class MultiplyAdds {
     private MultiplyAdds() {}
 
     /**
@@ -18,15 +18,22 @@ final class MultiplyAdds {
      *
      * <pre>
      *   convolution             each of y's values a sum over C/groups·KH·KW
+     *     its gradients         the same
      *   transposed convolution  each of x's values spread over O/groups·KH·KW
      *   matmul                  each of y's values a sum over K
      *   recurrent               G·H·(I + H) for each step of each sequence
      * </pre>
      */
-    static long of(Node node) {
+    public static long of(Node node) {
         Op op = node.op();
         if (op instanceof Convolution) {
             return product(node.output(0).shape().size(), node.input(1).shape().sizeFrom(1));
+        }
+        if (op instanceof Convolution.BackwardData) {
+            return product(node.input(0).shape().size(), node.input(1).shape().sizeFrom(1));
+        }
+        if (op instanceof Convolution.BackwardWeights) {
+            return product(node.input(1).shape().size(), node.output(0).shape().sizeFrom(1));
         }
         if (op instanceof ConvolutionTranspose) {
             return product(node.input(0).shape().size(), node.input(1).shape().sizeFrom(1));

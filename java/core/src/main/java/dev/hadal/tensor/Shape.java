@@ -3,7 +3,6 @@ package dev.hadal.tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 
 /**
  * An immutable list of dimensions, outermost first; {@code []} is a scalar. A shape never holds more than
@@ -31,7 +30,11 @@ public record Shape(List<Integer> dims) {
     }
 
     public static Shape of(int... dims) {
-        return new Shape(IntStream.of(dims).boxed().toList());
+        Integer[] boxed = new Integer[dims.length]; // without a stream: direct kernels make shapes by the million
+        for (int i = 0; i < dims.length; i++) {
+            boxed[i] = dims[i];
+        }
+        return new Shape(List.of(boxed));
     }
 
     public int get(int axis) {

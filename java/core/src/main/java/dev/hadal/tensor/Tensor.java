@@ -68,6 +68,11 @@ public final class Tensor {
         return (int[]) array;
     }
 
+    /** Whether both are views of one array. */
+    public boolean sharesArrayWith(Tensor other) {
+        return array == other.array;
+    }
+
     private void require(DType wanted) {
         if (dtype != wanted) {
             throw new IllegalStateException("this tensor is " + dtype + shape + ", not " + wanted);

@@ -1,6 +1,7 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Memory;
+import dev.hadal.tensor.Tensor;
 import java.util.Arrays;
 
 /** A Java array, of floats or of ints: the Vector API reads nothing else alike on every JDK. */
@@ -11,6 +12,14 @@ public final class HeapMemory implements Memory {
     private HeapMemory(float[] floats, int[] ints) {
         this.floats = floats;
         this.ints = ints;
+    }
+
+    /** A tensor's own array. */
+    static HeapMemory over(Tensor values) {
+        return switch (values.dtype()) {
+            case F32 -> new HeapMemory(values.floats(), new int[0]);
+            case I32 -> new HeapMemory(new float[0], values.ints());
+        };
     }
 
     static HeapMemory ofFloats(long bytes) {

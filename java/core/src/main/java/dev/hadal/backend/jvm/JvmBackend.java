@@ -8,6 +8,7 @@ import dev.hadal.backend.Operand;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.tensor.DType;
+import dev.hadal.tensor.Tensor;
 import java.util.List;
 import java.util.Optional;
 
@@ -80,5 +81,10 @@ public final class JvmBackend implements Backend {
     @Override
     public Memory allocate(String pool, long bytes) {
         return pool.equals(FLOATS) ? HeapMemory.ofFloats(bytes) : HeapMemory.ofInts(bytes);
+    }
+
+    @Override
+    public Memory over(Tensor values) {
+        return HeapMemory.over(values);
     }
 }

@@ -48,6 +48,9 @@ final class MatMulKernel {
         Shape b = in.get(1).shape();
         int k = op.k(a);
         int n = op.n(b);
+        if (SmallMatMul.suits(op, a, b)) {
+            return SmallMatMul.prepare(op, in, out, machine);
+        }
         if (op.isOneProduct(a, b)) {
             MatMulKernel kernel = new MatMulKernel(op, a.size() / k, k, n, machine);
             return new HeapKernel(

@@ -31,6 +31,30 @@ public interface Loops {
     /** c[j] = Σₖ a[k]·b[k][j] for j < n: a {@link Tile} of one row, as wide as it likes. */
     void blend(int n, int depth, float[] a, int aAt, float[] b, int[] bRows, int bAt, float[] c, int cAt);
 
+    /** The least n that {@link #product} takes. */
+    int productColumns();
+
+    /**
+     * c[i][j] = Σₖ a[i][k]·b[k][j] for i < m, j < n and k < depth, for matrices so small that they stay in the nearest
+     * cache as they lie. Each sum is one chain in the order of k, as a {@link Tile}'s.
+     *
+     * @param aRow how far apart the rows of a are; its columns are aColumn apart, so that a may lie transposed
+     */
+    void product(
+            int m,
+            int n,
+            int depth,
+            float[] a,
+            int aAt,
+            int aRow,
+            int aColumn,
+            float[] b,
+            int bAt,
+            int bRow,
+            float[] c,
+            int cAt,
+            int cRow);
+
     /**
      * One step of Adam, without AMSGrad, on w, m and v.
      *

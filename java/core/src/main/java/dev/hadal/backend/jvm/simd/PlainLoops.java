@@ -136,6 +136,81 @@ final class PlainLoops implements Loops {
     }
 
     @Override
+    public int productColumns() {
+        return 4;
+    }
+
+    /** Two rows by four columns at a time, in registers: rows this short are not worth copying. */
+    @Override
+    public void product(
+            int m,
+            int n,
+            int depth,
+            float[] a,
+            int aAt,
+            int aRow,
+            int aColumn,
+            float[] b,
+            int bAt,
+            int bRow,
+            float[] c,
+            int cAt,
+            int cRow) {
+        for (int j = 0; j < n; j += 4) {
+            int at = Math.min(j, n - 4); // the last four may repeat some sums
+            for (int i = 0; i < m; i += 2) {
+                int second = i + 1 < m ? 1 : 0; // the last row may be its own second
+                int aFirst = aAt + i * aRow;
+                int cFirst = cAt + i * cRow + at;
+                twoRows(depth, a, aFirst, second * aRow, aColumn, b, bAt + at, bRow, c, cFirst, second * cRow);
+            }
+        }
+    }
+
+    private static void twoRows(
+            int depth,
+            float[] a,
+            int aAt,
+            int aRow,
+            int aColumn,
+            float[] b,
+            int bAt,
+            int bRow,
+            float[] c,
+            int cAt,
+            int cRow) {
+        float c00 = 0;
+        float c01 = 0;
+        float c02 = 0;
+        float c03 = 0;
+        float c10 = 0;
+        float c11 = 0;
+        float c12 = 0;
+        float c13 = 0;
+        for (int k = 0; k < depth; k++) {
+            int bk = bAt + k * bRow;
+            float a0 = a[aAt + k * aColumn];
+            float a1 = a[aAt + k * aColumn + aRow];
+            c00 += a0 * b[bk];
+            c01 += a0 * b[bk + 1];
+            c02 += a0 * b[bk + 2];
+            c03 += a0 * b[bk + 3];
+            c10 += a1 * b[bk];
+            c11 += a1 * b[bk + 1];
+            c12 += a1 * b[bk + 2];
+            c13 += a1 * b[bk + 3];
+        }
+        c[cAt + cRow] = c10;
+        c[cAt + cRow + 1] = c11;
+        c[cAt + cRow + 2] = c12;
+        c[cAt + cRow + 3] = c13;
+        c[cAt] = c00;
+        c[cAt + 1] = c01;
+        c[cAt + 2] = c02;
+        c[cAt + 3] = c03;
+    }
+
+    @Override
     public int adam(
             Adam op,
             float[] hyper,

@@ -220,6 +220,79 @@ final class VectorLoops implements Loops {
     }
 
     @Override
+    public int productColumns() {
+        return L;
+    }
+
+    /** One vector of columns after the other, the last of which may begin in the one before it and repeat its sums. */
+    @Override
+    public void product(
+            int m,
+            int n,
+            int depth,
+            float[] a,
+            int aAt,
+            int aRow,
+            int aColumn,
+            float[] b,
+            int bAt,
+            int bRow,
+            float[] c,
+            int cAt,
+            int cRow) {
+        for (int j = 0; j < n; j += L) {
+            int at = Math.min(j, n - L);
+            int i = 0;
+            for (; i + 4 <= m; i += 4) {
+                fourRows(depth, a, aAt + i * aRow, aRow, aColumn, b, bAt + at, bRow, c, cAt + i * cRow + at, cRow);
+            }
+            for (; i < m; i++) {
+                oneRow(depth, a, aAt + i * aRow, aColumn, b, bAt + at, bRow, c, cAt + i * cRow + at);
+            }
+        }
+    }
+
+    private static void fourRows(
+            int depth,
+            float[] a,
+            int aAt,
+            int aRow,
+            int aColumn,
+            float[] b,
+            int bAt,
+            int bRow,
+            float[] c,
+            int cAt,
+            int cRow) {
+        FloatVector c0 = FloatVector.zero(S);
+        FloatVector c1 = FloatVector.zero(S);
+        FloatVector c2 = FloatVector.zero(S);
+        FloatVector c3 = FloatVector.zero(S);
+        for (int k = 0; k < depth; k++) {
+            FloatVector bk = FloatVector.fromArray(S, b, bAt + k * bRow);
+            int ak = aAt + k * aColumn;
+            c0 = FloatVector.broadcast(S, a[ak]).fma(bk, c0);
+            c1 = FloatVector.broadcast(S, a[ak + aRow]).fma(bk, c1);
+            c2 = FloatVector.broadcast(S, a[ak + 2 * aRow]).fma(bk, c2);
+            c3 = FloatVector.broadcast(S, a[ak + 3 * aRow]).fma(bk, c3);
+        }
+        c0.intoArray(c, cAt);
+        c1.intoArray(c, cAt + cRow);
+        c2.intoArray(c, cAt + 2 * cRow);
+        c3.intoArray(c, cAt + 3 * cRow);
+    }
+
+    private static void oneRow(
+            int depth, float[] a, int aAt, int aColumn, float[] b, int bAt, int bRow, float[] c, int cAt) {
+        FloatVector sum = FloatVector.zero(S);
+        for (int k = 0; k < depth; k++) {
+            FloatVector bk = FloatVector.fromArray(S, b, bAt + k * bRow);
+            sum = FloatVector.broadcast(S, a[aAt + k * aColumn]).fma(bk, sum);
+        }
+        sum.intoArray(c, cAt);
+    }
+
+    @Override
     public int adam(
             Adam op,
             float[] hyper,
