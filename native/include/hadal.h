@@ -3,7 +3,9 @@
  *
  * Three promises hold for every function here.
  *  - Same bits everywhere: neither the instruction set nor the thread count changes a result. Sums run in
- *    double over blocks of a fixed size, added in block order, and no multiply-add is contracted.
+ *    double over blocks of a fixed size, added in block order, and no multiply-add is contracted. Where the
+ *    processor's speed counts, in norms of rows, softmax along the last axis and GELU, the last bits are those of the
+ *    instruction set: multiply-adds are fused where it can, and sums run in float over a few dozen values per lane.
  *  - No allocation but for step lists, no exception, no global state but the OpenMP thread count of the calling
  *    thread.
  *  - Pointers are the caller's affair: they are not checked, and different parameters must not overlap unless
@@ -284,7 +286,7 @@ HADAL_API void hadal_cross_entropy_backward(const float* probabilities, const in
  *   y = γ·(x − μ)/√(σ² + ε) + β
  *
  * x, y: [samples, groups, channels, plane]; scale γ and bias β: [groups, channels]; mean μ and variance σ²:
- * [samples, groups], computed in double. Where mean is null, so is bias, and μ and β are 0: root-mean-square
+ * [samples, groups]. Where mean is null, so is bias, and μ and β are 0: root-mean-square
  * norm (Zhang and Sennrich 2019). y may be x (in place).
  */
 HADAL_API void hadal_group_norm(const float* x, const float* scale, const float* bias, int64_t samples,

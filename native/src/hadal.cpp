@@ -21,9 +21,10 @@ bool supported(Isa isa) {
 #ifdef HADAL_X86
         case Isa::avx512:
             return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                   __builtin_cpu_supports("fma");
         case Isa::avx2:
-            return __builtin_cpu_supports("avx2");
+            return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
         default:
             return isa == Isa::baseline;
@@ -401,15 +402,8 @@ void hadal_group_norm_backward(const float* x, const float* dy, const float* sca
         if (dbias != nullptr) sums[1] = sums[0] + all;
         active->group_norm_backward(x, dy, scale, mean, variance, begin, end, group, geometry, dx, sums);
     }
-    for (int64_t c = 0; c < all; c++) {
-        double sum = 0.0, sum_bias = 0.0;
-        for (int64_t block = 0; block < blocks; block++) {
-            sum += (double)scratch[2 * block * all + c];
-            if (dbias != nullptr) sum_bias += (double)scratch[(2 * block + 1) * all + c];
-        }
-        dscale[c] = (float)sum;
-        if (dbias != nullptr) dbias[c] = (float)sum_bias;
-    }
+    active->column_sums(scratch, blocks, all, 2 * all, dscale);
+    if (dbias != nullptr) active->column_sums(scratch + all, blocks, all, 2 * all, dbias);
 }
 
 /** Calls f(offset, lines) for the lines of [outer, length, inner] along its second axis, side by side. */

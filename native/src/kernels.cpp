@@ -35,30 +35,26 @@ inline double sum(const float* x, int64_t n, Term term) {
     return lanes[0];
 }
 
-/** *sum_g = Σ γ·dy and *sum_gx = Σ γ·dy·(x − μ). `step` is 1 where every value has a γ of its own, else 0. */
-template <int64_t step>
-inline void products(const float* x, const float* dy, const float* gamma, double mu, int64_t n, double* sum_g,
-                     double* sum_gx) {
-    double lanes[kLanes] = {}, lanes_x[kLanes] = {};
+/** *sum_a = Σ a and *sum_ab = Σ a·(b − shift), in double. */
+inline void products(const float* b, const float* a, double shift, int64_t n, double* sum_a, double* sum_ab) {
+    double lanes[kLanes] = {}, lanes_b[kLanes] = {};
     int64_t i = 0;
     for (; i + kLanes <= n; i += kLanes)
         for (int64_t lane = 0; lane < kLanes; lane++) {
-            double product = (double)dy[i + lane] * (double)gamma[(i + lane) * step];
-            lanes[lane] += product;
-            lanes_x[lane] += product * ((double)x[i + lane] - mu);
+            lanes[lane] += (double)a[i + lane];
+            lanes_b[lane] += (double)a[i + lane] * ((double)b[i + lane] - shift);
         }
     for (int64_t lane = 0; i + lane < n; lane++) {
-        double product = (double)dy[i + lane] * (double)gamma[(i + lane) * step];
-        lanes[lane] += product;
-        lanes_x[lane] += product * ((double)x[i + lane] - mu);
+        lanes[lane] += (double)a[i + lane];
+        lanes_b[lane] += (double)a[i + lane] * ((double)b[i + lane] - shift);
     }
     for (int64_t half = kLanes / 2; half > 0; half /= 2)
         for (int64_t lane = 0; lane < half; lane++) {
             lanes[lane] += lanes[lane + half];
-            lanes_x[lane] += lanes_x[lane + half];
+            lanes_b[lane] += lanes_b[lane + half];
         }
-    *sum_g = lanes[0];
-    *sum_gx = lanes_x[0];
+    *sum_a = lanes[0];
+    *sum_ab = lanes_b[0];
 }
 
 /** The largest xᵢ; −Inf if there is none. Of NaN it makes anything: exp(NaN − max) is NaN anyway. */
@@ -500,9 +496,8 @@ double cross_entropy(const float* logits, const int32_t* labels, int64_t begin, 
         if (t.smoothing > 0.0f && t.class_weights == nullptr) {
             sum_wz = sum(x, classes, identity) - (double)classes * (double)x_max;
         } else if (t.smoothing > 0.0f) {
-            const float one = 1.0f;
             double sum_w;
-            products<0>(x, t.class_weights, &one, (double)x_max, classes, &sum_w, &sum_wz);
+            products(x, t.class_weights, (double)x_max, classes, &sum_w, &sum_wz);
         }
 
 #pragma omp simd
@@ -561,6 +556,10 @@ void cross_entropy_backward(const float* probabilities, const int32_t* labels, i
 void group_norm(const float* x, const float* scale, const float* bias, int64_t begin, int64_t end,
                 const Groups& geometry, float* y, float* mean, float* variance) {
     const Groups g = geometry;
+    if (g.plane == 1) {
+        row_norm(x, scale, bias, begin, end, g, y, mean, variance);
+        return;
+    }
     const int64_t width = g.channels * g.plane;
     for (int64_t group = begin; group < end; group++) {
         const float* xs = x + group * width;
@@ -579,20 +578,12 @@ void group_norm(const float* x, const float* scale, const float* bias, int64_t b
         const float mu = (float)m;
         const float rho = (float)(1.0 / __builtin_sqrt(v + (double)g.epsilon));
 
-        if (g.plane == 1 && mean != nullptr) {
+        for (int64_t c = 0; c < g.channels; c++) {
+            const float a = gamma[c] * rho, b = beta == nullptr ? 0.0f : beta[c];
+            const float* from = xs + c * g.plane;
+            float* to = ys + c * g.plane;
 #pragma omp simd
-            for (int64_t j = 0; j < width; j++) ys[j] = (xs[j] - mu) * rho * gamma[j] + beta[j];
-        } else if (g.plane == 1) {
-#pragma omp simd
-            for (int64_t j = 0; j < width; j++) ys[j] = xs[j] * rho * gamma[j];
-        } else {
-            for (int64_t c = 0; c < g.channels; c++) {
-                const float a = gamma[c] * rho, b = beta == nullptr ? 0.0f : beta[c];
-                const float* from = xs + c * g.plane;
-                float* to = ys + c * g.plane;
-#pragma omp simd
-                for (int64_t j = 0; j < g.plane; j++) to[j] = (from[j] - mu) * a + b;
-            }
+            for (int64_t j = 0; j < g.plane; j++) to[j] = (from[j] - mu) * a + b;
         }
     }
 }
@@ -602,6 +593,10 @@ void group_norm_backward(const float* x, const float* dy, const float* scale, co
                          const float* variance, int64_t begin, int64_t end, int64_t group,
                          const Groups& geometry, float* dx, float* const* sums) {
     const Groups g = geometry;
+    if (g.plane == 1) {
+        row_norm_backward(x, dy, scale, mean, variance, begin, end, group, g, dx, sums);
+        return;
+    }
     const int64_t width = g.channels * g.plane;
     const float* gamma = scale + group * g.channels;
     float* dscale = sums[0];
@@ -619,39 +614,22 @@ void group_norm_backward(const float* x, const float* dy, const float* scale, co
         const float r = (float)rho;
 
         double sum_g = 0.0, sum_gx = 0.0;
-        if (g.plane == 1) {
-            products<1>(xs, dys, gamma, mu, width, &sum_g, &sum_gx);
-        } else {
-            const float one = 1.0f;
-            for (int64_t c = 0; c < g.channels; c++) {
-                double sum_dy, sum_dyx;
-                products<0>(xs + c * g.plane, dys + c * g.plane, &one, mu, g.plane, &sum_dy, &sum_dyx);
-                sum_g += (double)gamma[c] * sum_dy;
-                sum_gx += (double)gamma[c] * sum_dyx;
-                dscale[c] += (float)(rho * sum_dyx);
-                if (dbias != nullptr) dbias[c] += (float)sum_dy;
-            }
+        for (int64_t c = 0; c < g.channels; c++) {
+            double sum_dy, sum_dyx;
+            products(xs + c * g.plane, dys + c * g.plane, mu, g.plane, &sum_dy, &sum_dyx);
+            sum_g += (double)gamma[c] * sum_dy;
+            sum_gx += (double)gamma[c] * sum_dyx;
+            dscale[c] += (float)(rho * sum_dyx);
+            if (dbias != nullptr) dbias[c] += (float)sum_dy;
         }
         const float a = mean == nullptr ? 0.0f : (float)(rho * sum_g / (double)width);
         const float b = (float)(rho * rho * rho * sum_gx / (double)width);
-
-        if (g.plane == 1) {
+        for (int64_t c = 0; c < g.channels; c++) {
+            const float factor = gamma[c] * r;
+            const float *from = xs + c * g.plane, *dfrom = dys + c * g.plane;
+            float* to = dxs + c * g.plane;
 #pragma omp simd
-            for (int64_t j = 0; j < width; j++) dscale[j] += dys[j] * ((xs[j] - mu) * r);
-            if (dbias != nullptr) {
-#pragma omp simd
-                for (int64_t j = 0; j < width; j++) dbias[j] += dys[j];
-            }
-#pragma omp simd
-            for (int64_t j = 0; j < width; j++) dxs[j] = dys[j] * gamma[j] * r - a - (xs[j] - mu) * b;
-        } else {
-            for (int64_t c = 0; c < g.channels; c++) {
-                const float factor = gamma[c] * r;
-                const float *from = xs + c * g.plane, *dfrom = dys + c * g.plane;
-                float* to = dxs + c * g.plane;
-#pragma omp simd
-                for (int64_t j = 0; j < g.plane; j++) to[j] = dfrom[j] * factor - a - (from[j] - mu) * b;
-            }
+            for (int64_t j = 0; j < g.plane; j++) to[j] = dfrom[j] * factor - a - (from[j] - mu) * b;
         }
     }
 }
@@ -659,28 +637,6 @@ void group_norm_backward(const float* x, const float* dy, const float* scale, co
 // ---- softmax ----------------------------------------------------------------------------------------------
 
 /** With z = x − max(x) and S = Σ eᶻ: y = eᶻ / S, or y = z − log S. */
-void softmax_row(const float* x, int64_t n, bool log, float* y) {
-    const float x_max = max(x, n);
-    if (log) {
-        double s = 0.0;
-        float e[kLinesAtOnce];
-        for (int64_t i = 0; i < n; i += kLinesAtOnce) {
-            const int64_t count = n - i < kLinesAtOnce ? n - i : kLinesAtOnce;
-#pragma omp simd
-            for (int64_t k = 0; k < count; k++) e[k] = exp_of_negative(x[i + k] - x_max);
-            s += sum(e, count, [](double element) { return element; });
-        }
-        const float log_s = (float)__builtin_log(s);
-#pragma omp simd
-        for (int64_t k = 0; k < n; k++) y[k] = (x[k] - x_max) - log_s;
-    } else {
-#pragma omp simd
-        for (int64_t k = 0; k < n; k++) y[k] = exp_of_negative(x[k] - x_max);
-        const float per_s = (float)(1.0 / sum(y, n, [](double element) { return element; }));
-        for (int64_t k = 0; k < n; k++) y[k] *= per_s;
-    }
-}
-
 void softmax(const float* x, int64_t lines, int64_t length, int64_t stride, bool log, float* y) {
     if (stride == 1) {
         softmax_row(x, length, log, y);
@@ -719,14 +675,7 @@ void softmax(const float* x, int64_t lines, int64_t length, int64_t stride, bool
 void softmax_backward(const float* y, const float* dy, int64_t lines, int64_t length, int64_t stride, bool log,
                       float* dx) {
     if (stride == 1) {
-        double sum_dy, sum_dyy;
-        const float one = 1.0f;
-        products<0>(y, dy, &one, 0.0, length, &sum_dy, &sum_dyy);
-        const float s = (float)(log ? sum_dy : sum_dyy);
-#pragma omp simd
-        for (int64_t k = 0; k < length; k++) {
-            dx[k] = log ? dy[k] - exp_of_negative(y[k]) * s : y[k] * (dy[k] - s);
-        }
+        softmax_row_backward(y, dy, length, log, dx);
         return;
     }
     double sums[kLinesAtOnce];

@@ -101,6 +101,20 @@ struct Kernels {
 
 constexpr int64_t kLinesAtOnce = 64;
 
+/** What rows.cpp computes for the kernels of its instruction set. */
+#ifdef HADAL_NAMESPACE
+namespace HADAL_NAMESPACE {
+/** As group_norm and group_norm_backward, for planes of one value. */
+void row_norm(const float* x, const float* scale, const float* bias, int64_t begin, int64_t end, const Groups& geometry,
+              float* y, float* mean, float* variance);
+void row_norm_backward(const float* x, const float* dy, const float* scale, const float* mean, const float* variance,
+                       int64_t begin, int64_t end, int64_t group, const Groups& geometry, float* dx,
+                       float* const* sums);
+void softmax_row(const float* x, int64_t n, bool log, float* y);
+void softmax_row_backward(const float* y, const float* dy, int64_t n, bool log, float* dx);
+}
+#endif
+
 namespace baseline { extern const Kernels kernels; }
 namespace avx2 { extern const Kernels kernels; }
 namespace avx512 { extern const Kernels kernels; }
