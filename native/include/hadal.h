@@ -28,7 +28,7 @@ extern "C" {
 /* ---- the library --------------------------------------------------------------------------------------- */
 
 /** Counts up with every incompatible change of this header; the binding refuses any version but its own. */
-#define HADAL_ABI_VERSION 5
+#define HADAL_ABI_VERSION 6
 
 /** HADAL_ABI_VERSION as this library was built. */
 HADAL_API int hadal_abi_version(void);
@@ -86,6 +86,14 @@ typedef int (*hadal_dnnl_execute)(const void* primitive, void* stream, int count
 /** A primitive of oneDNN. Returns HADAL_FINE, or oneDNN's status. */
 HADAL_API int64_t hadal_execute(hadal_dnnl_execute execute, const void* primitive, void* stream, int count,
                                 const void* arguments);
+
+/* ---- bf16 ---------------------------------------------------------------------------------------------- */
+
+/** y = x rounded to bf16, the upper half of an f32: to the nearest, ties to even. NaN stays NaN. */
+HADAL_API void hadal_narrow(const float* x, int64_t n, uint16_t* y);
+
+/** y = x in f32, exactly. */
+HADAL_API void hadal_widen(const uint16_t* x, int64_t n, float* y);
 
 /* ---- optimizers ---------------------------------------------------------------------------------------- */
 

@@ -259,6 +259,14 @@ void hadal_column_sums(const float* x, int64_t rows, int64_t columns, float* y) 
     });
 }
 
+void hadal_narrow(const float* x, int64_t n, uint16_t* y) {
+    share(n, 2 * kCacheLine, n, [&](int64_t begin, int64_t end) { active->narrow(x + begin, end - begin, y + begin); });
+}
+
+void hadal_widen(const uint16_t* x, int64_t n, float* y) {
+    share(n, 2 * kCacheLine, n, [&](int64_t begin, int64_t end) { active->widen(x + begin, end - begin, y + begin); });
+}
+
 void hadal_elu(const float* x, int64_t n, float above, float below, float* y) {
     share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
         active->elu(x + begin, end - begin, above, below, y + begin);

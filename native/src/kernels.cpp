@@ -101,6 +101,25 @@ inline float exp_of_negative(float x) {
     return x < -87.0f ? 0.0f : y * power;
 }
 
+// ---- bf16 -------------------------------------------------------------------------------------------------
+
+inline float wide(uint16_t x) { return float_of((uint32_t)x << 16); }
+
+/** To the nearest, ties to even; NaN stays NaN. */
+inline uint16_t narrowed(float x) {
+    uint32_t bits = bits_of(x);
+    uint32_t rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+    return (uint16_t)(x == x ? rounded : bits >> 16 | 0x40);
+}
+
+void narrow(const float* x, int64_t n, uint16_t* y) {
+    for (int64_t i = 0; i < n; i++) y[i] = narrowed(x[i]);
+}
+
+void widen(const uint16_t* x, int64_t n, float* y) {
+    for (int64_t i = 0; i < n; i++) y[i] = wide(x[i]);
+}
+
 // ---- optimizers -------------------------------------------------------------------------------------------
 
 /** ‖x‖² = Σᵢ xᵢ² */
@@ -891,6 +910,8 @@ extern const Kernels kernels = {
     .name = HADAL_NAME(HADAL_NAMESPACE),
     .sum_of_squares = sum_of_squares,
     .update = update,
+    .narrow = narrow,
+    .widen = widen,
     .weighted_sum = weighted_sum,
     .recurrent = recurrent,
     .recurrent_backward = recurrent_backward,

@@ -55,6 +55,8 @@ struct Kernels {
     /** `rule` is a hadal_rule. */
     void (*update)(int rule, float* w, const float* g, float* m0, float* m1, float* m2, int64_t n,
                    const UpdateStep& step);
+    void (*narrow)(const float* x, int64_t n, uint16_t* y);
+    void (*widen)(const uint16_t* x, int64_t n, float* y);
     /** z = a·x + b·y; z may be x or y. */
     void (*weighted_sum)(float a, const float* x, float b, const float* y, int64_t n, float* z);
     /** One row of a recurrent layer's step; cell as in hadal.h. */

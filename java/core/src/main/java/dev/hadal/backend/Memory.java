@@ -2,7 +2,7 @@ package dev.hadal.backend;
 
 /**
  * One block of memory that a backend computes in. Offsets are in bytes, and so are lengths in messages; hosts copy
- * whole 4-byte values.
+ * whole values: floats, ints, and bf16 as shorts.
  */
 public interface Memory extends AutoCloseable {
 
@@ -14,11 +14,17 @@ public interface Memory extends AutoCloseable {
     /** Copies values from the host. */
     void write(long offset, int[] source, int from, int count);
 
+    /** Copies the bits of bf16 values from the host. */
+    void write(long offset, short[] source, int from, int count);
+
     /** Copies values to the host. */
     void read(long offset, float[] target, int from, int count);
 
     /** Copies values to the host. */
     void read(long offset, int[] target, int from, int count);
+
+    /** Copies the bits of bf16 values to the host. */
+    void read(long offset, short[] target, int from, int count);
 
     /** Sets every byte to zero. */
     void clear();

@@ -17,6 +17,9 @@ public record Field(String name, DType dtype, Shape shape, int classes) {
         if (name.isBlank()) {
             throw new IllegalArgumentException("a field needs a name");
         }
+        if (dtype == DType.BF16) {
+            throw new IllegalArgumentException("field " + name + " is " + dtype + "; data are F32 or I32");
+        }
         if (classes < 0 || (classes > 0 && dtype != DType.I32)) {
             throw new IllegalArgumentException("field " + name + ", " + dtype + shape + ", has " + classes
                     + " classes; I32 and at least 1, or 0 for values that are no class indices, are needed");

@@ -126,6 +126,7 @@ public final class Safetensors {
         ByteBuffer buffer = ByteBuffer.allocate(Math.toIntExact(bytes(t))).order(ByteOrder.LITTLE_ENDIAN);
         switch (t.dtype()) {
             case F32 -> buffer.asFloatBuffer().put(t.floats());
+            case BF16 -> buffer.asShortBuffer().put(t.bf16Bits());
             case I32 -> buffer.asIntBuffer().put(t.ints());
         }
         return buffer;
@@ -277,6 +278,11 @@ public final class Safetensors {
                 float[] values = new float[type.shape().size()];
                 data.asFloatBuffer().get(values);
                 yield Tensor.of(type.shape(), values);
+            }
+            case BF16 -> {
+                short[] bits = new short[type.shape().size()];
+                data.asShortBuffer().get(bits);
+                yield Tensor.bf16(type.shape(), bits);
             }
             case I32 -> {
                 int[] values = new int[type.shape().size()];

@@ -1,5 +1,6 @@
 package dev.hadal.model;
 
+import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -32,7 +33,9 @@ public record Transfer(
         List<String> mismatched = new ArrayList<>();
         Map<String, Tensor> values = new LinkedHashMap<>(model.values());
         model.values().forEach((name, own) -> {
-            Tensor other = renamed.remove(name);
+            Tensor found = renamed.remove(name);
+            boolean widens = found != null && found.dtype() == DType.BF16 && own.dtype() == DType.F32;
+            Tensor other = widens ? found.widened() : found;
             if (other == null) {
                 missing.add(name);
             } else if (other.dtype() != own.dtype() || !other.shape().equals(own.shape())) {

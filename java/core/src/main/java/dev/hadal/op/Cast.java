@@ -8,11 +8,13 @@ import dev.hadal.tensor.DType;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
  * x in another type: to i32 by dropping the fraction, as PyTorch (the nearest i32 where it is out of range, and 0 for
- * NaN), to f32 by rounding. Its gradient goes through where both are f32, and there is none elsewhere.
+ * NaN), to f32 and to bf16 by rounding to the nearest, ties to even. Its gradient is a cast back, between f32 and bf16;
+ * there is none elsewhere.
  */
 public record Cast(DType dtype) implements Op {
 
@@ -29,8 +31,12 @@ public record Cast(DType dtype) implements Op {
 
     @Override
     public List<@Nullable Value> gradient(Node y, List<@Nullable Value> dy) {
-        boolean same = dtype == DType.F32 && y.input(0).type().dtype() == DType.F32;
-        return Arrays.asList(same ? dy.get(0) : null);
+        DType from = y.input(0).type().dtype();
+        if (from == DType.I32 || dtype == DType.I32) {
+            return Arrays.asList((Value) null);
+        }
+        Value g = Objects.requireNonNull(dy.get(0));
+        return List.of(from == dtype ? g : new Cast(from).of(g));
     }
 
     @Override

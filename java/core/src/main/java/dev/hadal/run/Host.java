@@ -16,6 +16,7 @@ final class Host {
         int count = to.layout().type().shape().size();
         switch (values.dtype()) {
             case F32 -> to.memory().write(to.offset(), values.floats(), from, count);
+            case BF16 -> to.memory().write(to.offset(), values.bf16Bits(), from, count);
             case I32 -> to.memory().write(to.offset(), values.ints(), from, count);
         }
     }
@@ -32,6 +33,7 @@ final class Host {
         int count = from.layout().type().shape().size();
         switch (into.dtype()) {
             case F32 -> from.memory().read(from.offset(), into.floats(), at, count);
+            case BF16 -> from.memory().read(from.offset(), into.bf16Bits(), at, count);
             case I32 -> from.memory().read(from.offset(), into.ints(), at, count);
         }
     }

@@ -6,6 +6,7 @@ import dev.hadal.backend.Memory;
 import dev.hadal.backend.Region;
 import dev.hadal.graph.Node;
 import dev.hadal.graph.Type;
+import dev.hadal.tensor.Bf16;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
@@ -327,16 +328,27 @@ public final class Session implements AutoCloseable {
 
     /** Looks at the memory as it is: padding is zero, and so finite. */
     private static Optional<NonFinite> nonFinite(String what, String path, Region region) {
-        if (region.layout().type().dtype() == DType.F32) {
-            float[] values = new float[Math.toIntExact(region.layout().bytes() / Float.BYTES)];
-            region.memory().read(region.offset(), values, 0, values.length);
-            for (float v : values) {
-                if (!Float.isFinite(v)) {
-                    return Optional.of(new NonFinite(what, path, v));
-                }
+        for (float v : asItLies(region)) {
+            if (!Float.isFinite(v)) {
+                return Optional.of(new NonFinite(what, path, v));
             }
         }
         return Optional.empty();
+    }
+
+    /** Nothing of integers. */
+    private static float[] asItLies(Region region) {
+        DType dtype = region.layout().type().dtype();
+        int count = Math.toIntExact(region.layout().bytes() / dtype.bytes());
+        float[] values = new float[dtype == DType.I32 ? 0 : count];
+        if (dtype == DType.F32) {
+            region.memory().read(region.offset(), values, 0, count);
+        } else if (dtype == DType.BF16) {
+            short[] bits = new short[count];
+            region.memory().read(region.offset(), bits, 0, count);
+            Bf16.widen(count, bits, 0, values, 0);
+        }
+        return values;
     }
 
     /** Replaces the state by what the last run computed for it. */

@@ -6,6 +6,8 @@ import dev.hadal.backend.Layout;
 import dev.hadal.backend.Memory;
 import dev.hadal.backend.Region;
 import dev.hadal.graph.Type;
+import dev.hadal.tensor.DType;
+import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -48,7 +50,7 @@ public final class Store implements AutoCloseable {
     /**
      * Adds a group: a block, cleared to zero, that holds one value after another.
      *
-     * @param group the name of the block itself, as one flat f32 value
+     * @param group the name of the block itself, as one flat value: bf16 if the first is, else f32
      * @param values the placement of each value by name; all of one backend and one pool
      * @return the type of the flat value
      */
@@ -67,7 +69,8 @@ public final class Store implements AutoCloseable {
             put(e.getKey(), e.getValue(), new Region(block, offset, e.getValue().layout()));
             offset += SlabLayout.aligned(e.getValue().layout().bytes());
         }
-        Type flat = Type.f32(Math.toIntExact(bytes / Float.BYTES));
+        DType dtype = first.layout().type().dtype() == DType.BF16 ? DType.BF16 : DType.F32;
+        Type flat = new Type(dtype, Shape.of(Math.toIntExact(bytes / dtype.bytes())));
         groups.add(group);
         put(group, new Placement(first.backend(), Layout.plain(flat)), new Region(block, 0, Layout.plain(flat)));
         return flat;

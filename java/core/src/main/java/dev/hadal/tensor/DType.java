@@ -4,6 +4,8 @@ package dev.hadal.tensor;
 public enum DType {
     /** IEEE 754 binary32. */
     F32(4),
+    /** The upper half of an f32: its range with 8 bits of precision. {@link Bf16} converts. */
+    BF16(2),
     /** Signed 32-bit integer: labels and indices. */
     I32(4);
 

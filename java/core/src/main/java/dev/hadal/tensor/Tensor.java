@@ -32,10 +32,16 @@ public final class Tensor {
         return new Tensor(shape, DType.I32, values, values.length);
     }
 
+    /** A bf16 tensor over the given array of {@linkplain Bf16 bits}. */
+    public static Tensor bf16(Shape shape, short[] bits) {
+        return new Tensor(shape, DType.BF16, bits, bits.length);
+    }
+
     /** A tensor of zeros. */
     public static Tensor zeros(DType dtype, Shape shape) {
         return switch (dtype) {
             case F32 -> of(shape, new float[shape.size()]);
+            case BF16 -> bf16(shape, new short[shape.size()]);
             case I32 -> of(shape, new int[shape.size()]);
         };
     }
@@ -73,6 +79,38 @@ public final class Tensor {
         return array == other.array;
     }
 
+    /**
+     * The bits of the bf16 values themselves.
+     *
+     * @throws IllegalStateException if the tensor is not bf16
+     */
+    public short[] bf16Bits() {
+        require(DType.BF16);
+        return (short[]) array;
+    }
+
+    /**
+     * A copy in bf16.
+     *
+     * @throws IllegalStateException if the tensor is not f32
+     */
+    public Tensor narrowed() {
+        Tensor narrow = zeros(DType.BF16, shape);
+        Bf16.narrow(shape.size(), floats(), 0, narrow.bf16Bits(), 0);
+        return narrow;
+    }
+
+    /**
+     * A copy in f32.
+     *
+     * @throws IllegalStateException if the tensor is not bf16
+     */
+    public Tensor widened() {
+        Tensor wide = zeros(DType.F32, shape);
+        Bf16.widen(shape.size(), bf16Bits(), 0, wide.floats(), 0);
+        return wide;
+    }
+
     private void require(DType wanted) {
         if (dtype != wanted) {
             throw new IllegalStateException("this tensor is " + dtype + shape + ", not " + wanted);
@@ -90,7 +128,11 @@ public final class Tensor {
 
     @Override
     public int hashCode() {
-        return dtype == DType.F32 ? Arrays.hashCode((float[]) array) : Arrays.hashCode((int[]) array);
+        return switch (dtype) {
+            case F32 -> Arrays.hashCode((float[]) array);
+            case BF16 -> Arrays.hashCode((short[]) array);
+            case I32 -> Arrays.hashCode((int[]) array);
+        };
     }
 
     @Override

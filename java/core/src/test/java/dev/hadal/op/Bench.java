@@ -13,10 +13,9 @@ import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
 import dev.hadal.op.Subject.Case;
-import dev.hadal.tensor.DType;
+import dev.hadal.tensor.Bf16;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
@@ -152,7 +151,7 @@ final class Bench {
         try (Desk desk = new Desk(backend)) {
             List<Held> in = desk.place(operands, kernel.inputs());
             List<Held> out = desk.room(kernel.outputs());
-            List<int[]> before = in.stream().map(Held::bits).toList();
+            List<Tensor> before = in.stream().map(Held::inMemory).toList();
             List<Tensor> first;
             try (Kernel.Bound bound = desk.bind(kernel, in, out)) {
                 bound.run();
@@ -169,7 +168,7 @@ final class Bench {
                         + " instead of NaN, gives other bits: " + difference(first, second));
             }
             for (int i = 0; i < in.size(); i++) {
-                if (!Arrays.equals(in.get(i).bits(), before.get(i))) {
+                if (!in.get(i).inMemory().equals(before.get(i))) {
                     throw new AssertionError(kernel.implementation() + " changed its operand " + i);
                 }
             }
@@ -235,7 +234,11 @@ final class Bench {
     }
 
     private static String at(Tensor t, int i) {
-        return t.dtype() == DType.F32 ? Float.toString(t.floats()[i]) : Integer.toString(t.ints()[i]);
+        return switch (t.dtype()) {
+            case F32 -> Float.toString(t.floats()[i]);
+            case BF16 -> Float.toString(Bf16.widen(t.bf16Bits()[i]));
+            case I32 -> Integer.toString(t.ints()[i]);
+        };
     }
 
     /** Runs the judge, and adds to its verdict what was judged. */

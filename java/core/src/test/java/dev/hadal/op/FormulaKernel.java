@@ -3,10 +3,9 @@ package dev.hadal.op;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.backend.Region;
-import dev.hadal.backend.jvm.HeapMemory;
 import dev.hadal.backend.jvm.Reference.Formula;
 import dev.hadal.graph.Type;
-import dev.hadal.tensor.DType;
+import dev.hadal.tensor.Tensor;
 import java.util.List;
 
 /** A formula as a kernel on Java arrays. */
@@ -35,26 +34,23 @@ record FormulaKernel(String implementation, List<Type> in, List<Type> out, Formu
     }
 
     private static void write(double[] values, Region region) {
-        HeapMemory memory = (HeapMemory) region.memory();
-        boolean floats = region.layout().type().dtype() == DType.F32;
-        int offset = (int) (region.offset() / 4);
-        for (int i = 0; i < values.length; i++) {
-            if (floats) {
-                memory.floats()[offset + i] = (float) values[i];
-            } else {
-                memory.ints()[offset + i] = (int) values[i];
-            }
+        Tensor y = Truth.tensor(region.layout().type(), values);
+        switch (y.dtype()) {
+            case F32 -> region.memory().write(region.offset(), y.floats(), 0, values.length);
+            case BF16 -> region.memory().write(region.offset(), y.bf16Bits(), 0, values.length);
+            case I32 -> region.memory().write(region.offset(), y.ints(), 0, values.length);
         }
     }
 
     private static double[] read(Region region) {
-        HeapMemory memory = (HeapMemory) region.memory();
         Type type = region.layout().type();
-        double[] values = new double[type.shape().size()];
-        int offset = (int) (region.offset() / 4);
-        for (int i = 0; i < values.length; i++) {
-            values[i] = type.dtype() == DType.F32 ? memory.floats()[offset + i] : memory.ints()[offset + i];
+        Tensor x = Tensor.zeros(type.dtype(), type.shape());
+        int count = type.shape().size();
+        switch (type.dtype()) {
+            case F32 -> region.memory().read(region.offset(), x.floats(), 0, count);
+            case BF16 -> region.memory().read(region.offset(), x.bf16Bits(), 0, count);
+            case I32 -> region.memory().read(region.offset(), x.ints(), 0, count);
         }
-        return values;
+        return Truth.wide(x);
     }
 }

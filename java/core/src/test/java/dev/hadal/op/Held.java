@@ -6,7 +6,9 @@ import dev.hadal.backend.Layout;
 import dev.hadal.backend.Memory;
 import dev.hadal.backend.Region;
 import dev.hadal.graph.Type;
+import dev.hadal.tensor.Bf16;
 import dev.hadal.tensor.DType;
+import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import java.util.Arrays;
 import java.util.List;
@@ -22,27 +24,34 @@ final class Held implements AutoCloseable {
 
     private final Backend backend;
     private final Layout layout;
-    private final boolean floats;
-    private final int words;
+    private final DType dtype;
+    private final int count;
     private final Memory memory;
 
     private Held(Backend backend, Layout layout, Memory memory) {
         this.backend = backend;
         this.layout = layout;
-        this.floats = layout.type().dtype() == DType.F32;
-        this.words = words(layout);
+        this.dtype = layout.type().dtype();
+        this.count = count(layout);
         this.memory = memory;
     }
 
     /** Room for a value of that layout. */
     Held(Backend backend, Layout layout) {
-        this(backend, layout, backend.allocate(backend.pool(layout.type().dtype()), 4L * words(layout) + 2 * GUARD));
-        fill(0, words + 2 * GUARD / 4, GUARD_FLOAT, GUARD_INT);
+        this(
+                backend,
+                layout,
+                backend.allocate(
+                        backend.pool(layout.type().dtype()),
+                        (long) layout.type().dtype().bytes() * count(layout) + 2 * GUARD));
+        fill(0, count + 2 * GUARD / dtype.bytes(), GUARD_FLOAT, GUARD_INT);
         poison(Float.NaN);
     }
 
-    private static int words(Layout layout) {
-        return Math.toIntExact((layout.bytes() + 3) / 4);
+    /** The elements, those of padding included. */
+    private static int count(Layout layout) {
+        int each = layout.type().dtype().bytes();
+        return Math.toIntExact((layout.bytes() + each - 1) / each);
     }
 
     /** The same memory, for a result that takes it over: of the same layout, or of another type in as many bytes. */
@@ -60,11 +69,7 @@ final class Held implements AutoCloseable {
     /** The tensor, row-major. */
     static Held plain(Backend backend, Tensor tensor) {
         Held held = new Held(backend, Layout.plain(new Type(tensor.dtype(), tensor.shape())));
-        if (held.floats) {
-            held.memory.write(GUARD, tensor.floats(), 0, held.words);
-        } else {
-            held.memory.write(GUARD, tensor.ints(), 0, held.words);
-        }
+        held.write(GUARD, tensor);
         return held;
     }
 
@@ -83,46 +88,56 @@ final class Held implements AutoCloseable {
 
     /** Overwrites the value with something that shows wherever it gets through. */
     void poison(float value) {
-        fill(GUARD, words, value, POISON_INT);
+        fill(GUARD, count, value, POISON_INT);
     }
 
-    private void fill(long offset, int count, float f, int i) {
-        if (floats) {
-            float[] all = new float[count];
-            Arrays.fill(all, f);
-            memory.write(offset, all, 0, count);
-        } else {
-            int[] all = new int[count];
-            Arrays.fill(all, i);
-            memory.write(offset, all, 0, count);
+    private void fill(long offset, int number, float f, int i) {
+        Tensor all = Tensor.zeros(dtype, Shape.of(number));
+        switch (dtype) {
+            case F32 -> Arrays.fill(all.floats(), f);
+            case BF16 -> Arrays.fill(all.bf16Bits(), Bf16.narrow(f));
+            case I32 -> Arrays.fill(all.ints(), i);
         }
+        write(offset, all);
+    }
+
+    private void write(long offset, Tensor values) {
+        int number = values.shape().size();
+        switch (dtype) {
+            case F32 -> memory.write(offset, values.floats(), 0, number);
+            case BF16 -> memory.write(offset, values.bf16Bits(), 0, number);
+            case I32 -> memory.write(offset, values.ints(), 0, number);
+        }
+    }
+
+    private Tensor read(long offset, Shape shape) {
+        Tensor values = Tensor.zeros(dtype, shape);
+        switch (dtype) {
+            case F32 -> memory.read(offset, values.floats(), 0, shape.size());
+            case BF16 -> memory.read(offset, values.bf16Bits(), 0, shape.size());
+            case I32 -> memory.read(offset, values.ints(), 0, shape.size());
+        }
+        return values;
     }
 
     /** The value as it lies in memory, padding included. */
-    int[] bits() {
-        return bits(GUARD, words);
-    }
-
-    private int[] bits(long offset, int count) {
-        int[] bits = new int[count];
-        if (floats) {
-            float[] values = new float[count];
-            memory.read(offset, values, 0, count);
-            for (int i = 0; i < count; i++) {
-                bits[i] = Float.floatToRawIntBits(values[i]);
-            }
-        } else {
-            memory.read(offset, bits, 0, count);
-        }
-        return bits;
+    Tensor inMemory() {
+        return read(GUARD, Shape.of(count));
     }
 
     /** Fails if something was written before or after the value. */
     void checkGuards(String whose) {
-        int untouched = floats ? Float.floatToRawIntBits(GUARD_FLOAT) : GUARD_INT;
-        for (long offset : List.of(0L, GUARD + 4L * words)) {
-            for (int bits : bits(offset, GUARD / 4)) {
-                if (bits != untouched) {
+        int number = GUARD / dtype.bytes();
+        for (long offset : List.of(0L, GUARD + (long) dtype.bytes() * count)) {
+            Tensor guard = read(offset, Shape.of(number));
+            for (int i = 0; i < number; i++) {
+                boolean untouched =
+                        switch (dtype) {
+                            case F32 -> guard.floats()[i] == GUARD_FLOAT;
+                            case BF16 -> guard.bf16Bits()[i] == Bf16.narrow(GUARD_FLOAT);
+                            case I32 -> guard.ints()[i] == GUARD_INT;
+                        };
+                if (!untouched) {
                     throw new AssertionError((offset == 0 ? "the memory before " : "the memory behind ") + whose + " "
                             + layout.type() + " was written to");
                 }
@@ -132,19 +147,18 @@ final class Held implements AutoCloseable {
 
     /** Fails unless what a layout adds to the values is zero: a norm over a packed block must not see it. */
     void checkPadding(String whose, Tensor value) {
-        if (floats && layout.bytes() > layout.type().bytes()) {
-            long inMemory = Arrays.stream(bits())
-                    .filter(b -> Float.intBitsToFloat(b) != 0)
-                    .count();
-            long inValue = 0;
-            for (float v : value.floats()) {
-                inValue += v != 0 ? 1 : 0;
-            }
+        if (dtype != DType.I32 && layout.bytes() > layout.type().bytes()) {
+            long inMemory = notZero(inMemory());
+            long inValue = notZero(value);
             if (inMemory != inValue) {
                 throw new AssertionError("the padding of " + whose + " " + layout.type() + " in " + layout + " holds "
                         + (inMemory - inValue) + " values that are not zero");
             }
         }
+    }
+
+    private static long notZero(Tensor t) {
+        return Arrays.stream(Truth.wide(t)).filter(v -> v != 0).count();
     }
 
     /** A copy in another layout. */
@@ -166,13 +180,7 @@ final class Held implements AutoCloseable {
                 return plain.read();
             }
         }
-        Tensor tensor = Tensor.zeros(layout.type().dtype(), layout.type().shape());
-        if (floats) {
-            memory.read(GUARD, tensor.floats(), 0, words);
-        } else {
-            memory.read(GUARD, tensor.ints(), 0, words);
-        }
-        return tensor;
+        return read(GUARD, layout.type().shape());
     }
 
     @Override

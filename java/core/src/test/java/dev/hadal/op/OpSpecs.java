@@ -181,6 +181,14 @@ public abstract class OpSpecs {
     }
 
     @Nested
+    class MixedOps extends MixedSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
     class Casts extends CastSpec {
         @Override
         Bench bench() {

@@ -48,6 +48,7 @@ abstract class ReshapeSpec extends Spec {
     private static int bits(Tensor t, int i) {
         return switch (t.dtype()) {
             case F32 -> Float.floatToRawIntBits(t.floats()[i]);
+            case BF16 -> t.bf16Bits()[i];
             case I32 -> t.ints()[i];
         };
     }

@@ -7,6 +7,7 @@ import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
+import dev.hadal.tensor.Bf16;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
@@ -90,11 +91,17 @@ abstract class Spec {
 
     // ---- exact ----
 
-    /** Runs the op on small integers: every result must be the reference's, bit by bit. */
+    /** Runs the op on small integers: every result must be the reference's, bit by bit; rounded, if it is bf16. */
     final void exact(Op op, Tensor... operands) {
         List<Tensor> in = List.of(operands);
         requireExactSums(op, in);
         double[][] expected = Truth.formula(op, in);
+        List<Type> out = op.infer(Bench.types(in));
+        for (int o = 0; o < expected.length; o++) {
+            expected[o] = out.get(o).dtype() == DType.BF16
+                    ? Truth.wide(Truth.tensor(out.get(o), expected[o]))
+                    : expected[o];
+        }
         bench().check(op, in, y -> {
             for (int o = 0; o < expected.length; o++) {
                 Truth.exact("result " + o, y.get(o), expected[o]);
@@ -126,11 +133,20 @@ abstract class Spec {
         double[][] of(double[][] in, double[][] out);
     }
 
-    /** Runs the op on reals: every result must lie within its bound of the reference in double precision. */
+    /**
+     * Runs the op on reals: every result must lie within its bound of the reference in double precision. A bf16 result is
+     * allowed one rounding more.
+     */
     final void bounded(Op op, Bound bound, Tensor... operands) {
         List<Tensor> in = List.of(operands);
         double[][] expected = Truth.formula(op, in);
         double[][] bounds = bound.of(in.stream().map(Truth::wide).toArray(double[][]::new), expected);
+        List<Type> out = op.infer(Bench.types(in));
+        for (int o = 0; o < expected.length; o++) {
+            for (int i = 0; out.get(o).dtype() == DType.BF16 && i < expected[o].length; i++) {
+                bounds[o][i] += Bf16.ROUNDOFF * (Math.abs(expected[o][i]) + bounds[o][i]);
+            }
+        }
         bench().check(op, in, y -> {
             for (int o = 0; o < expected.length; o++) {
                 double[] limit = bounds[o];

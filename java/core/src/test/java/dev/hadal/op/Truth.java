@@ -3,6 +3,7 @@ package dev.hadal.op;
 import dev.hadal.backend.jvm.Reference;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
+import dev.hadal.tensor.Bf16;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
 import java.util.List;
@@ -34,7 +35,11 @@ final class Truth {
     static double[] wide(Tensor t) {
         double[] wide = new double[t.shape().size()];
         for (int i = 0; i < wide.length; i++) {
-            wide[i] = t.dtype() == DType.F32 ? t.floats()[i] : t.ints()[i];
+            wide[i] = switch (t.dtype()) {
+                case F32 -> t.floats()[i];
+                case BF16 -> Bf16.widen(t.bf16Bits()[i]);
+                case I32 -> t.ints()[i];
+            };
         }
         return wide;
     }
@@ -43,10 +48,10 @@ final class Truth {
     static Tensor tensor(Type type, double[] values) {
         Tensor t = Tensor.zeros(type.dtype(), type.shape());
         for (int i = 0; i < values.length; i++) {
-            if (type.dtype() == DType.F32) {
-                t.floats()[i] = (float) values[i];
-            } else {
-                t.ints()[i] = (int) values[i];
+            switch (type.dtype()) {
+                case F32 -> t.floats()[i] = (float) values[i];
+                case BF16 -> t.bf16Bits()[i] = Bf16.narrow((float) values[i]);
+                case I32 -> t.ints()[i] = (int) values[i];
             }
         }
         return t;
@@ -61,10 +66,13 @@ final class Truth {
             exactIntegers(what, actual, expected);
             return;
         }
-        float[] values = actual.floats();
+        boolean narrow = actual.dtype() == DType.BF16;
+        float[] values = (narrow ? actual.widened() : actual).floats();
         for (int i = 0; i < expected.length; i++) {
-            if ((float) expected[i] != expected[i]) {
-                throw new AssertionError(what + ": the case is not exact, " + expected[i] + " is no f32");
+            if ((float) expected[i] != expected[i]
+                    || (narrow && Bf16.widen(Bf16.narrow((float) expected[i])) != expected[i])) {
+                throw new AssertionError(
+                        what + ": the case is not exact, " + expected[i] + " is no " + actual.dtype());
             }
             if (Float.floatToIntBits(values[i] + 0f) != Float.floatToIntBits((float) expected[i] + 0f)) {
                 throw new AssertionError(
@@ -88,7 +96,7 @@ final class Truth {
      * @return the largest share that an error took of its bound
      */
     static double bounded(String what, Tensor actual, double[] expected, IntToDoubleFunction bound) {
-        float[] values = actual.floats();
+        float[] values = (actual.dtype() == DType.BF16 ? actual.widened() : actual).floats();
         double worst = 0;
         for (int i = 0; i < expected.length; i++) {
             double error = Math.abs(values[i] - expected[i]);

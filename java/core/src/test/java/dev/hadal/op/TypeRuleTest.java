@@ -73,6 +73,7 @@ class TypeRuleTest {
             Reshape.class,
             Activation.class,
             MatMul.class,
+            Mixed.class,
             Expand.class,
             Expand.Backward.class,
             Softmax.class,
@@ -327,6 +328,11 @@ class TypeRuleTest {
                 new Rule(new Compare(Compare.Function.LESS), List.of(IMAGE, IMAGE), "a", "b"),
                 new Rule(new Where(), List.of(Type.i32(2, 6, 8, 9), IMAGE, IMAGE), "condition", "a", "b"),
                 new Rule(new Reduce(Reduce.Function.SUM, List.of(2), false), List.of(IMAGE), "x"),
+                new Rule(
+                        new Mixed(new MatMul(false, false), List.of(DType.BF16)),
+                        List.of(Type.f32(2, 3), Type.f32(3, 4)),
+                        "a",
+                        "b"),
                 new Rule(new ArgMax(2, false), List.of(IMAGE), "x"),
                 new Rule(new AttentionMask(1, true, true), List.of(IMAGE, Type.i32(2)), "x", "lengths"),
                 new Rule(

@@ -12,6 +12,7 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_matmul_primitive_desc_create;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.op.Bias;
+import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
 import org.bytedeco.dnnl.dnnl_memory_desc;
@@ -43,9 +44,9 @@ final class BiasKernels {
         int channels = dy.get(1);
         int places = dy.size() / channels;
         Descriptors d = r.descriptors();
-        dnnl_memory_desc row = d.plain(1, places);
-        dnnl_memory_desc matrix = d.plain(places, channels);
-        dnnl_memory_desc sums = d.plain(1, channels);
+        dnnl_memory_desc row = d.plain(DType.F32, 1, places);
+        dnnl_memory_desc matrix = d.plain(DType.F32, places, channels);
+        dnnl_memory_desc sums = d.plain(DType.F32, 1, channels);
         PrimitiveDescriptor db = d.primitive((desc, engine, attributes) ->
                 dnnl_matmul_primitive_desc_create(desc, engine, row, matrix, NO_BIAS, sums, attributes));
         return new PrimitiveKernel.Builder(op, db)

@@ -184,7 +184,7 @@ final class ConvolutionKernels {
                     return kept;
                 }
             }
-            return describe.apply(descriptors.any(w));
+            return describe.apply(descriptors.any(DType.F32, w));
         }
 
         /**

@@ -9,10 +9,12 @@ import dev.hadal.backend.Layout;
 import dev.hadal.backend.Region;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
+import dev.hadal.op.Cast;
 import dev.hadal.op.Reshape;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.jspecify.annotations.Nullable;
 
 /** Kernels that compute nothing. */
 final class CopyKernels {
@@ -50,6 +52,24 @@ final class CopyKernels {
                     .out(DNNL_ARG_TO, to)
                     .build();
         }
+    }
+
+    /** Between f32 and bf16, as the value lies. */
+    static @Nullable Kernel cast(Cast op, Request r) {
+        Casting casting = Casting.of(r);
+        if (casting == null) {
+            return null;
+        }
+        long count = r.shape(0).size();
+        dnnl_memory_desc source = r.descriptors().plain(r.type(0).dtype(), count);
+        dnnl_memory_desc target = r.descriptors().plain(op.dtype(), count);
+        PrimitiveDescriptor reorder = r.descriptors()
+                .primitive((desc, engine, attributes) ->
+                        dnnl_reorder_primitive_desc_create(desc, source, engine, target, engine, attributes));
+        return new PrimitiveKernel.Builder(op, reorder)
+                .in(DNNL_ARG_FROM, casting.from())
+                .out(DNNL_ARG_TO, casting.to())
+                .build();
     }
 
     private static long[] dims(Layout layout) {

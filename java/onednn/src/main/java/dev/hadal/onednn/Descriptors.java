@@ -1,5 +1,6 @@
 package dev.hadal.onednn;
 
+import static org.bytedeco.dnnl.global.dnnl.dnnl_bf16;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_f32;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_format_tag_any;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_create_with_blob;
@@ -94,14 +95,15 @@ final class Descriptors implements AutoCloseable {
         return memory(desc -> dnnl_memory_desc_create_with_strides(desc, dims.length, dims, code(dtype), strides));
     }
 
-    /** f32, row-major. */
-    dnnl_memory_desc plain(long... dims) {
-        return strided(DType.F32, dims, rowMajor(dims));
+    /** Row-major. */
+    dnnl_memory_desc plain(DType dtype, long... dims) {
+        return strided(dtype, dims, rowMajor(dims));
     }
 
-    /** f32, in whatever layout oneDNN prefers. */
-    dnnl_memory_desc any(long... dims) {
-        return memory(desc -> dnnl_memory_desc_create_with_tag(desc, dims.length, dims, dnnl_f32, dnnl_format_tag_any));
+    /** In whatever layout oneDNN prefers. */
+    dnnl_memory_desc any(DType dtype, long... dims) {
+        return memory(
+                desc -> dnnl_memory_desc_create_with_tag(desc, dims.length, dims, code(dtype), dnnl_format_tag_any));
     }
 
     /**
@@ -130,11 +132,11 @@ final class Descriptors implements AutoCloseable {
                 layout.type().dtype(), dims, layout instanceof Layout.Plain ? rowMajor(dims) : channelsLast(dims));
     }
 
-    /** One value per channel of such an image. */
+    /** One f32 value per channel of such an image. */
     dnnl_memory_desc channels(Layout layout) {
         long[] dims = imageDims(layout.type().shape());
         Arrays.setAll(dims, axis -> axis == 1 ? dims[axis] : 1);
-        return plain(dims);
+        return plain(DType.F32, dims);
     }
 
     private static long[] imageDims(Shape shape) {
@@ -159,6 +161,7 @@ final class Descriptors implements AutoCloseable {
     private static int code(DType dtype) {
         return switch (dtype) {
             case F32 -> dnnl_f32;
+            case BF16 -> dnnl_bf16;
             case I32 -> dnnl_s32;
         };
     }

@@ -31,6 +31,7 @@ import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
+import dev.hadal.tensor.DType;
 import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
@@ -204,7 +205,7 @@ final class ElementwiseKernels {
     }
 
     private static dnnl_memory_desc row(Layout layout, Request r) {
-        return r.descriptors().plain(layout.bytes() / Float.BYTES);
+        return r.descriptors().plain(DType.F32, layout.bytes() / Float.BYTES);
     }
 
     private ElementwiseKernels() {}

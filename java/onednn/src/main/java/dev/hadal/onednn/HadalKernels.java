@@ -11,6 +11,7 @@ import dev.hadal.onednn.natives.HadalNative.StepList;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Adam;
 import dev.hadal.op.AttentionMask;
+import dev.hadal.op.Cast;
 import dev.hadal.op.ClipGradient;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.Dropout;
@@ -25,6 +26,7 @@ import dev.hadal.op.RmsProp;
 import dev.hadal.op.Sgd;
 import dev.hadal.op.Softmax;
 import dev.hadal.op.UpdateOp;
+import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -34,6 +36,8 @@ import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.ShortPointer;
+import org.jspecify.annotations.Nullable;
 
 /** Kernels of libhadal. */
 final class HadalKernels {
@@ -194,6 +198,22 @@ final class HadalKernels {
             Arrays.setAll(x, i -> floats(b.input(i)));
             FloatPointer y = floats(b.output(0));
             curve.record(steps.list(), x, count, y);
+        });
+    }
+
+    /** Between f32 and bf16, as the value lies. */
+    static @Nullable Kernel cast(Cast op, Request r) {
+        Casting casting = Casting.of(r);
+        if (casting == null) {
+            return null;
+        }
+        long count = r.shape(0).size();
+        return new FunctionKernel(op, List.of(casting.from()), List.of(casting.to()), List.of(), (b, steps) -> {
+            if (op.dtype() == DType.BF16) {
+                HadalNative.narrow(steps.list(), floats(b.input(0)), count, new ShortPointer(b.output(0)));
+            } else {
+                HadalNative.widen(steps.list(), new ShortPointer(b.input(0)), count, floats(b.output(0)));
+            }
         });
     }
 

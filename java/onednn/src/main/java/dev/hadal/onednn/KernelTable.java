@@ -10,6 +10,7 @@ import dev.hadal.op.AttentionMask;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Bias;
 import dev.hadal.op.Binary;
+import dev.hadal.op.Cast;
 import dev.hadal.op.ClipGradient;
 import dev.hadal.op.Concat;
 import dev.hadal.op.Convolution;
@@ -53,7 +54,8 @@ final class KernelTable {
         Kernel prepare(O op, Request request);
     }
 
-    private record Row<O extends Op>(Class<O> op, boolean needsHadal, Preparation<O> preparation) {
+    private record Row<O extends Op>(
+            Class<O> op, boolean needsHadal, boolean takesBf16, Preparation<O> preparation) {
         @Nullable
         Kernel prepare(Op any, Request request) {
             return preparation.prepare(op.cast(any), request);
@@ -65,7 +67,9 @@ final class KernelTable {
             oneDnn(ConvolutionTranspose.class, ConvolutionKernels::transpose),
             oneDnn(Convolution.BackwardData.class, ConvolutionKernels::backwardData),
             oneDnn(Convolution.BackwardWeights.class, ConvolutionKernels::backwardWeights),
-            oneDnn(MatMul.class, MatMulKernels::matmul),
+            mixed(oneDnn(MatMul.class, MatMulKernels::matmul)),
+            mixed(hadal(Cast.class, HadalKernels::cast)),
+            mixed(oneDnn(Cast.class, CopyKernels::cast)),
             oneDnn(Bias.class, BiasKernels::forward),
             oneDnn(Bias.Backward.class, BiasKernels::backward),
             oneDnn(BatchNorm.class, BatchNormKernels::inference),
@@ -124,18 +128,24 @@ final class KernelTable {
 
     /** A primitive of oneDNN. */
     private static <O extends Op> Row<O> oneDnn(Class<O> op, Preparation<O> preparation) {
-        return new Row<>(op, false, preparation);
+        return new Row<>(op, false, false, preparation);
     }
 
     /** A function of libhadal. */
     private static <O extends Op> Row<O> hadal(Class<O> op, Preparation<O> preparation) {
-        return new Row<>(op, true, preparation);
+        return new Row<>(op, true, false, preparation);
+    }
+
+    /** One that knows of bf16, wherever it may come in the op's mixed form. */
+    private static <O extends Op> Row<O> mixed(Row<O> row) {
+        return new Row<>(row.op, row.needsHadal, true, row.preparation);
     }
 
     /** A kernel for the op; empty where there is none. */
     static Optional<Kernel> prepare(Op op, Request request) {
         return TABLE.stream()
                 .filter(row -> row.op.isInstance(op))
+                .filter(row -> row.takesBf16 || !request.hasBf16())
                 .filter(row -> !row.needsHadal || Library.get().hasHadal())
                 .findFirst()
                 .flatMap(row -> Optional.ofNullable(row.prepare(op, request)));

@@ -7,8 +7,8 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_matmul_primitive_desc_create;
 
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
+import dev.hadal.graph.Type;
 import dev.hadal.op.MatMul;
-import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
 import org.bytedeco.dnnl.dnnl_memory_desc;
@@ -32,7 +32,7 @@ final class MatMulKernels {
             return batched(op, r);
         }
         int rows = a.size() / op.k(a);
-        Product product = new Product(r.descriptors(), rows, op.k(a), op.n(b), op.transposeA(), op.transposeB());
+        Product product = new Product(op, r, rows, op.k(a), op.n(b));
         PrimitiveDescriptor y = product.describe(r.layout(1));
         return new PrimitiveKernel.Builder(op, y)
                 .in(DNNL_ARG_SRC, Layout.plain(r.type(0)))
@@ -46,9 +46,9 @@ final class MatMulKernels {
         Shape a = r.shape(0);
         Shape b = r.shape(1);
         long[] batch = Descriptors.dims(new Shape(op.batch(a, b)));
-        dnnl_memory_desc left = matrices(r, batch(a, batch.length), op.m(a), op.k(a), op.transposeA());
-        dnnl_memory_desc right = matrices(r, batch(b, batch.length), op.k(a), op.n(b), op.transposeB());
-        dnnl_memory_desc products = matrices(r, batch, op.m(a), op.n(b), false);
+        dnnl_memory_desc left = matrices(r, r.type(0), batch(a, batch.length), op.m(a), op.k(a), op.transposeA());
+        dnnl_memory_desc right = matrices(r, r.type(1), batch(b, batch.length), op.k(a), op.n(b), op.transposeB());
+        dnnl_memory_desc products = matrices(r, r.result(0), batch, op.m(a), op.n(b), false);
         PrimitiveDescriptor y = r.descriptors()
                 .primitive((desc, engine, attributes) ->
                         dnnl_matmul_primitive_desc_create(desc, engine, left, right, NO_BIAS, products, attributes));
@@ -70,7 +70,8 @@ final class MatMulKernels {
         return batch;
     }
 
-    private static dnnl_memory_desc matrices(Request r, long[] batch, long rows, long columns, boolean transposed) {
+    private static dnnl_memory_desc matrices(
+            Request r, Type type, long[] batch, long rows, long columns, boolean transposed) {
         long[] dims = Arrays.copyOf(batch, batch.length + 2);
         dims[batch.length] = rows;
         dims[batch.length + 1] = columns;
@@ -79,41 +80,45 @@ final class MatMulKernels {
             strides[batch.length] = 1;
             strides[batch.length + 1] = rows;
         }
-        return r.descriptors().strided(DType.F32, dims, strides);
+        return r.descriptors().strided(type.dtype(), dims, strides);
     }
 
     /** [m,k]·[k,n], with either factor stored as it is or transposed. */
-    private record Product(Descriptors descriptors, long m, long k, long n, boolean transposeA, boolean transposeB) {
+    private record Product(MatMul op, Request r, long m, long k, long n) {
+
+        private Descriptors descriptors() {
+            return r.descriptors();
+        }
 
         PrimitiveDescriptor describe(@Nullable Layout b) {
             if (b == null && m < FEW_ROWS) {
-                return with(descriptors.any(k, n));
+                return with(descriptors().any(r.type(1).dtype(), k, n));
             }
             if (b instanceof OneDnnLayout packed) {
-                PrimitiveDescriptor kept = with(stored(descriptors.of(packed, packed.dims())));
+                PrimitiveDescriptor kept = with(stored(descriptors().of(packed, packed.dims())));
                 if (!kept.slow()) {
                     return kept;
                 }
             }
-            return with(matrix(k, n, transposeB));
+            return with(matrix(r.type(1), k, n, op.transposeB()));
         }
 
         private PrimitiveDescriptor with(dnnl_memory_desc b) {
-            dnnl_memory_desc a = matrix(m, k, transposeA);
-            dnnl_memory_desc y = matrix(m, n, false);
-            return descriptors.primitive((desc, engine, attributes) ->
+            dnnl_memory_desc a = matrix(r.type(0), m, k, op.transposeA());
+            dnnl_memory_desc y = matrix(r.result(0), m, n, false);
+            return descriptors().primitive((desc, engine, attributes) ->
                     dnnl_matmul_primitive_desc_create(desc, engine, a, b, NO_BIAS, y, attributes));
         }
 
-        private dnnl_memory_desc matrix(long rows, long columns, boolean transposed) {
+        private dnnl_memory_desc matrix(Type type, long rows, long columns, boolean transposed) {
             return transposed
-                    ? descriptors.transposed(descriptors.plain(columns, rows))
-                    : descriptors.plain(rows, columns);
+                    ? descriptors().transposed(descriptors().plain(type.dtype(), columns, rows))
+                    : descriptors().plain(type.dtype(), rows, columns);
         }
 
         /** From b as it is multiplied to b as it is stored, and back. */
         dnnl_memory_desc stored(dnnl_memory_desc b) {
-            return transposeB ? descriptors.transposed(b) : b;
+            return op.transposeB() ? descriptors().transposed(b) : b;
         }
     }
 

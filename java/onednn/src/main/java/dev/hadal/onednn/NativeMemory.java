@@ -10,6 +10,7 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.ShortPointer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,6 +33,7 @@ public final class NativeMemory implements Memory, Life {
     // Views for copies; moving them is what the lock is for.
     private final FloatPointer floats;
     private final IntPointer ints;
+    private final ShortPointer shorts;
     private final Watch watch;
     private final Cleaner.Cleanable cleanable;
 
@@ -64,6 +66,7 @@ public final class NativeMemory implements Memory, Life {
         this.first = new BytePointer(block).getPointer(-block.address() & (ALIGNMENT - 1));
         this.floats = new FloatPointer(first);
         this.ints = new IntPointer(first);
+        this.shorts = new ShortPointer(first);
         this.watch = new Watch(bytes);
         this.cleanable = CLEANER.register(this, watch);
     }
@@ -143,34 +146,46 @@ public final class NativeMemory implements Memory, Life {
 
     @Override
     public synchronized void write(long offset, float[] source, int from, int count) {
-        check(offset, source.length, from, count);
+        check(offset, source.length, from, count, Float.BYTES);
         floats.position(offset / Float.BYTES).put(source, from, count);
     }
 
     @Override
     public synchronized void write(long offset, int[] source, int from, int count) {
-        check(offset, source.length, from, count);
+        check(offset, source.length, from, count, Integer.BYTES);
         ints.position(offset / Integer.BYTES).put(source, from, count);
     }
 
     @Override
+    public synchronized void write(long offset, short[] source, int from, int count) {
+        check(offset, source.length, from, count, Short.BYTES);
+        shorts.position(offset / Short.BYTES).put(source, from, count);
+    }
+
+    @Override
     public synchronized void read(long offset, float[] target, int from, int count) {
-        check(offset, target.length, from, count);
+        check(offset, target.length, from, count, Float.BYTES);
         floats.position(offset / Float.BYTES).get(target, from, count);
     }
 
     @Override
     public synchronized void read(long offset, int[] target, int from, int count) {
-        check(offset, target.length, from, count);
+        check(offset, target.length, from, count, Integer.BYTES);
         ints.position(offset / Integer.BYTES).get(target, from, count);
     }
 
-    private void check(long offset, int length, int from, int count) {
+    @Override
+    public synchronized void read(long offset, short[] target, int from, int count) {
+        check(offset, target.length, from, count, Short.BYTES);
+        shorts.position(offset / Short.BYTES).get(target, from, count);
+    }
+
+    private void check(long offset, int length, int from, int count, int each) {
         checkOpen();
         Objects.checkFromIndexSize(from, count, length);
-        Objects.checkFromIndexSize(offset, 4L * count, bytes);
-        if (offset % 4 != 0) {
-            throw new IllegalArgumentException("offset " + offset + " is no multiple of 4 bytes");
+        Objects.checkFromIndexSize(offset, (long) each * count, bytes);
+        if (offset % each != 0) {
+            throw new IllegalArgumentException("offset " + offset + " is no multiple of " + each + " bytes");
         }
     }
 

@@ -8,6 +8,7 @@ import dev.hadal.backend.Operand;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Gather;
+import dev.hadal.op.Mixed;
 import dev.hadal.op.Move;
 import dev.hadal.op.Norm;
 import dev.hadal.op.ScatterAdd;
@@ -52,7 +53,7 @@ public final class OneDnnBackend implements Backend {
         // oneDNN cuts the work for the threads that the preparing thread may use.
         Library.get().useThreads(threads);
         try (Descriptors descriptors = new Descriptors()) {
-            return KernelTable.prepare(op, new Request(inputs, outputs, descriptors));
+            return KernelTable.prepare(Mixed.inner(op), new Request(inputs, outputs, descriptors));
         } catch (Status.UnimplementedException e) {
             return Optional.empty();
         } catch (IllegalStateException e) {
@@ -61,7 +62,8 @@ public final class OneDnnBackend implements Backend {
     }
 
     /** Whether an op makes more than zeros of operands without elements. */
-    private static boolean takesNothing(Op op) {
+    private static boolean takesNothing(Op any) {
+        Op op = Mixed.inner(any);
         return op instanceof Norm
                 || op instanceof Move.Only
                 || op instanceof Gather

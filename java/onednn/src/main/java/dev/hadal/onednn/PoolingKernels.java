@@ -13,6 +13,7 @@ import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.graph.Type;
 import dev.hadal.op.GlobalAveragePool;
+import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
@@ -51,7 +52,7 @@ final class PoolingKernels {
             this.layout = OneDnnLayout.channelsLast(image);
             long[] dims = Descriptors.dims(shape);
             this.x = descriptors.strided(image.dtype(), dims, Descriptors.channelsLast(dims));
-            this.y = descriptors.plain(shape.get(0), shape.get(1), 1, 1);
+            this.y = descriptors.plain(DType.F32, shape.get(0), shape.get(1), 1, 1);
             this.window = new long[] {shape.get(2), shape.get(3)};
             this.wholeVectors = shape.get(1) % 16 == 0;
         }

@@ -3,8 +3,10 @@ package dev.hadal.onednn;
 import dev.hadal.backend.Layout;
 import dev.hadal.backend.Operand;
 import dev.hadal.graph.Type;
+import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** What a kernel is to be prepared for. */
@@ -12,6 +14,11 @@ record Request(List<Operand> operands, List<Type> results, Descriptors descripto
 
     Type type(int operand) {
         return operands.get(operand).type();
+    }
+
+    boolean hasBf16() {
+        return Stream.concat(operands.stream().map(Operand::type), results.stream())
+                .anyMatch(type -> type.dtype() == DType.BF16);
     }
 
     Shape shape(int operand) {

@@ -1,41 +1,50 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Memory;
+import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
 import java.util.Arrays;
 
-/** A Java array, of floats or of ints: the Vector API reads nothing else alike on every JDK. */
+/** A Java array, of floats, ints, or bits of bf16 values: the Vector API reads nothing else alike on every JDK. */
 public final class HeapMemory implements Memory {
     private final float[] floats;
     private final int[] ints;
+    private final short[] bf16;
 
-    private HeapMemory(float[] floats, int[] ints) {
+    private HeapMemory(float[] floats, int[] ints, short[] bf16) {
         this.floats = floats;
         this.ints = ints;
+        this.bf16 = bf16;
     }
 
     /** A tensor's own array. */
     static HeapMemory over(Tensor values) {
         return switch (values.dtype()) {
-            case F32 -> new HeapMemory(values.floats(), new int[0]);
-            case I32 -> new HeapMemory(new float[0], values.ints());
+            case F32 -> new HeapMemory(values.floats(), new int[0], new short[0]);
+            case BF16 -> new HeapMemory(new float[0], new int[0], values.bf16Bits());
+            case I32 -> new HeapMemory(new float[0], values.ints(), new short[0]);
         };
     }
 
     static HeapMemory ofFloats(long bytes) {
-        return new HeapMemory(new float[length(bytes)], new int[0]);
+        return new HeapMemory(new float[length(bytes, DType.F32)], new int[0], new short[0]);
     }
 
     static HeapMemory ofInts(long bytes) {
-        return new HeapMemory(new float[0], new int[length(bytes)]);
+        return new HeapMemory(new float[0], new int[length(bytes, DType.I32)], new short[0]);
     }
 
-    private static int length(long bytes) {
-        if (bytes / 4 > Integer.MAX_VALUE - 8) {
-            throw new IllegalArgumentException("a plan of " + bytes
-                    + " bytes exceeds a Java array (8 GiB); use a smaller batch, or a native backend");
+    static HeapMemory ofBf16(long bytes) {
+        return new HeapMemory(new float[0], new int[0], new short[length(bytes, DType.BF16)]);
+    }
+
+    private static int length(long bytes, DType dtype) {
+        long length = (bytes + dtype.bytes() - 1) / dtype.bytes();
+        if (length > Integer.MAX_VALUE - 8) {
+            throw new IllegalArgumentException("a plan of " + bytes + " bytes of " + dtype
+                    + " exceeds a Java array; use a smaller batch, or a native backend");
         }
-        return (int) ((bytes + 3) / 4);
+        return (int) length;
     }
 
     /** The values of an f32 block; a value at byte offset o is element o / 4. */
@@ -48,9 +57,14 @@ public final class HeapMemory implements Memory {
         return ints;
     }
 
+    /** The bits of a bf16 block; a value at byte offset o is element o / 2. */
+    short[] bf16() {
+        return bf16;
+    }
+
     @Override
     public long bytes() {
-        return 4L * (floats.length + ints.length);
+        return 4L * (floats.length + ints.length) + 2L * bf16.length;
     }
 
     @Override
@@ -64,6 +78,11 @@ public final class HeapMemory implements Memory {
     }
 
     @Override
+    public void write(long offset, short[] source, int from, int count) {
+        System.arraycopy(source, from, bf16, (int) (offset / 2), count);
+    }
+
+    @Override
     public void read(long offset, float[] target, int from, int count) {
         System.arraycopy(floats, (int) (offset / 4), target, from, count);
     }
@@ -74,9 +93,15 @@ public final class HeapMemory implements Memory {
     }
 
     @Override
+    public void read(long offset, short[] target, int from, int count) {
+        System.arraycopy(bf16, (int) (offset / 2), target, from, count);
+    }
+
+    @Override
     public void clear() {
         Arrays.fill(floats, 0f);
         Arrays.fill(ints, 0);
+        Arrays.fill(bf16, (short) 0);
     }
 
     /** Nothing to do: the garbage collector frees arrays. */

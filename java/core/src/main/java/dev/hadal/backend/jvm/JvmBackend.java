@@ -7,6 +7,7 @@ import dev.hadal.backend.Memory;
 import dev.hadal.backend.Operand;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
+import dev.hadal.op.Mixed;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
 import java.util.List;
@@ -16,6 +17,7 @@ import java.util.Optional;
 public final class JvmBackend implements Backend {
     private static final String FLOATS = "f32";
     private static final String INTS = "i32";
+    private static final String BF16 = "bf16";
 
     private final boolean fast;
 
@@ -51,6 +53,14 @@ public final class JvmBackend implements Backend {
     @Override
     public Optional<Kernel> prepare(Op op, List<Operand> inputs, List<Type> outputs, int threads) {
         List<Type> in = inputs.stream().map(Operand::type).toList();
+        if (MixedKernel.concerns(in, outputs)) {
+            return compute(MixedKernel.wide(op), MixedKernel.wide(in), MixedKernel.wide(outputs), threads)
+                    .map(kernel -> new MixedKernel(kernel, in, outputs));
+        }
+        return compute(Mixed.inner(op), in, outputs, threads);
+    }
+
+    private Optional<Kernel> compute(Op op, List<Type> in, List<Type> outputs, int threads) {
         if (op instanceof JavaOp own) {
             return Optional.of(
                     new HeapKernel("own " + op.name(), in, outputs, (x, y, scratch) -> () -> own.compute(x, y)));
@@ -64,10 +74,17 @@ public final class JvmBackend implements Backend {
         if (!from.equals(to)) {
             throw new IllegalArgumentException("the java backend knows plain layouts only, not " + from + " and " + to);
         }
-        return new HeapKernel("copy", List.of(from.type()), List.of(to.type()), (in, out, scratch) -> {
+        Type type = from.type();
+        return type.dtype() == DType.BF16
+                ? new MixedKernel(copy(Mixed.widened(type)), List.of(type), List.of(type))
+                : copy(type);
+    }
+
+    private static Kernel copy(Type type) {
+        return new HeapKernel("copy", List.of(type), List.of(type), (in, out, scratch) -> {
             Span x = in[0];
             Span y = out[0];
-            boolean floats = x.type().dtype() == DType.F32;
+            boolean floats = type.dtype() == DType.F32;
             return () -> System.arraycopy(
                     floats ? x.floats() : x.ints(), x.offset(), floats ? y.floats() : y.ints(), y.offset(), x.size());
         });
@@ -75,12 +92,20 @@ public final class JvmBackend implements Backend {
 
     @Override
     public String pool(DType dtype) {
-        return dtype == DType.F32 ? FLOATS : INTS;
+        return switch (dtype) {
+            case F32 -> FLOATS;
+            case BF16 -> BF16;
+            case I32 -> INTS;
+        };
     }
 
     @Override
     public Memory allocate(String pool, long bytes) {
-        return pool.equals(FLOATS) ? HeapMemory.ofFloats(bytes) : HeapMemory.ofInts(bytes);
+        return switch (pool) {
+            case FLOATS -> HeapMemory.ofFloats(bytes);
+            case BF16 -> HeapMemory.ofBf16(bytes);
+            default -> HeapMemory.ofInts(bytes);
+        };
     }
 
     @Override

@@ -11,6 +11,7 @@ import dev.hadal.op.ScatterAdd;
 import dev.hadal.op.Slice;
 import dev.hadal.op.Split;
 import dev.hadal.op.Transpose;
+import dev.hadal.tensor.Bf16;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
@@ -107,9 +108,13 @@ final class MoveReference {
         }
     }
 
-    /** Every f32 and every i32 is a double; rounding to f32 comes with the result. */
+    /** Every f32, bf16 and i32 is a double; rounding to f32 comes with the result. */
     static Formula cast(DType dtype) {
-        return (in, out) -> Arrays.setAll(out[0], i -> dtype == DType.I32 ? (int) in[0][i] : in[0][i]);
+        return (in, out) -> Arrays.setAll(out[0], i -> switch (dtype) {
+            case F32 -> in[0][i];
+            case BF16 -> Bf16.widen(Bf16.narrow((float) in[0][i]));
+            case I32 -> (int) in[0][i];
+        });
     }
 
     /** The place of an element along each axis. */

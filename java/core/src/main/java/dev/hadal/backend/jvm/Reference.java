@@ -7,6 +7,7 @@ import dev.hadal.graph.Node;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
+import dev.hadal.op.Mixed;
 import dev.hadal.tensor.DType;
 import java.util.HashMap;
 import java.util.List;
@@ -25,9 +26,11 @@ public final class Reference {
         void run(double[][] in, double[][] out);
     }
 
-    /** The formula of an op on these operands, if it has one here. */
+    /**
+     * The formula of an op on these operands, if it has one here; of a mixed one, what its results are rounded from.
+     */
     public static Optional<Formula> formula(Op op, List<Type> in, List<Type> out) {
-        return Optional.ofNullable(TABLE.find(op, new OpTable.Types(in, out)));
+        return Optional.ofNullable(TABLE.find(Mixed.inner(op), new OpTable.Types(in, out)));
     }
 
     private static final OpTable<OpTable.Types, Formula> TABLE = new OpTable<>();

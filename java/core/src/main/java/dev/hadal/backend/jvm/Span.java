@@ -3,7 +3,10 @@ package dev.hadal.backend.jvm;
 import dev.hadal.backend.Region;
 import dev.hadal.graph.Type;
 
-/** Where a value begins, in row-major order: in {@code floats} if it is f32, in {@code ints} if it is i32. */
+/**
+ * Where a value begins, in row-major order: in {@code floats} if it is f32, in {@code ints} if it is i32. Kernels never
+ * see bf16: {@link MixedKernel} stands between.
+ */
 @SuppressWarnings("ArrayRecordComponent") // a view of the arrays is what it is
 public record Span(float[] floats, int[] ints, int offset, Type type) {
 

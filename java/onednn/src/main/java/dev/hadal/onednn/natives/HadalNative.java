@@ -14,6 +14,7 @@ import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.ShortPointer;
 import org.bytedeco.javacpp.annotation.Cast;
 import org.bytedeco.javacpp.annotation.Const;
 import org.bytedeco.javacpp.annotation.Name;
@@ -33,7 +34,7 @@ import org.jspecify.annotations.Nullable;
 @NoException
 public final class HadalNative {
     /** The HADAL_ABI_VERSION that these methods are written for. */
-    private static final int ABI_VERSION = 5;
+    private static final int ABI_VERSION = 6;
 
     private HadalNative() {}
 
@@ -197,6 +198,16 @@ public final class HadalNative {
     @Name("hadal_step<hadal_norm>::add")
     public static native void norm(
             StepList steps, @Const FloatPointer x, @Cast("int64_t") long n, DoublePointer s, FloatPointer norm);
+
+    /** y = x, of n values, in bf16. */
+    @Name("hadal_step<hadal_narrow>::add")
+    public static native void narrow(
+            StepList steps, @Const FloatPointer x, @Cast("int64_t") long n, @Cast("uint16_t*") ShortPointer y);
+
+    /** y = x, of n values, in f32. */
+    @Name("hadal_step<hadal_widen>::add")
+    public static native void widen(
+            StepList steps, @Cast("const uint16_t*") ShortPointer x, @Cast("int64_t") long n, FloatPointer y);
 
     /**
      * One step of an optimizer on n weights; nothing is written if the norm is not finite.
