@@ -10,12 +10,15 @@ import dev.hadal.tensor.Bf16;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The private memory of one run at a time. A session is not for two threads at once: the second gets an
@@ -29,8 +32,8 @@ public final class Session implements AutoCloseable {
     private final List<Kernel.Bound> bound = new ArrayList<>();
     private final Map<String, Region> leaves = new HashMap<>();
     private final Map<String, Region> outputs = new HashMap<>();
-    private final Kernel.Bound run;
-    private final Kernel.Bound commit;
+    private final Segments run;
+    private final Segments commit;
     private final AtomicBoolean busy = new AtomicBoolean();
     private boolean freed;
 
@@ -54,13 +57,13 @@ public final class Session implements AutoCloseable {
     // ---- binding ----
 
     /** Binds each step to its memory; the steps of one backend that follow each other become one. */
-    private Kernel.Bound bind(List<Step> steps) {
-        List<Kernel.Bound> segments = new ArrayList<>();
+    private Segments bind(List<Step> steps) {
+        Segments segments = new Segments();
         for (int i = 0; i < steps.size(); ) {
             Backend backend = steps.get(i).backend();
             List<Kernel.Bound> segment = new ArrayList<>();
             if (steps.get(i).kernel() == null) {
-                segments.add(copy(steps.get(i++)));
+                segments.add(Kernel.Sequence.of(List.of(copy(steps.get(i++)))), 1);
                 continue;
             }
             for (;
@@ -72,16 +75,11 @@ public final class Session implements AutoCloseable {
                 bound.add(b);
                 segment.add(b);
             }
-            Kernel.Bound sequence = backend.sequence(segment, plan.threads);
+            Kernel.Sequence sequence = backend.sequence(segment, plan.threads);
             bound.add(sequence);
-            segments.add(sequence);
+            segments.add(sequence, segment.size());
         }
-        Kernel.Bound[] all = segments.toArray(Kernel.Bound[]::new);
-        return () -> {
-            for (Kernel.Bound segment : all) {
-                segment.run();
-            }
-        };
+        return segments;
     }
 
     private Kernel.Bound bind(Step step) {
@@ -244,9 +242,42 @@ public final class Session implements AutoCloseable {
      *     with the path of the layer
      */
     public void run() {
+        run(null);
+    }
+
+    /**
+     * Runs like {@link #run()}, so often, and takes the time of each step. A plan that updates weights updates them at
+     * each run.
+     */
+    public Profile profile(int runs) {
+        if (runs < 1) {
+            throw new IllegalArgumentException("a profile takes at least one run, not " + runs);
+        }
+        List<Step> steps = plan.steps;
+        long[][] nanos = new long[runs][steps.size()];
+        for (long[] each : nanos) {
+            run(each);
+        }
+        return new Profile(IntStream.range(0, steps.size())
+                .mapToObj(i -> new Profile.Timing(
+                        steps.get(i).what().strip(), steps.get(i).how(), median(nanos, i)))
+                .toList());
+    }
+
+    private static long median(long[][] nanos, int step) {
+        long[] sorted = Arrays.stream(nanos).mapToLong(each -> each[step]).sorted().toArray();
+        return sorted[sorted.length / 2];
+    }
+
+    /** With a clock where nanos is not null. */
+    private void run(long @Nullable [] nanos) {
         enter();
         try {
-            run.run();
+            if (nanos == null) {
+                run.run();
+            } else {
+                run.run(nanos);
+            }
         } catch (IndexOutOfBoundsException e) {
             throw located(e);
         } finally {

@@ -29,9 +29,16 @@ record Step(
                 .distinct()
                 .toList()
                 .toString();
-        String what = node == null ? "" : node.toString();
-        String how = kernel == null ? "copy through the host" : backend.name() + " " + kernel.implementation();
-        return (what.isEmpty() ? "     " + why : what) + "   -> " + how + " " + layouts
-                + (node != null && !why.isEmpty() ? " (" + why + ")" : "");
+        return what() + "   -> " + how() + " " + layouts + (node != null && !why.isEmpty() ? " (" + why + ")" : "");
+    }
+
+    /** The node; or why a reorder or a copy is there, below the nodes' numbers. */
+    String what() {
+        return node == null ? "     " + why : node.toString();
+    }
+
+    /** What runs. */
+    String how() {
+        return kernel == null ? "copy through the host" : backend.name() + " " + kernel.implementation();
     }
 }

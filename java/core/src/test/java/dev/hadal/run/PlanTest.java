@@ -167,6 +167,36 @@ class PlanTest {
         }
     }
 
+    @Test
+    void aProfileTimesEachStepAndComputesTheSame() {
+        Model model = DEEP.model(IMAGE, 4);
+        Graph graph = model.apply(new BatchSize(2)).graph();
+        for (Backends backends : List.of(JAVA, Backends.of(new Partial(new JvmBackend(), Activation.class)))) {
+            try (Plan plan = Plan.compile(graph, backends, Plan.Options.DEFAULT);
+                    Store store = new Store()) {
+                store.add("all", plan.stored());
+                model.values().forEach(store::write);
+                Session session = plan.session(store);
+                session.write("x", random(2, 5));
+                Profile profile = session.profile(3);
+                assertEquals(
+                        plan.steps.stream().map(Step::how).toList(),
+                        profile.steps().stream().map(Profile.Timing::kernel).toList());
+                for (int i = 0; i < plan.steps.size(); i++) {
+                    String what = profile.steps().get(i).what();
+                    assertTrue(plan.steps.get(i).toString().contains(what), what);
+                    assertTrue(profile.steps().get(i).nanos() > 0, profile::toString);
+                }
+                assertTrue(profile.nanos() > profile.steps().get(0).nanos(), profile::toString);
+                assertEquals(plan.steps.size() + 1, profile.toString().lines().count(), profile::toString);
+                float[] y = session.read("y").floats();
+                session.run();
+                assertArrayEquals(session.read("y").floats(), y);
+                assertThrows(IllegalArgumentException.class, () -> session.profile(0));
+            }
+        }
+    }
+
     private static float[] run(Session session) {
         float[] y = new float[2];
         session.run();
