@@ -245,8 +245,11 @@ HADAL_API void hadal_mish(const float* x, int64_t n, float* y);
 /** dx = dy·(t + x·(1 − t²) / (1 + e⁻ˣ)), with t = tanh ln(1 + eˣ). */
 HADAL_API void hadal_mish_backward(const float* x, const float* dy, int64_t n, float* dx);
 
-/** dx = dy·f′(x), for f(x) = x/2·(1 + tanh z) with z = √(2/π)·(x + 0.044715·x³). */
-HADAL_API void hadal_gelu_tanh_backward(const float* x, const float* dy, int64_t n, float* dx);
+/** y = x·Φ(x) with Φ(x) = ½·(1 + erf(x/√2)); if tanh ≠ 0, with ½·(1 + tanh z) and z = √(2/π)·(x + 0.044715·x³). */
+HADAL_API void hadal_gelu(const float* x, int64_t n, int tanh, float* y);
+
+/** dx = dy·f′(x), with f as above. */
+HADAL_API void hadal_gelu_backward(const float* x, const float* dy, int64_t n, int tanh, float* dx);
 
 /** e ← β·e + (1−β)·w, the running average of n weights; nothing is written if *norm is not finite. */
 HADAL_API void hadal_moving_average(float* e, const float* w, int64_t n, float beta, const float* norm);

@@ -300,9 +300,15 @@ void hadal_mish_backward(const float* x, const float* dy, int64_t n, float* dx) 
     });
 }
 
-void hadal_gelu_tanh_backward(const float* x, const float* dy, int64_t n, float* dx) {
+void hadal_gelu(const float* x, int64_t n, int tanh, float* y) {
     share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
-        active->gelu_tanh_backward(x + begin, dy + begin, end - begin, dx + begin);
+        active->gelu(x + begin, end - begin, tanh != 0, y + begin);
+    });
+}
+
+void hadal_gelu_backward(const float* x, const float* dy, int64_t n, int tanh, float* dx) {
+    share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
+        active->gelu_backward(x + begin, dy + begin, end - begin, tanh != 0, dx + begin);
     });
 }
 

@@ -470,23 +470,6 @@ void mish_backward(const float* x, const float* dy, int64_t n, float* dx) {
     }
 }
 
-/** s = (1 + tanh z)/2 = 1/(1 + e⁻²ᶻ);  f′ = s + x·s·(1 − s)·2z′ */
-void gelu_tanh_backward(const float* x, const float* dy, int64_t n, float* dx) {
-    const float twice_root = 1.59576912160573071f;  // 2·√(2/π)
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++) {
-        float xi = x[i];
-        float square = xi * xi;
-        float e = exp_of_negative(-__builtin_fabsf(twice_root * (xi + 0.044715f * (square * xi))));
-        float small = e / (1.0f + e);
-        float large = 1.0f / (1.0f + e);
-        float bend = twice_root * (1.0f + 3.0f * 0.044715f * square);
-        // beyond 10, s·(1 − s) is 0, and bend may be infinite
-        float rest = __builtin_fabsf(xi) > 10.0f ? 0.0f : xi * (small * large) * bend;
-        dx[i] = dy[i] * ((xi < 0.0f ? small : large) + rest);
-    }
-}
-
 void weighted_sum(float a, const float* x, float b, const float* y, int64_t n, float* z) {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) z[i] = a * x[i] + b * y[i];
@@ -922,7 +905,8 @@ extern const Kernels kernels = {
     .softplus = softplus,
     .mish = mish,
     .mish_backward = mish_backward,
-    .gelu_tanh_backward = gelu_tanh_backward,
+    .gelu = gelu,
+    .gelu_backward = gelu_backward,
     .cross_entropy = cross_entropy,
     .cross_entropy_backward = cross_entropy_backward,
     .group_norm = group_norm,

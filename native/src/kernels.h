@@ -71,7 +71,8 @@ struct Kernels {
     void (*softplus)(const float* x, int64_t n, float* y);
     void (*mish)(const float* x, int64_t n, float* y);
     void (*mish_backward)(const float* x, const float* dy, int64_t n, float* dx);
-    void (*gelu_tanh_backward)(const float* x, const float* dy, int64_t n, float* dx);
+    void (*gelu)(const float* x, int64_t n, bool tanh, float* y);
+    void (*gelu_backward)(const float* x, const float* dy, int64_t n, bool tanh, float* dx);
     /** Returns the sum of the losses of the rows from `begin` to `end`. */
     double (*cross_entropy)(const float* logits, const int32_t* labels, int64_t begin, int64_t end,
                             const Targets& targets, float* probabilities);
@@ -112,6 +113,8 @@ void row_norm(const float* x, const float* scale, const float* bias, int64_t beg
 void row_norm_backward(const float* x, const float* dy, const float* scale, const float* mean, const float* variance,
                        int64_t begin, int64_t end, int64_t group, const Groups& geometry, float* dx,
                        float* const* sums);
+void gelu(const float* x, int64_t n, bool tanh, float* y);
+void gelu_backward(const float* x, const float* dy, int64_t n, bool tanh, float* dx);
 void softmax_row(const float* x, int64_t n, bool log, float* y);
 void softmax_row_backward(const float* y, const float* dy, int64_t n, bool log, float* dx);
 }

@@ -5,6 +5,7 @@
  *
  * Include no header here that defines inline functions, for the reason given in kernels.cpp.
  */
+#include "gelu_tables.h"
 #include "hadal.h"
 #include "kernels.h"
 
@@ -321,6 +322,72 @@ void softmax_row_backward(const float* y, const float* dy, int64_t n, bool log, 
             store(dx + i, load(y + i, part) * (load(dy + i, part) - s), part);
         });
     }
+}
+
+// ---- GELU -------------------------------------------------------------------------------------------------
+
+namespace {
+
+/** The polynomials of a table, at |x| = kPiece·t. NaN stays NaN. */
+class Curve {
+public:
+    explicit Curve(const Pieces& pieces) {
+        for (int64_t j = 0; j <= kDegree; j++) {
+            for (int64_t part = 0; part < kVectors; part++)
+                coefficients_[j][part] = load(pieces.coefficients[j] + part * kWidth, Whole{});
+        }
+    }
+
+    Vector position(Vector x) const {
+        Vector t = (Vector)((Integers)x & 0x7fffffff) * (float)(1 / kPiece);
+        return (float)(kPieces - 1) < t ? all(kPieces - 1) : t;
+    }
+
+    Vector at(Vector t) const {
+        Vector shifted = t + 12582912.0f;  // leaves the nearest integer in the low bits
+        Vector r = t - (shifted - 12582912.0f);
+        Integers piece = (Integers)shifted & (kPieces - 1);
+        Vector y = coefficient(kDegree, piece);
+#pragma GCC unroll 4
+        for (int64_t j = kDegree - 1; j >= 0; j--) y = y * r + coefficient(j, piece);
+        return y;
+    }
+
+private:
+    static constexpr int64_t kVectors = kPieces / kWidth;
+    Vector coefficients_[kDegree + 1][kVectors];
+
+    Vector coefficient(int64_t j, Integers piece) const {
+#if defined(__AVX512F__)
+        return __builtin_shuffle(coefficients_[j][0], coefficients_[j][1], piece);  // one instruction
+#elif defined(__AVX2__)
+        Vector low = __builtin_shuffle(coefficients_[j][0], coefficients_[j][1], piece);
+        Vector high = __builtin_shuffle(coefficients_[j][2], coefficients_[j][3], piece);
+        return (piece & (2 * (int32_t)kWidth)) != 0 ? high : low;
+#else
+        Vector y = {};
+        for (int64_t lane = 0; lane < kWidth; lane++) y[lane] = coefficients_[j][piece[lane] / kWidth][piece[lane] % kWidth];
+        return y;
+#endif
+    }
+};
+
+}  // namespace
+
+void gelu(const float* x, int64_t n, bool tanh, float* y) {
+    const Curve curve(tanh ? kTanhGelu : kGelu);
+    over(n, [&](int64_t i, auto part) {
+        Vector xs = load(x + i, part), t = curve.position(xs);
+        store(y + i, (xs < 0.0f ? Vector{} : xs) - t * curve.at(t), part);
+    });
+}
+
+void gelu_backward(const float* x, const float* dy, int64_t n, bool tanh, float* dx) {
+    const Curve curve(tanh ? kTanhGeluSlope : kGeluSlope);
+    over(n, [&](int64_t i, auto part) {
+        Vector xs = load(x + i, part), slope = curve.at(curve.position(xs));
+        store(dx + i, load(dy + i, part) * (xs < 0.0f ? slope : 1.0f - slope), part);
+    });
 }
 
 }  // namespace HADAL_NAMESPACE

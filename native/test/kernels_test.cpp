@@ -742,7 +742,8 @@ using Kernel = std::function<void(const float* x, int64_t n, float* y)>;
 using Formula = std::function<double(double x)>;
 
 /** In place and not, on normal values and the odd ones, NaN among them. */
-void test_elementwise(const std::string& name, const Kernel& kernel, double relative, const Formula& formula) {
+void test_elementwise(const std::string& name, const Kernel& kernel, double relative, const Formula& formula,
+                      bool fused = false) {
     for (int64_t n : kSizes) {
         Buffer x = normal(n, 7, 3.0f);
         const float odd[] = {kNaN, 0.0f, -0.0f, 1e-30f, -1e-30f, -1e-4f, 20.0f, -20.0f, 88.0f, -88.0f, 1e30f, -1e30f};
@@ -760,7 +761,46 @@ void test_elementwise(const std::string& name, const Kernel& kernel, double rela
             }
             check_close(y, expected, relative, 1e-36, "y");
             return y;
-        });
+        }, fused);
+    }
+}
+
+/** GELU and its slope, each 4 more than it is: they may not be off by more than such a sum. */
+void test_gelu() {
+    for (bool tanh : {false, true}) {
+        const std::string form = tanh ? "gelu_tanh" : "gelu";
+        auto z = [](double x) { return sqrt(2.0 / M_PI) * (x + 0.044715 * x * x * x); };
+        auto share = [=](double x) { return tanh ? 1 / (1 + exp(-2 * z(x))) : erfc(-x / M_SQRT2) / 2; };
+        auto density = [=](double x) {
+            if (!tanh) return exp(-x * x / 2) / sqrt(2 * M_PI);
+            double t = ::tanh(z(x));
+            return t * t == 1 ? 0 : 0.5 * (1 - t * t) * sqrt(2.0 / M_PI) * (1.0 + 3.0 * 0.044715 * x * x);
+        };
+        test_elementwise(
+            form,
+            [=](const float* x, int64_t n, float* y) {
+                hadal_gelu(x, n, tanh, y);
+                for (int64_t i = 0; i < n; i++) y[i] += 4.0f;
+            },
+            3e-8 * 4, [=](double x) { return x * share(x) + 4.0; }, true);
+        test_elementwise(
+            form + "_backward",
+            [=](const float* x, int64_t n, float* dx) {
+                Buffer ones(n, 1.0f);
+                hadal_gelu_backward(x, ones.data(), n, tanh, dx);
+                for (int64_t i = 0; i < n; i++) dx[i] += 4.0f;
+            },
+            3e-8 * 4, [=](double x) { return share(x) + x * density(x) + 4.0; }, true);
+    }
+    where = "gelu";
+    const float x[] = {kInf, -kInf, -0.0f, 1e-38f, -6.0f}, ones[] = {1, 1, 1, 1, 1};
+    float y[5], dx[5];
+    for (int tanh : {0, 1}) {
+        hadal_gelu(x, 5, tanh, y);
+        hadal_gelu_backward(x, ones, 5, tanh, dx);
+        check(y[0] == kInf && y[1] == 0 && y[2] == 0 && fabs(y[3] - 5e-39f) < 1e-44, "at the edges");
+        check(y[4] < 0 && y[4] > -1e-7f, "far below");
+        check(dx[0] == 1 && dx[1] == 0 && dx[2] == 0.5f, "slopes at the edges");
     }
 }
 
@@ -795,20 +835,7 @@ void test_elementwise() {
             double t = tanh(fmax(x, 0.0) + log1p(exp(-fabs(x))));
             return t + x * (1.0 - t * t) / (1.0 + exp(-x)) + 4.0;
         });
-    test_elementwise(
-        "gelu_tanh_backward",
-        [](const float* x, int64_t n, float* dx) {
-            Buffer ones(n, 1.0f);
-            hadal_gelu_tanh_backward(x, ones.data(), n, dx);
-            for (int64_t i = 0; i < n; i++) dx[i] += 4.0f;  // as above
-        },
-        6 * unit,
-        [](double x) {
-            double z = sqrt(2.0 / M_PI) * (x + 0.044715 * x * x * x);
-            double bend = sqrt(2.0 / M_PI) * (1.0 + 3.0 * 0.044715 * x * x);
-            double rest = fabs(x) > 10.0 ? 0.0 : x / 2.0 * (1.0 - tanh(z) * tanh(z)) * bend;
-            return (1.0 + tanh(z)) / 2.0 + rest + 4.0;
-        });
+    test_gelu();
 }
 
 // ---- moves ------------------------------------------------------------------------------------------------

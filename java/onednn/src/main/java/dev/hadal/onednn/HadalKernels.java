@@ -155,7 +155,7 @@ final class HadalKernels {
     }
 
     /**
-     * The functions of which oneDNN loses NaN, or digits.
+     * The functions of which oneDNN loses NaN, or digits; and GELU, which is faster here with AVX-512.
      *
      * @param x where operand and result lie, both alike, in padding too
      */
@@ -171,11 +171,13 @@ final class HadalKernels {
                     case HARD_SIGMOID -> (s, in, n, y) -> HadalNative.clip(s, in[0], n, 1 / 6f, 0.5f, 1, y);
                     case SOFTPLUS -> (s, in, n, y) -> HadalNative.softplus(s, in[0], n, y);
                     case MISH -> (s, in, n, y) -> HadalNative.mish(s, in[0], n, y);
+                    case GELU -> (s, in, n, y) -> HadalNative.gelu(s, in[0], n, 0, y);
+                    case GELU_TANH -> (s, in, n, y) -> HadalNative.gelu(s, in[0], n, 1, y);
                     default -> throw new IllegalArgumentException("libhadal has no " + op);
                 });
     }
 
-    /** Likewise, backward: SELU, which oneDNN lacks, and two of which it makes NaN or ∞ where x² is infinite. */
+    /** Likewise, backward: SELU, which oneDNN lacks, and Mish and GELU with tanh, which it makes NaN or ∞ where x² is. */
     static Kernel activationBackward(Activation.Backward op, Layout x) {
         return curve(
                 op,
@@ -185,7 +187,8 @@ final class HadalKernels {
                     case SELU -> (s, in, n, dx) ->
                         HadalNative.eluBackward(s, in[0], in[1], n, SELU_ABOVE, SELU_BELOW, dx);
                     case MISH -> (s, in, n, dx) -> HadalNative.mishBackward(s, in[0], in[1], n, dx);
-                    case GELU_TANH -> (s, in, n, dx) -> HadalNative.geluTanhBackward(s, in[0], in[1], n, dx);
+                    case GELU -> (s, in, n, dx) -> HadalNative.geluBackward(s, in[0], in[1], n, 0, dx);
+                    case GELU_TANH -> (s, in, n, dx) -> HadalNative.geluBackward(s, in[0], in[1], n, 1, dx);
                     default -> throw new IllegalArgumentException("libhadal has no " + op);
                 });
     }

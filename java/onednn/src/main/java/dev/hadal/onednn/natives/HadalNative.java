@@ -358,11 +358,20 @@ public final class HadalNative {
             StepList steps,
             @Const FloatPointer x, @Const FloatPointer dy, @Cast("int64_t") long n, FloatPointer dx);
 
-    /** The gradient of GELU with tanh, from x; dx may be x or dy. */
-    @Name("hadal_step<hadal_gelu_tanh_backward>::add")
-    public static native void geluTanhBackward(
+    /** GELU, with erf or with tanh; y may be x. */
+    @Name("hadal_step<hadal_gelu>::add")
+    public static native void gelu(
+            StepList steps, @Const FloatPointer x, @Cast("int64_t") long n, int tanh, FloatPointer y);
+
+    /** Its gradient, from x; dx may be x or dy. */
+    @Name("hadal_step<hadal_gelu_backward>::add")
+    public static native void geluBackward(
             StepList steps,
-            @Const FloatPointer x, @Const FloatPointer dy, @Cast("int64_t") long n, FloatPointer dx);
+            @Const FloatPointer x,
+            @Const FloatPointer dy,
+            @Cast("int64_t") long n,
+            int tanh,
+            FloatPointer dx);
 
     /**
      * The mean cross entropy of softmax(logits) against labels, and that softmax; probabilities may be logits.
