@@ -24,6 +24,7 @@ public final class Graph {
     private final Map<String, Value> leaves = new LinkedHashMap<>();
     private final Map<String, Value> outputs = new LinkedHashMap<>();
     private final Map<Value, Value> commits = new LinkedHashMap<>();
+    private final Set<Value> apart = new HashSet<>();
     private String path = "";
 
     /** An empty graph. */
@@ -139,7 +140,21 @@ public final class Graph {
         }
     }
 
+    /**
+     * A kernel that computes several nodes at once may not skip this value, even where it has one reader only: as in a graph
+     * in which others read it too, with which this one is to agree bit for bit.
+     */
+    public void keepApart(Value value) {
+        requireOwn("keep apart:", value);
+        apart.add(value);
+    }
+
     // ---- reading ----
+
+    /** Whether the value was said to be {@linkplain #keepApart kept apart}. */
+    public boolean isApart(Value value) {
+        return apart.contains(value);
+    }
 
     public List<Node> nodes() {
         return List.copyOf(nodes);
@@ -293,6 +308,7 @@ public final class Graph {
                 mapped.put(v, results.get(v.index()));
             }
         }
+        apart.stream().filter(mapped::containsKey).forEach(v -> target.keepApart(Objects.requireNonNull(mapped.get(v))));
         outputs.forEach((name, v) -> target.output(name, Objects.requireNonNull(mapped.get(v))));
         commits.forEach((leaf, v) ->
                 target.commit(Objects.requireNonNull(mapped.get(leaf)), Objects.requireNonNull(mapped.get(v))));

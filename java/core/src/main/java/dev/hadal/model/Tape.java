@@ -5,13 +5,13 @@ import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Node;
 import dev.hadal.graph.Value;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.IntStream;
 
 /**
  * A gradient graph as numbers, for {@link Recompute}: nodes count in execution order, values node by node. It tells what
@@ -35,6 +35,10 @@ final class Tape {
     private final long[] work;
     private final BitSet lasting = new BitSet();
     private final BitSet passing = new BitSet();
+    /** The first node of each forward node's unit, and for that one the last. */
+    private final int[] unit;
+
+    private final int[] unitEnd;
     private final long inputBytes;
 
     /** @param seed the leaf with which the backward pass begins */
@@ -61,11 +65,14 @@ final class Tape {
             }
             for (Value v : n.outputs()) {
                 producer[index(v)] = n.id();
-                bytes[index(v)] = n.op() instanceof Leaf ? 0 : lines(v);
+                bytes[index(v)] = leaf(n.id()) ? 0 : lines(v);
             }
         }
         graph.outputs().values().forEach(this::lasts);
         graph.commits().values().forEach(this::lasts);
+        unit = IntStream.range(0, backward).toArray();
+        unitEnd = unit.clone();
+        findUnits();
         inputBytes = nodes.stream()
                 .filter(n -> n.op() instanceof Leaf l && (l.role() == Role.INPUT || l.role() == Role.SCALAR))
                 .mapToLong(n -> lines(n.output(0)))
@@ -86,6 +93,44 @@ final class Tape {
         passing.clear(index(v));
         if (v.node().id() >= backward) {
             bytes[index(v)] = 0;
+        }
+    }
+
+    private boolean leaf(int node) {
+        return nodes.get(node).op() instanceof Leaf;
+    }
+
+    /**
+     * A unit is computed again as a whole: nodes that a plan may run as one, and then must so both times, since one kernel
+     * may round otherwise than two. They are those that hand a value from one to the only other that reads it, when all
+     * else that this one reads is there before; and a node with the first that reads nothing but its result.
+     */
+    private void findUnits() {
+        BitSet alone = new BitSet();
+        for (int n = 0; n < backward; n++) {
+            int[] in = inputs[n];
+            for (int v : in) {
+                if (leaf(producer[v])) {
+                    continue;
+                }
+                int first = unit[producer[v]];
+                boolean ready = Arrays.stream(in).allMatch(x -> x == v || leaf(producer[x]) || producer[x] < first);
+                passing.set(v, passing.get(v) && ready);
+                if (passing.get(v) || (in.length == 1 && !alone.get(v))) {
+                    join(first, unit[n]);
+                }
+                alone.set(v, alone.get(v) || in.length == 1);
+            }
+        }
+    }
+
+    private void join(int a, int b) {
+        int first = Math.min(a, b);
+        unitEnd[first] = Math.max(unitEnd[a], unitEnd[b]);
+        for (int n = first; n <= unitEnd[first]; n++) {
+            if (unit[n] == a || unit[n] == b) {
+                unit[n] = first;
+            }
         }
     }
 
@@ -132,38 +177,31 @@ final class Tape {
         return fixed;
     }
 
-    /**
-     * Whether a value is only handed from one node of the forward pass to another. Such a value is never kept: who needs
-     * it again computes it from what its node reads. So a chain that a backend fuses stays one, here as there.
-     */
+    /** Whether a value is only handed on within a unit. */
     boolean passing(int value) {
         return passing.get(value);
     }
 
-    /** For each value, the work to compute it from values that are not passing. */
+    /** For each value, the work to compute it again. */
     long[] workFor() {
+        long[] units = new long[backward];
+        for (int n = 0; n < backward; n++) {
+            units[unit[n]] += work[n];
+        }
         long[] sums = new long[values()];
         for (int n = 0; n < backward; n++) {
-            long sum = work[n];
-            for (int v : inputs[n]) {
-                sum += passing(v) ? sums[v] : 0;
-            }
-            Arrays.fill(sums, firstValue[n], firstValue[n + 1], sum);
+            Arrays.fill(sums, firstValue[n], firstValue[n + 1], units[unit[n]]);
         }
         return sums;
     }
 
-    /** For each value that is not passing, the last node of the forward pass that needs it, itself or by passing values. */
+    /** For each value, the last node of the forward pass that is computed from it, the whole of its unit counted. */
     int[] lastNeeded() {
         int[] last = new int[values()];
         Arrays.fill(last, -1);
-        for (int n = backward - 1; n >= 0; n--) {
-            int until = n;
-            for (int v = firstValue[n]; v < firstValue[n + 1]; v++) {
-                until = passing(v) ? Math.max(until, last[v]) : until;
-            }
+        for (int n = 0; n < backward; n++) {
             for (int v : inputs[n]) {
-                last[v] = Math.max(last[v], until);
+                last[v] = Math.max(last[v], unitEnd[unit[n]]);
             }
         }
         return last;
@@ -189,19 +227,25 @@ final class Tape {
 
     /** Which nodes must be computed again for this one, in order; those of {@code again} have been, and these now are. */
     private int[] missing(int node, BitSet kept, BitSet again) {
-        List<Integer> missing = new ArrayList<>();
-        List<Integer> open = new ArrayList<>(List.of(node));
-        while (!open.isEmpty()) {
-            for (int v : inputs[open.remove(open.size() - 1)]) {
+        BitSet missing = new BitSet();
+        BitSet open = new BitSet();
+        open.set(node);
+        for (int n = node; n >= 0; n = open.length() - 1) {
+            open.clear(n);
+            for (int v : inputs[n]) {
                 int p = producer[v];
                 if (!kept.get(v) && !again.get(p)) {
-                    again.set(p);
-                    missing.add(p);
-                    open.add(p);
+                    for (int u = unit[p]; u <= unitEnd[unit[p]]; u++) {
+                        if (unit[u] == unit[p]) {
+                            again.set(u);
+                            missing.set(u);
+                            open.set(u);
+                        }
+                    }
                 }
             }
         }
-        return missing.stream().mapToInt(Integer::intValue).sorted().toArray();
+        return missing.stream().toArray();
     }
 
     /**
@@ -259,7 +303,11 @@ final class Tape {
 
     /** Which copy of a value an entry of the order reads; those of second copies lie behind all first ones. */
     private int read(int value, int entry, BitSet kept) {
-        return !kept.get(value) && (entry < 0 || entry >= backward) ? value + values() : value;
+        int p = producer[value];
+        boolean again = entry < 0
+                ? !kept.get(value) || unit[~entry] == unit[p]
+                : entry >= backward && !kept.get(value);
+        return again ? value + values() : value;
     }
 
     private boolean elementwise(int node, int operand) {
@@ -277,8 +325,13 @@ final class Tape {
                     .toList();
             String path = entry < 0 ? node.path() + AGAIN : node.path();
             List<Value> results = target.within(path, () -> target.append(node.op(), operands));
-            results.forEach(
-                    v -> written.put(firstValue[node.id()] + v.index() + (entry < 0 ? values() : 0), v));
+            for (Value v : results) {
+                int value = firstValue[node.id()] + v.index();
+                written.put(entry < 0 ? value + values() : value, v);
+                if (node.id() < backward && !passing(value) && !leaf(node.id())) {
+                    target.keepApart(v);
+                }
+            }
         }
         graph.outputs().forEach((name, v) -> target.output(name, Objects.requireNonNull(written.get(index(v)))));
         graph.commits()

@@ -10,8 +10,10 @@ import dev.hadal.run.Plan;
  * knows padded layouts, reorders and scratch, so that its word counts.
  */
 record ActivationMemory(long bytes) {
-    /** So often a plan that takes too much is planned anew with a lower estimate. */
+    /** So often a plan that takes too much is planned anew, the first times with an estimate lowered in proportion. */
     private static final int TRIALS = 8;
+
+    private static final int PROPORTIONAL = 4;
 
     private static final double SAFETY = 0.98;
 
@@ -42,15 +44,17 @@ record ActivationMemory(long bytes) {
             return Plan.compile(graph, backends, options);
         }
         Recompute recompute = new Recompute(graph, graph.leaf(StepGraphs.LOSS_GRADIENT));
+        long least = recompute.leastBytes();
         long estimate = bytes;
         for (int trial = 1; ; trial++) {
             Plan plan = Plan.compile(recompute.within(estimate), backends, options);
             long taken = plan.sessionBytes();
-            if (taken <= bytes || estimate <= recompute.leastBytes()) {
+            if (taken <= bytes || estimate <= least) {
                 return plan;
             }
             plan.close();
-            estimate = trial < TRIALS ? (long) (estimate * SAFETY * bytes / taken) : 0;
+            double lower = trial < PROPORTIONAL ? estimate * SAFETY * bytes / taken : (estimate + least) / 2.0;
+            estimate = trial < TRIALS ? Math.max(least, (long) lower) : least;
         }
     }
 }
