@@ -31,9 +31,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.hadal.backend.Backends;
 import dev.hadal.data.Batch;
 import dev.hadal.graph.Type;
+import dev.hadal.graph.Value;
+import dev.hadal.graph.WeightedSum;
 import dev.hadal.nn.Layer;
 import dev.hadal.nn.Loss;
 import dev.hadal.nn.Network;
+import dev.hadal.op.Binary;
 import dev.hadal.optim.Clip;
 import dev.hadal.optim.Optimizer;
 import dev.hadal.tensor.Philox;
@@ -43,6 +46,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -199,5 +203,84 @@ public abstract class RecomputeSpec {
     @Test
     void frozenLayers() {
         assertSame(() -> builder(CONVOLUTIONAL).freeze("0.*").freeze("1.0.**").ema(0.9), images(SAMPLES));
+    }
+
+    /** Two inputs, one encoder for both and one for each, and two outputs with losses of their own. */
+    @Test
+    void branchesThatShareAndMerge() {
+        Layer shared = sequential(linear(24), batchNorm(), relu());
+        Network network = (scope, in) -> {
+            List<Value> both = new ArrayList<>();
+            for (String side : List.of("left", "right")) {
+                Value x = Objects.requireNonNull(in.get(side));
+                Value own = scope.call(side, sequential(linear(24), tanh(), linear(24)), x);
+                both.add(WeightedSum.sum(List.of(own, scope.call("shared", shared, x))));
+            }
+            Value product = new Binary(Binary.Function.MUL).of(both.get(0), both.get(1));
+            Value deep = scope.call("deep", repeat(4, i -> residual(linear(24), gelu(), dropout(0.2))), product);
+            return Map.of(
+                    "kind", scope.call("kind", linear(3), deep),
+                    "size", scope.call("size", linear(2), WeightedSum.sum(List.of(both.get(0), deep))));
+        };
+        Map<String, Type> inputs = new LinkedHashMap<>();
+        inputs.put("left", Type.f32(10));
+        inputs.put("right", Type.f32(10));
+        Map<String, Tensor> fields = new LinkedHashMap<>();
+        fields.put("left", normal(Shape.of(SAMPLES, 10), 2));
+        fields.put("right", normal(Shape.of(SAMPLES, 10), 3));
+        fields.put("kind", classes(SAMPLES));
+        fields.put("size", normal(Shape.of(SAMPLES, 2), 4));
+        assertSame(
+                () -> settings(Trainer.of(network, inputs)
+                        .loss("kind", Loss.crossEntropy(), 1)
+                        .loss("size", Loss.mse(), 0.5)),
+                Batch.of(fields));
+    }
+
+    /** Networks of layers drawn at random. */
+    @Test
+    void randomNetworks() {
+        long seed = Long.getLong("hadal.spec.seed", 0);
+        for (long draw = seed; draw < seed + 3; draw++) {
+            Layer network = random(new Philox(draw, 0));
+            try {
+                assertSame(() -> builder(network), images(SAMPLES));
+            } catch (AssertionError | RuntimeException e) {
+                throw new AssertionError("-Dhadal.spec.seed=" + draw + " draws it again", e);
+            }
+        }
+    }
+
+    private static Layer random(Philox random) {
+        List<Layer> layers = new ArrayList<>(List.of(conv2d(6, 3).padded()));
+        for (int i = 0; i < 14; i++) {
+            layers.add(randomImageLayer(random, 3 * i, 2));
+        }
+        layers.addAll(List.of(random.below(2, 100) == 0 ? globalAveragePool() : flatten(), linear(20)));
+        layers.addAll(List.of(layerNorm(), random.below(2, 101) == 0 ? gelu() : tanh(), dropout(0.2), linear(3)));
+        return sequential(layers.toArray(Layer[]::new));
+    }
+
+    /** Keeps the shape [6,6,6]. */
+    private static Layer randomImageLayer(Philox random, int at, int depth) {
+        return switch (random.below(depth > 0 ? 11 : 8, at)) {
+            case 0 -> conv2d(6, 3).padded();
+            case 1 -> conv2d(6, 1);
+            case 2 -> batchNorm();
+            case 3 -> relu();
+            case 4 -> mish();
+            case 5 -> groupNorm(2);
+            case 6 -> dropout(0.1);
+            case 7 -> prelu();
+            case 8 -> residual(
+                    randomImageLayer(random, at + 1000, depth - 1), randomImageLayer(random, at + 2000, depth - 1));
+            case 9 -> residual(conv2d(6, 3).padded(), relu(), randomImageLayer(random, at + 3000, depth - 1))
+                    .shortcut(randomImageLayer(random, at + 4000, depth - 1));
+            default -> sequential(
+                    concat(1, randomImageLayer(random, at + 5000, depth - 1), averagePool2d(3)
+                            .stride(1)
+                            .padding(1)),
+                    conv2d(6, 1));
+        };
     }
 }
