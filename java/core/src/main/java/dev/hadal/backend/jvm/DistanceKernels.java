@@ -1,6 +1,7 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
+import dev.hadal.backend.jvm.simd.Exponential;
 import dev.hadal.op.CosineLoss;
 import dev.hadal.op.KlDivergence;
 import dev.hadal.op.PointwiseLoss;

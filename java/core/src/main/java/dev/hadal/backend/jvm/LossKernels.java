@@ -1,6 +1,7 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
+import dev.hadal.backend.jvm.simd.Exponential;
 import dev.hadal.graph.Type;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.tensor.Shape;

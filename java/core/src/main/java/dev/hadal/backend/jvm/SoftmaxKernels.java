@@ -2,6 +2,9 @@ package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.jvm.GroupReference.Lines;
+import dev.hadal.backend.jvm.simd.Exponential;
+import dev.hadal.backend.jvm.simd.Loops;
+import dev.hadal.backend.jvm.simd.Runs;
 import dev.hadal.op.Softmax;
 import java.util.Arrays;
 
@@ -27,10 +30,15 @@ final class SoftmaxKernels {
         return new HeapKernel(log ? "java log softmax" : "java softmax", job.in(), job.out(), (in, out, scratch) -> {
                     float[][] max = machine.perLane(new float[0][], () -> new float[LINES]);
                     double[][] sum = machine.perLane(new double[0][], () -> new double[LINES]);
+                    Loops[] loops = machine.perLane(new Loops[0], machine.simd()::loops);
                     Tasks tasks = Tasks.of(lines);
                     Workers.Body body = (task, lane) -> {
                         int at = tasks.at(task);
-                        lines(tasks.lines(task), lines, log, in[0], out[0], at, max[lane], sum[lane]);
+                        if (lines.stride() == 1 && !log) {
+                            line(loops[lane], lines.length(), in[0], out[0], at);
+                        } else {
+                            lines(tasks.lines(task), lines, log, in[0], out[0], at, max[lane], sum[lane]);
+                        }
                     };
                     return () -> machine.forEach(tasks.count(), body);
                 })
@@ -71,6 +79,15 @@ final class SoftmaxKernels {
                 y[yAt + l] = (float) (log ? (double) x[xAt + l] - max[l] - sum[l] : y[yAt + l] * sum[l]);
             }
         }
+    }
+
+    /** Softmax of one line whose values lie next to each other. */
+    private static void line(Loops loops, int n, Span x, Span y, int at) {
+        int xAt = x.offset() + at;
+        int yAt = y.offset() + at;
+        float max = loops.largest(n, x.floats(), xAt);
+        double sum = loops.exponentials(n, x.floats(), xAt, max, y.floats(), yAt);
+        loops.scale(Runs.of(n), (float) (1 / sum), y.floats(), yAt, 0, 0, y.floats(), yAt);
     }
 
     static Kernel backward(int axis, boolean log, OpTable.Job job) {

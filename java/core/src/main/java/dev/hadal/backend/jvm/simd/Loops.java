@@ -28,6 +28,12 @@ public interface Loops {
     /** sums[0] += Σy and sums[1] += Σ(x − s)·y, in the same way. */
     void products(Runs runs, float[] x, int xAt, float s, float[] y, int yAt, double[] sums);
 
+    /** max x; −∞ if there is none, and anything if one is NaN. */
+    float largest(int n, float[] x, int xAt);
+
+    /** y = e^(x − s) for x ≤ s, as {@link Exponential} has it; returns Σy. y may lie over x. */
+    double exponentials(int n, float[] x, int xAt, float s, float[] y, int yAt);
+
     /** c[j] = Σₖ a[k]·b[k][j] for j < n: a {@link Tile} of one row, as wide as it likes. */
     void blend(int n, int depth, float[] a, int aAt, float[] b, int[] bRows, int bAt, float[] c, int cAt);
 

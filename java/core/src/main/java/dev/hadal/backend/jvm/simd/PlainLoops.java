@@ -117,6 +117,26 @@ final class PlainLoops implements Loops {
     }
 
     @Override
+    public float largest(int n, float[] x, int xAt) {
+        float largest = Float.NEGATIVE_INFINITY;
+        for (int i = 0; i < n; i++) {
+            largest = Math.max(x[xAt + i], largest);
+        }
+        return largest;
+    }
+
+    @Override
+    public double exponentials(int n, float[] x, int xAt, float shift, float[] y, int yAt) {
+        double sum = 0;
+        for (int i = 0; i < n; i++) {
+            float e = Exponential.ofNegative(x[xAt + i] - shift);
+            y[yAt + i] = e;
+            sum += e;
+        }
+        return sum;
+    }
+
+    @Override
     public void blend(int n, int depth, float[] a, int aAt, float[] b, int[] bRows, int bAt, float[] c, int cAt) {
         for (int j = 0; j < n; j += ROW) {
             int count = Math.min(ROW, n - j);

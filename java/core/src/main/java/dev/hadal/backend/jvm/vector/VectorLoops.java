@@ -1,5 +1,6 @@
 package dev.hadal.backend.jvm.vector;
 
+import dev.hadal.backend.jvm.simd.Exponential;
 import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.backend.jvm.simd.Runs;
 import dev.hadal.op.Adam;
@@ -187,6 +188,73 @@ final class VectorLoops implements Loops {
             sums[0] += sums0[l];
             sums[1] += sums1[l];
         }
+    }
+
+    @Override
+    public float largest(int n, float[] x, int xAt) {
+        int vectors = S.loopBound(n);
+        largest(vectors, x, xAt, lanes);
+        float largest = Float.NEGATIVE_INFINITY;
+        for (int l = 0; l < L; l++) {
+            largest = Math.max(largest, lanes[l]);
+        }
+        for (int i = vectors; i < n; i++) {
+            largest = Math.max(largest, x[xAt + i]);
+        }
+        return largest;
+    }
+
+    private static void largest(int n, float[] x, int xAt, float[] lanes) {
+        FloatVector largest = FloatVector.broadcast(S, Float.NEGATIVE_INFINITY);
+        for (int i = 0; i < n; i += L) {
+            largest = largest.max(FloatVector.fromArray(S, x, xAt + i));
+        }
+        largest.intoArray(lanes, 0);
+    }
+
+    @Override
+    public double exponentials(int n, float[] x, int xAt, float s, float[] y, int yAt) {
+        clear();
+        int vectors = S.loopBound(n);
+        for (int i = 0; i < vectors; i += STEPS * L) {
+            exponentials(Math.min(vectors - i, STEPS * L), x, xAt + i, s, y, yAt + i, lanes);
+            spill();
+        }
+        double sum = 0;
+        for (int l = 0; l < L; l++) {
+            sum += sums0[l];
+        }
+        for (int i = vectors; i < n; i++) {
+            float e = Exponential.ofNegative(x[xAt + i] - s);
+            y[yAt + i] = e;
+            sum += e;
+        }
+        return sum;
+    }
+
+    /** {@link Exponential#ofNegative}, step by step. */
+    private static void exponentials(int n, float[] x, int xAt, float s, float[] y, int yAt, float[] lanes) {
+        FloatVector sum = FloatVector.fromArray(S, lanes, 0);
+        for (int i = 0; i < n; i += L) {
+            FloatVector d = FloatVector.fromArray(S, x, xAt + i).sub(s);
+            FloatVector shifted = d.mul(Exponential.LOG2_E).add(Exponential.ROUND);
+            FloatVector k = shifted.sub(Exponential.ROUND);
+            FloatVector r = d.sub(k.mul(Exponential.LN2_HIGH)).sub(k.mul(Exponential.LN2_LOW));
+            FloatVector p = r.mul(Exponential.C5).add(Exponential.C4);
+            p = p.mul(r).add(Exponential.C3);
+            p = p.mul(r).add(Exponential.C2);
+            p = p.mul(r).add(Exponential.C1);
+            p = p.mul(r).add(Exponential.C0);
+            p = p.mul(r.mul(r)).add(r).add(1f);
+            FloatVector power = shifted.reinterpretAsInts()
+                    .sub(Exponential.ROUND_BITS - 127)
+                    .lanewise(VectorOperators.LSHL, 23)
+                    .reinterpretAsFloats();
+            FloatVector e = p.mul(power).blend(0f, d.compare(VectorOperators.LT, Exponential.LOWEST));
+            e.intoArray(y, yAt + i);
+            sum = sum.add(e);
+        }
+        sum.intoArray(lanes, 0);
     }
 
     @Override
