@@ -69,12 +69,15 @@ int main(int argc, char** argv) {
                huge ? "2 MB" : "4 KB");
         float *w = buffer(n, 1, 1, huge), *g = buffer(n, 2, 0.1f, huge), *m = buffer(n, 3, 0.01f, huge),
               *v = buffer(n, 4, 0.01f, huge);
+        uint16_t* shadow = (uint16_t*)buffer((n + 1) / 2, 5, 1, huge);
         report("stream: 4 reads, 3 writes", n, [&] { stream(w, g, m, v, n); });
         for (hadal::Isa isa : {hadal::Isa::baseline, hadal::Isa::avx2, hadal::Isa::avx512}) {
             if (!hadal::select(isa)) continue;
             char name[64];
             snprintf(name, sizeof name, "adamw, %s", hadal_isa());
-            report(name, n, [&] { hadal_update(HADAL_ADAM, w, g, m, v, nullptr, n, 0.9f, 0.999f, 1e-8f, hyper, &norm); });
+            report(name, n, [&] { hadal_update(HADAL_ADAM, w, g, m, v, nullptr, nullptr, n, 0.9f, 0.999f, 1e-8f, hyper, &norm); });
+            snprintf(name, sizeof name, "adamw and bf16 weights, %s", hadal_isa());
+            report(name, n, [&] { hadal_update(HADAL_ADAM, w, g, m, v, nullptr, shadow, n, 0.9f, 0.999f, 1e-8f, hyper, &norm); });
             snprintf(name, sizeof name, "sum of squares, %s", hadal_isa());
             double sum = 0;
             report(name, n, [&] { sum += hadal_sum_of_squares(g, n); });
@@ -83,9 +86,9 @@ int main(int argc, char** argv) {
         std::fill(m, m + n, 1e-40f);
         std::fill(v, v + n, 1e-40f);
         report("adamw, subnormal moments, zero g", n, [&] {
-            hadal_update(HADAL_ADAM, w, g, m, v, nullptr, n, 0.9f, 0.999f, 1e-8f, hyper, &norm);
+            hadal_update(HADAL_ADAM, w, g, m, v, nullptr, nullptr, n, 0.9f, 0.999f, 1e-8f, hyper, &norm);
         });
-        for (float* x : {w, g, m, v}) free(x);
+        for (void* x : {(void*)w, (void*)g, (void*)m, (void*)v, (void*)shadow}) free(x);
     }
     return 0;
 }

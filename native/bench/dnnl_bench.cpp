@@ -443,7 +443,7 @@ void adamw(int64_t n) {
     const std::string name = "adamw/" + std::to_string(n);
     attempt(name, [&] {
         compare(name, 28.0 * n, "byte", {{"libhadal", [&] {
-                    hadal_update(HADAL_ADAM, w.get(), g.get(), m.get(), v.get(), nullptr, n, 0.9f, 0.999f, 1e-8f, hyper,
+                    hadal_update(HADAL_ADAM, w.get(), g.get(), m.get(), v.get(), nullptr, nullptr, n, 0.9f, 0.999f, 1e-8f, hyper,
                                  &norm);
                 }}});
     });

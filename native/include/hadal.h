@@ -28,7 +28,7 @@ extern "C" {
 /* ---- the library --------------------------------------------------------------------------------------- */
 
 /** Counts up with every incompatible change of this header; the binding refuses any version but its own. */
-#define HADAL_ABI_VERSION 6
+#define HADAL_ABI_VERSION 7
 
 /** HADAL_ABI_VERSION as this library was built. */
 HADAL_API int hadal_abi_version(void);
@@ -144,14 +144,15 @@ enum hadal_rule {
  *
  * hyper = { η, λ, c₁, c₂, limit, c₃, value, λ₂ }: what changes from step to step, read at the call. A limit or a
  * value of +Inf clips nothing; c's that a rule does not name are not read. norm points to ‖g‖; if that is not finite,
- * nothing is written, so the step can be replayed. Moments that a rule does not have may be null.
+ * nothing is written, so the step can be replayed. Moments that a rule does not have may be null, and so may shadow: else
+ * it takes the new w, rounded to the nearest bfloat16, of two the even one, in the same pass.
  *
  * Subnormal numbers count as zero here and are written as zero. The moments of a weight whose gradient has
  * died decay into that range within a thousand steps, stay there for good, and cost some processors 100
  * cycles each.
  */
-HADAL_API void hadal_update(int rule, float* w, const float* g, float* m0, float* m1, float* m2, int64_t n,
-                            float a, float b, float epsilon, const float* hyper, const float* norm);
+HADAL_API void hadal_update(int rule, float* w, const float* g, float* m0, float* m1, float* m2, uint16_t* shadow,
+                            int64_t n, float a, float b, float epsilon, const float* hyper, const float* norm);
 
 /* ---- recurrent networks --------------------------------------------------------------------------------- */
 

@@ -64,6 +64,9 @@ constexpr int64_t kBlocksAtOnce = 1024;
 
 constexpr int64_t kCacheLine = 64 / sizeof(float);
 
+// So many weights are updated before they are rounded: 8 KB of them.
+constexpr int64_t kUpdateRow = 2048;
+
 /** Calls f(begin, end) for ranges that together are [0, n), one per thread, cut at multiples of grain. */
 template <class Range>
 void share(int64_t n, int64_t grain, int64_t elements, Range f) {
@@ -175,16 +178,21 @@ void hadal_norm(const float* x, int64_t n, double* s, float* norm) {
     *norm = (float)__builtin_sqrt(*s);
 }
 
-void hadal_update(int rule, float* w, const float* g, float* m0, float* m1, float* m2, int64_t n, float a,
-                  float b, float epsilon, const float* hyper, const float* norm) {
+void hadal_update(int rule, float* w, const float* g, float* m0, float* m1, float* m2, uint16_t* shadow, int64_t n,
+                  float a, float b, float epsilon, const float* hyper, const float* norm) {
     if (!__builtin_isfinite(*norm)) return;
     UpdateStep step = {a,        b,        epsilon,  hyper[0], hyper[1], hyper[7], clip_factor(hyper[4], *norm),
                        hyper[6], hyper[2], hyper[3], hyper[5]};
     auto from = [](float* m, int64_t begin) { return m == nullptr ? nullptr : m + begin; };
     share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
         SubnormalsAreZero guard;
-        active->update(rule, w + begin, g + begin, from(m0, begin), from(m1, begin), from(m2, begin),
-                       end - begin, step);
+        // A shadow is written while the new w is still in the first-level cache.
+        const int64_t row = shadow == nullptr ? end - begin : kUpdateRow;
+        for (int64_t at = begin; at < end; at += row) {
+            const int64_t count = end - at < row ? end - at : row;
+            active->update(rule, w + at, g + at, from(m0, at), from(m1, at), from(m2, at), count, step);
+            if (shadow != nullptr) active->narrow(w + at, count, shadow + at);
+        }
     });
 }
 

@@ -188,6 +188,41 @@ double step_of(const Rule& r, double d, double* m, const float* hyper) {
 
 float* data_or_null(Buffer& m, bool present) { return present ? m.data() : nullptr; }
 
+float of_bf16(uint16_t half) {
+    uint32_t bits = (uint32_t)half << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/** Nothing that is a bfloat16 lies nearer, and of two that lie as near, y is the even one. */
+void check_rounded(const std::vector<uint16_t>& y, const Buffer& x) {
+    for (size_t i = 0; i < y.size(); i++) {
+        double off = fabs((double)of_bf16(y[i]) - x[i]);
+        for (int step : {-1, 1}) {
+            uint16_t beside = (uint16_t)(y[i] + step);
+            double other = fabs((double)of_bf16(beside) - x[i]);
+            if (!(off < other || (off == other && y[i] % 2 == 0))) check(false, "bf16 of " + std::to_string(x[i]));
+        }
+    }
+}
+
+void test_rounding() {
+    everywhere("rounding to bf16", [&] {
+        // A rate of 0 leaves w alone.
+        const float hyper[] = {0, 0, 1, 1, kInf, 0, kInf, 0}, norm = 1;
+        Buffer w = {1.0f, 1.00390625f, 1.01171875f, -1.00390625f, 1.003907f, 3.4e38f, kNaN, 0.0f};
+        Buffer g(w.size(), 0.0f);
+        const std::vector<uint16_t> wanted = {0x3F80, 0x3F80, 0x3F82, 0xBF80, 0x3F81, 0x7F80, 0x7FC0, 0};
+        std::vector<uint16_t> y(w.size());
+        hadal_update(HADAL_SGD, w.data(), g.data(), nullptr, nullptr, nullptr, y.data(), (int64_t)w.size(), 0, 0, 0,
+                     hyper, &norm);
+        for (size_t i = 0; i < y.size(); i++)
+            check(y[i] == wanted[i], "bf16 of element " + std::to_string(i));
+        return Buffer();
+    });
+}
+
 void test_update() {
     for (const Rule& rule : kRules) {
         for (int64_t n : kSizes) {
@@ -210,11 +245,14 @@ void test_update() {
                 }
                 everywhere("rule " + std::to_string(rule.rule) + " of " + std::to_string(n), [&] {
                     Buffer w = w0, m[3] = {m0[0], m0[1], m0[2]};
+                    std::vector<uint16_t> shadow(n);
                     hadal_update(rule.rule, w.data(), g.data(), data_or_null(m[0], rule.moments > 0),
-                                 data_or_null(m[1], rule.moments > 1), data_or_null(m[2], rule.moments > 2), n,
+                                 data_or_null(m[1], rule.moments > 1), data_or_null(m[2], rule.moments > 2),
+                                 shadow.data(), n,
                                  rule.a, rule.b, rule.epsilon, hyper, &norm);
                     for (int k = 0; k < rule.moments; k++) check_close(m[k], m1[k], 2e-6, 1e-6, "m");
                     check_close(w, w1, 1e-6, 2e-7, "w");
+                    check_rounded(shadow, w);
                     return joined({w, m[0], m[1], m[2]});
                 });
             }
@@ -230,12 +268,14 @@ void test_a_norm_that_is_not_finite_writes_nothing() {
                 const float hyper[] = {0.1f, 0.1f, 1.0f, 1.0f, limit, 1.0f, 1.0f, 0.1f};
                 everywhere("norm " + std::to_string(norm), [&] {
                     Buffer w = w0, m = m0, v = v0, x = v0;
+                    std::vector<uint16_t> shadow(n, 777);
                     for (const Rule& rule : kRules)
-                        hadal_update(rule.rule, w.data(), g.data(), m.data(), v.data(), x.data(), n, rule.a,
-                                     rule.b, rule.epsilon, hyper, &norm);
+                        hadal_update(rule.rule, w.data(), g.data(), m.data(), v.data(), x.data(), shadow.data(), n,
+                                     rule.a, rule.b, rule.epsilon, hyper, &norm);
                     check_same(w, w0, "w");
                     check_same(m, m0, "m");
                     check_same(v, v0, "v");
+                    check(shadow == std::vector<uint16_t>(n, 777), "the shadow must stay");
                     return Buffer();
                 });
             }
@@ -248,7 +288,7 @@ void test_the_moments_of_dead_gradients_become_zero() {
         const int64_t n = 100000;
         Buffer w = normal(n, 12), g(n, 0.0f), m(n, 1e-40f), v(n, 1e-40f), zero(n, 0.0f), before = w;
         const float hyper[] = {0.1f, 0.0f, 1.0f, 1.0f, kInf, 0.0f, kInf, 0.0f}, norm = 0.0f;
-        hadal_update(HADAL_ADAM, w.data(), g.data(), m.data(), v.data(), nullptr, n, 0.9f, 0.999f, 1e-8f, hyper,
+        hadal_update(HADAL_ADAM, w.data(), g.data(), m.data(), v.data(), nullptr, nullptr, n, 0.9f, 0.999f, 1e-8f, hyper,
                      &norm);
         check_same(m, zero, "m");
         check_same(v, zero, "v");
@@ -1015,6 +1055,7 @@ int main() {
     check(hadal_set_threads(2) == 2 && hadal_threads() == 2 && hadal_set_threads(0) == 2, "set_threads");
     test_sum_of_squares();
     test_update();
+    test_rounding();
     test_a_norm_that_is_not_finite_writes_nothing();
     test_the_moments_of_dead_gradients_become_zero();
     test_elementwise();

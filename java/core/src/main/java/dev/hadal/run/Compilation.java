@@ -196,9 +196,16 @@ final class Compilation {
     }
 
     private @Nullable Placement given(Value leaf) {
-        return options.store() == null
-                ? null
-                : options.store().placement(Graph.leafOf(leaf).name());
+        String name = Graph.leafOf(leaf).name();
+        Placement stored = options.store() == null ? null : options.store().placement(name);
+        Slot alike = leaves.get(alike(name));
+        return stored == null && alike != null
+                ? new Placement(alike.backend, alike.layout.as(leaf.type().dtype()))
+                : stored;
+    }
+
+    private String alike(String leaf) {
+        return options.alike().getOrDefault(leaf, "");
     }
 
     /** The value's place in that backend and layout, after a reorder or a copy if it must be. */
@@ -264,7 +271,7 @@ final class Compilation {
         for (Value v : node.outputs()) {
             for (String name : stored.getOrDefault(v, List.of())) {
                 String leaf = Objects.requireNonNull(options.like().get(name));
-                if (leaves.containsKey(leaf)) {
+                if (leaves.containsKey(leaf) || leaves.containsKey(alike(leaf))) {
                     store(name, v, leaf);
                 }
             }
@@ -286,24 +293,27 @@ final class Compilation {
 
     /** An output of {@link Plan.Options#like} lies as its leaf does. */
     private void store(String name, Value v, String leaf) {
-        Slot model = Objects.requireNonNull(leaves.get(leaf), leaf);
-        Slot slot = find(v, model.backend, model.layout, "as " + leaf + " lies");
+        Slot model = Objects.requireNonNull(leaves.containsKey(leaf) ? leaves.get(leaf) : leaves.get(alike(leaf)), leaf);
+        Layout layout = model.layout.as(v.type().dtype());
+        Slot slot = find(v, model.backend, layout, "as " + leaf + " lies");
         if (slot.root().stored != null || slot.root() != slot) {
             slot = move(
                     v,
                     slot,
                     model.backend,
-                    model.backend.reorder(slot.layout, model.layout),
-                    model.layout,
+                    model.backend.reorder(slot.layout, layout),
+                    layout,
                     "copy " + v);
         }
         slot.stored = name;
     }
 
     private void commit(Value leaf, Value v) {
-        Slot to = slots.containsKey(leaf)
-                ? slotsOf(leaf).get(0)
-                : find(leaf, backends.first(), Layout.plain(leaf.type()), "");
+        if (!slots.containsKey(leaf)) { // nothing reads it
+            Slot own = leafSlot(leaf, backends.first(), Layout.plain(leaf.type()));
+            slots.put(leaf, new ArrayList<>(List.of(own)));
+        }
+        Slot to = slotsOf(leaf).get(0);
         Slot from =
                 find(v, to.backend, to.layout, "to commit " + Graph.leafOf(leaf).name());
         from.usedUntil(Slot.AFTER);

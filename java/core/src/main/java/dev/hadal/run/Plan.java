@@ -22,15 +22,21 @@ public final class Plan implements AutoCloseable {
      * How to compile.
      *
      * @param store where leaves lie already; null if this plan is to decide
-     * @param like outputs that are kept in the store, each in the layout of the leaf named
+     * @param like outputs that are kept in the store, each in the order of the leaf named
+     * @param alike leaves that lie in one order, such as a weight and its shadow, in both directions: what lays out one of
+     *     them lays out the other
      * @param commitInPlace whether a step may write a committed value over the leaf at once, instead of when the
      *     session commits
      */
-    public record Options(@Nullable Store store, Map<String, String> like, boolean commitInPlace) {
-        public static final Options DEFAULT = new Options(null, Map.of(), false);
+    public record Options(@Nullable Store store, Map<String, String> like, Map<String, String> alike, boolean commitInPlace) {
+        public static final Options DEFAULT = new Options(null, Map.of(), Map.of(), false);
+
+        public Options(@Nullable Store store, Map<String, String> like, boolean commitInPlace) {
+            this(store, like, Map.of(), commitInPlace);
+        }
 
         public Options(Store store) {
-            this(store, Map.of(), false);
+            this(store, Map.of(), Map.of(), false);
         }
     }
 

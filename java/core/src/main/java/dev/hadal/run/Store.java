@@ -23,9 +23,16 @@ import org.jspecify.annotations.Nullable;
  * contiguous block, so that whatever treats a group alike passes over it once, as one flat value. Padding is zero.
  */
 public final class Store implements AutoCloseable {
+    /** In elements: a cache line of bf16. */
+    private static final int ALIGNMENT = 32;
 
     /** Where a value lies, and in which layout: what a plan needs to know of it before there is any memory. */
-    public record Placement(Backend backend, Layout layout) {}
+    public record Placement(Backend backend, Layout layout) {
+        /** Where values of another type lie in the same order. */
+        public Placement as(DType dtype) {
+            return new Placement(backend, layout.as(dtype));
+        }
+    }
 
     private record Entry(Placement placement, Region region) {}
 
@@ -58,22 +65,26 @@ public final class Store implements AutoCloseable {
         checkOpen();
         Placement first = values.values().iterator().next();
         String pool = first.backend().pool(first.layout().type().dtype());
-        long bytes = values.values().stream()
-                .mapToLong(p -> SlabLayout.aligned(p.layout().bytes()))
-                .sum();
+        long bytes = values.values().stream().mapToLong(p -> aligned(p.layout())).sum();
         Memory block = first.backend().allocate(pool, bytes);
         blocks.add(block);
         block.clear();
         long offset = 0;
         for (Map.Entry<String, Placement> e : values.entrySet()) {
             put(e.getKey(), e.getValue(), new Region(block, offset, e.getValue().layout()));
-            offset += SlabLayout.aligned(e.getValue().layout().bytes());
+            offset += aligned(e.getValue().layout());
         }
         DType dtype = first.layout().type().dtype() == DType.BF16 ? DType.BF16 : DType.F32;
         Type flat = new Type(dtype, Shape.of(Math.toIntExact(bytes / dtype.bytes())));
         groups.add(group);
         put(group, new Placement(first.backend(), Layout.plain(flat)), new Region(block, 0, Layout.plain(flat)));
         return flat;
+    }
+
+    /** So many elements whatever their type, that groups of values that lie alike do so as blocks, too. */
+    private static long aligned(Layout layout) {
+        int size = layout.type().dtype().bytes();
+        return (layout.bytes() / size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT * size;
     }
 
     private void put(String name, Placement placement, Region region) {

@@ -8,6 +8,7 @@ import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.model.BatchSize;
+import dev.hadal.model.MixedPrecision;
 import dev.hadal.model.Model;
 import dev.hadal.model.Training;
 import java.util.ArrayList;
@@ -24,8 +25,10 @@ import org.jspecify.annotations.Nullable;
  * @param objectives the terms of the loss
  * @param weighted whether each sample has a weight
  * @param trained which weights to differentiate, by name
+ * @param bf16 whether steps are taken in mixed precision, from the weights' shadows
  */
-record StepGraphs(Model model, List<Objective> objectives, boolean weighted, Predicate<String> trained) {
+record StepGraphs(
+        Model model, List<Objective> objectives, boolean weighted, Predicate<String> trained, boolean bf16) {
     /** The output that is made small; behind a slash and a name, one of its terms. */
     static final String LOSS = "loss";
     /** The scalar that the loss is multiplied with before it is differentiated. */
@@ -53,7 +56,13 @@ record StepGraphs(Model model, List<Objective> objectives, boolean weighted, Pre
             }
             graph.output(GRADIENT + name, dw);
         }
-        return graph.rewrite(Graph.Rule.SAME);
+        return finished(graph);
+    }
+
+    /** Without what nothing needs. */
+    private Graph finished(Graph graph) {
+        Graph live = graph.rewrite(Graph.Rule.SAME);
+        return bf16 ? new MixedPrecision(true).apply(live) : live;
     }
 
     /** The network as it predicts, and the loss. */
@@ -84,7 +93,7 @@ record StepGraphs(Model model, List<Objective> objectives, boolean weighted, Pre
             }
             graph.output(SHOWN + name, shown);
         });
-        return graph.rewrite(Graph.Rule.SAME);
+        return finished(graph);
     }
 
     /** A weight or an input of that name, or what the layer of that path gives: the last that others read of it. */

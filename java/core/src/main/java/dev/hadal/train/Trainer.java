@@ -86,7 +86,7 @@ public final class Trainer implements AutoCloseable {
         microBatch = builder.microBatch;
         checked = builder.checked;
         seed = builder.seed;
-        graphs = new StepGraphs(model, objectives(builder, model), builder.weighted, builder.trained);
+        graphs = new StepGraphs(model, objectives(builder, model), builder.weighted, builder.trained, builder.bf16);
         outputTypes = model.outputs();
         fed = fed();
         Backends backends = builder.backends == null ? Backends.automatic() : builder.backends;
@@ -637,6 +637,7 @@ public final class Trainer implements AutoCloseable {
         private long activationBytes = Long.MAX_VALUE;
         private boolean weighted;
         private boolean checked;
+        private boolean bf16;
         private long seed;
 
         private Builder(LongFunction<Model> model) {
@@ -659,6 +660,7 @@ public final class Trainer implements AutoCloseable {
             copy.activationBytes = activationBytes;
             copy.weighted = weighted;
             copy.checked = checked;
+            copy.bf16 = bf16;
             copy.seed = seed;
             return copy;
         }
@@ -719,6 +721,16 @@ public final class Trainer implements AutoCloseable {
          */
         public Builder checkEveryNode() {
             checked = true;
+            return this;
+        }
+
+        /**
+         * Takes steps in {@linkplain dev.hadal.model.MixedPrecision mixed precision}: matrix products and convolutions read
+         * bf16, which processors with matrix units multiply several times as fast. Weights, gradients, moments and
+         * checkpoints stay f32, and so do evaluation and the model that comes out.
+         */
+        public Builder bf16() {
+            bf16 = true;
             return this;
         }
 

@@ -7,17 +7,22 @@ import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
+import dev.hadal.model.MixedPrecision;
 import dev.hadal.model.Model;
+import dev.hadal.op.Cast;
 import dev.hadal.op.ClipGradient;
 import dev.hadal.op.Hyper;
 import dev.hadal.op.MovingAverage;
 import dev.hadal.op.Norm;
+import dev.hadal.op.Shadowed;
+import dev.hadal.op.UpdateOp;
 import dev.hadal.op.UpdateRule;
 import dev.hadal.optim.Clip;
 import dev.hadal.optim.Optimizer;
 import dev.hadal.run.Plan;
 import dev.hadal.run.Session;
 import dev.hadal.run.Store;
+import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -36,6 +41,7 @@ final class TrainingPlans implements AutoCloseable {
     private static final String GRADIENT = StepGraphs.GRADIENT;
     private static final String ACCUMULATED = "accumulated";
     private static final String AVERAGE = "ema";
+    private static final String SHADOWS = "bf16";
     /** Plans for so many batch sizes are kept, of each kind. */
     private static final int SIZES = 8;
 
@@ -46,11 +52,14 @@ final class TrainingPlans implements AutoCloseable {
     private final ActivationMemory activations;
     private final Store store = new Store();
     private final List<Group> groups = new ArrayList<>();
+    /** From the blocks of weights that have shadows to the blocks of these. */
+    private final Map<String, String> shadows = new LinkedHashMap<>();
     private final Map<Object, Ready> steps = recent();
     private final Map<Object, Ready> others = recent();
     private final Ready main;
     private final Ready update;
     private @Nullable Ready accumulate;
+    private @Nullable Ready refresh;
 
     /**
      * How weights change.
@@ -193,7 +202,9 @@ final class TrainingPlans implements AutoCloseable {
     Map<String, Tensor> everything() {
         Map<String, Tensor> values = new LinkedHashMap<>();
         for (String name : store.names()) {
-            if (!name.startsWith(GRADIENT) && !name.startsWith(ACCUMULATED + "/")) {
+            if (!name.startsWith(GRADIENT)
+                    && !name.startsWith(ACCUMULATED + "/")
+                    && !name.startsWith(SHADOWS + "/")) {
                 values.put(name, store.read(name));
             }
         }
@@ -213,6 +224,7 @@ final class TrainingPlans implements AutoCloseable {
     /** Sets these values, by name. */
     void restore(Map<String, Tensor> values) {
         values.forEach(store::write);
+        refreshShadows();
     }
 
     private Ready compile(Plan.Options options, Graph graph) {
@@ -245,7 +257,7 @@ final class TrainingPlans implements AutoCloseable {
     // ---- the graphs ----
 
     private Plan gradientPlan(int n, @Nullable Store given) {
-        return activations.compile(graphs.gradients(n), n, backends, new Plan.Options(given, like(), false));
+        return activations.compile(graphs.gradients(n), n, backends, options(given));
     }
 
     private Graph evaluationGraph(int n) {
@@ -260,16 +272,19 @@ final class TrainingPlans implements AutoCloseable {
                 : target.append(node.op(), inputs));
     }
 
-    /** Each gradient lies as its weight does. */
-    private Map<String, String> like() {
+    /** Each gradient lies as its weight does, and so does the weight's shadow. */
+    private Plan.Options options(@Nullable Store given) {
         Map<String, String> like = new LinkedHashMap<>();
+        Map<String, String> alike = new LinkedHashMap<>();
         for (Value w : model.graph().leaves(Role.WEIGHT)) {
             String name = Graph.leafOf(w).name();
             if (graphs.trained().test(name)) {
                 like.put(GRADIENT + name, name);
             }
+            alike.put(name, MixedPrecision.shadow(name));
+            alike.put(MixedPrecision.shadow(name), name);
         }
-        return like;
+        return new Plan.Options(given, like, alike, false);
     }
 
     /** One update per group, over its flat blocks or tensor by tensor, with the norm of all gradients together. */
@@ -303,7 +318,15 @@ final class TrainingPlans implements AutoCloseable {
                 .map(moment -> graph.leaf(Role.STATE, kept.apply(moment), g.type()))
                 .toList();
         ClipGradient clip = updating.clip().perTensor();
-        List<Value> updated = rule.update(w, clip == null ? g : clip.of(w, g), moments, norm, hyper);
+        Value clipped = clip == null ? g : clip.of(w, g);
+        List<Value> updated;
+        if (!shadows.containsKey(group.block("weights"))) {
+            updated = rule.update(w, clipped, moments, norm, hyper);
+        } else {
+            Value shadow = graph.leaf(Role.STATE, kept.apply(SHADOWS), new Type(DType.BF16, g.shape()));
+            updated = shadowed(rule, w, clipped, moments, norm, hyper, shadow);
+            graph.commit(shadow, updated.get(1 + moments.size()));
+        }
         graph.commit(w, updated.get(0));
         for (int k = 0; k < moments.size(); k++) {
             graph.commit(moments.get(k), updated.get(1 + k));
@@ -315,6 +338,17 @@ final class TrainingPlans implements AutoCloseable {
         return norm;
     }
 
+    /** In the rule's own pass, if it can be; else afterwards. */
+    private static List<Value> shadowed(
+            UpdateRule rule, Value w, Value g, List<Value> moments, Value norm, Value hyper, Value shadow) {
+        if (Shadowed.covers(rule)) {
+            return new Shadowed((UpdateOp) rule).update(w, g, moments, norm, hyper, shadow);
+        }
+        List<Value> updated = new ArrayList<>(rule.update(w, g, moments, norm, hyper));
+        updated.add(new Cast(DType.BF16).of(updated.get(0)));
+        return updated;
+    }
+
     private Type flat(Group group) {
         return store.type(group.block("weights"));
     }
@@ -324,7 +358,11 @@ final class TrainingPlans implements AutoCloseable {
     private void fillStore(Plan plan) {
         Map<String, Map<String, Store.Placement>> states = new LinkedHashMap<>();
         Map<List<Object>, Group> alike = new LinkedHashMap<>();
-        plan.stored().forEach((name, placement) -> {
+        Map<String, Store.Placement> stored = plan.stored();
+        Map<String, Store.Placement> places = new LinkedHashMap<>();
+        stored.forEach((name, place) -> places.put(
+                MixedPrecision.weight(name), place.layout().type().dtype() == DType.BF16 ? place.as(DType.F32) : place));
+        places.forEach((name, placement) -> {
             Value leaf = model.graph().leaf(name);
             String backend = placement.backend().name();
             boolean state = Graph.leafOf(leaf).role() == Role.STATE;
@@ -347,6 +385,7 @@ final class TrainingPlans implements AutoCloseable {
         }
         for (Group group : groups) {
             store.add(group.block("weights"), group.weights());
+            addShadows(group.block("weights"), group.block(SHADOWS), group.weights(), stored);
             store.add(group.block("gradients"), prefixed(GRADIENT, group.weights()));
             for (String moment : group.settings().rule().moments()) {
                 store.add(group.block(moment), prefixed(moment + "/", group.weights()));
@@ -355,14 +394,44 @@ final class TrainingPlans implements AutoCloseable {
                 store.add(group.block(AVERAGE), prefixed(AVERAGE + "/", group.weights()));
             }
         }
-        states.forEach(store::add);
-        plan.stored()
-                .keySet()
+        states.forEach((block, values) -> {
+            store.add(block, values);
+            addShadows(block, SHADOWS + "/" + block, values, stored);
+        });
+        places.keySet()
                 .forEach(name ->
                         store.write(name, Objects.requireNonNull(model.values().get(name), name)));
+        refreshShadows();
         if (updating.averages()) {
             trained().forEach(name -> store.write(AVERAGE + "/" + name, store.read(name)));
         }
+    }
+
+    /** A block of the shadows of all weights of a block, if the plan reads one of them. */
+    private void addShadows(
+            String block, String shadow, Map<String, Store.Placement> weights, Map<String, Store.Placement> stored) {
+        if (weights.keySet().stream().anyMatch(name -> stored.containsKey(MixedPrecision.shadow(name)))) {
+            Map<String, Store.Placement> narrow = new LinkedHashMap<>();
+            weights.forEach((name, place) -> narrow.put(MixedPrecision.shadow(name), place.as(DType.BF16)));
+            store.add(shadow, narrow);
+            shadows.put(block, shadow);
+        }
+    }
+
+    /** After weights were set from the host. */
+    private void refreshShadows() {
+        if (shadows.isEmpty()) {
+            return;
+        }
+        if (refresh == null) {
+            Graph graph = new Graph();
+            shadows.forEach((block, shadow) -> graph.commit(
+                    graph.leaf(Role.STATE, shadow, store.type(shadow)),
+                    new Cast(DType.BF16).of(graph.leaf(Role.WEIGHT, block, store.type(block)))));
+            refresh = compile(new Plan.Options(store, Map.of(), true), graph);
+        }
+        refresh.session().run();
+        refresh.session().commit();
     }
 
     private List<String> trained() {
@@ -379,7 +448,7 @@ final class TrainingPlans implements AutoCloseable {
     public void close() {
         List.of(steps, others)
                 .forEach(ready -> ready.values().forEach(r -> r.plan().close()));
-        for (Ready r : new Ready[] {main, update, accumulate}) {
+        for (Ready r : new Ready[] {main, update, accumulate, refresh}) {
             if (r != null) {
                 r.plan().close();
             }

@@ -365,6 +365,7 @@ class SpecsCatchBugsTest {
                 blind("the norm ignored", RmsProp.class, -2),
                 blind("the norm ignored", NAdam.class, -2),
                 blind("the norm ignored", Lion.class, -2),
+                blind("the norm ignored", Shadowed.class, -3),
                 blind("the norm ignored", Lamb.class, -2),
                 blind("the norm ignored", Muon.Direction.class, -2),
                 blind("the norm ignored", Muon.Apply.class, -2));

@@ -339,7 +339,22 @@ class TypeRuleTest {
                         new AttentionMask.Backward(new AttentionMask(1, false, true)),
                         List.of(IMAGE, Type.i32(2)),
                         "dy",
-                        "lengths"));
+                        "lengths"),
+                new Rule(
+                        new Shadowed(new Sgd(0.9f, true)),
+                        List.of(
+                                PARAMETERS,
+                                PARAMETERS,
+                                PARAMETERS,
+                                SCALAR,
+                                Hyper.TYPE,
+                                new Type(DType.BF16, PARAMETERS.shape())),
+                        "w",
+                        "g",
+                        "m",
+                        "norm",
+                        "hyper",
+                        "shadow"));
     }
 
     private static String rejection(Op op, List<Type> operands) {

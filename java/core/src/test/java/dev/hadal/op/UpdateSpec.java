@@ -13,7 +13,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
 /** The global norm, and the optimizers' steps. */
-@Covers({Norm.class, Sgd.class, RmsProp.class, Adam.class, NAdam.class, Lion.class})
+@Covers({Norm.class, Sgd.class, RmsProp.class, Adam.class, NAdam.class, Lion.class, Shadowed.class})
 abstract class UpdateSpec extends Spec {
 
     // ---- the norm ----
@@ -213,6 +213,58 @@ abstract class UpdateSpec extends Spec {
                 "bounded",
                 Case.all(),
                 (c, draw) -> bounded(c.op(), (in, out) -> bounds(c.op(), in, out), c.operands(draw)));
+    }
+
+    /** The operands of a step that keeps a shadow, whose old values are none that a step would give. */
+    private static Tensor[] withShadow(Case c, Draw draw) {
+        List<Tensor> in = new ArrayList<>(List.of(c.operands(draw)));
+        in.add(draw.normal(100, 1, c.shape()).narrowed());
+        return in.toArray(Tensor[]::new);
+    }
+
+    @TestFactory
+    Stream<DynamicTest> boundedWithShadow() {
+        return each(
+                "bounded",
+                Case.all(),
+                (c, draw) -> bounded(
+                        new Shadowed(c.op()),
+                        (in, out) -> {
+                            double[][] bounds = Arrays.copyOf(bounds(c.op(), in, Arrays.copyOf(out, out.length - 1)), out.length);
+                            bounds[out.length - 1] = bounds[0].clone();
+                            return bounds;
+                        },
+                        withShadow(c, draw)));
+    }
+
+    /** The shadow is the weights of the same run, rounded, bit by bit; and the rule's results are those without a shadow. */
+    @TestFactory
+    Stream<DynamicTest> theShadowIsTheRoundedWeights() {
+        return each("shadow", Case.all(), (c, draw) -> {
+            Tensor[] in = withShadow(c, draw);
+            List<Tensor> alone = new ArrayList<>();
+            bench().check(c.op(), List.of(in).subList(0, in.length - 1), y -> {
+                alone.clear();
+                alone.addAll(y);
+            });
+            bench().check(new Shadowed(c.op()), List.of(in), y -> {
+                assertEquals(y.get(0).narrowed(), y.get(y.size() - 1));
+                assertEquals(alone, y.subList(0, y.size() - 1));
+            });
+        });
+    }
+
+    @TestFactory
+    Stream<DynamicTest> theShadowStaysUnlessFinite() {
+        List<Case> cases =
+                Case.all().stream().filter(c -> c.shape().equals(Shape.of(33))).toList();
+        return each("unchanged", cases, (c, draw) -> {
+            Tensor[] in = withShadow(c.withNorm(Float.NaN), draw);
+            bench().check(new Shadowed(c.op()), List.of(in), y -> {
+                assertEquals(in[0], y.get(0));
+                assertEquals(in[in.length - 1], y.get(y.size() - 1));
+            });
+        });
     }
 
     /** Whatever the gradient holds, a norm that is not finite changes nothing, not a bit. */

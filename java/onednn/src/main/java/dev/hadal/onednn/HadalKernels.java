@@ -24,6 +24,7 @@ import dev.hadal.op.Norm;
 import dev.hadal.op.RmsNorm;
 import dev.hadal.op.RmsProp;
 import dev.hadal.op.Sgd;
+import dev.hadal.op.Shadowed;
 import dev.hadal.op.Softmax;
 import dev.hadal.op.UpdateOp;
 import dev.hadal.tensor.DType;
@@ -81,6 +82,16 @@ final class HadalKernels {
 
     /** The elementwise rules. Padding is zero, and stays so. */
     static Kernel update(UpdateOp op, Request r) {
+        return update(op, op, r);
+    }
+
+    /** Likewise, with the shadow, which lies as the weights do. */
+    static Kernel shadowed(Shadowed op, Request r) {
+        return update(op, op.rule(), r);
+    }
+
+    private static Kernel update(Op node, UpdateOp op, Request r) {
+        boolean shadowed = node instanceof Shadowed;
         Layout w = r.common();
         long count = w.bytes() / Float.BYTES;
         Rule rule = Rule.of(op);
@@ -92,8 +103,14 @@ final class HadalKernels {
         for (int m = 0; m < moments; m++) {
             takenOver.add(2 + m);
         }
-        return new FunctionKernel(op, in, Collections.nCopies(1 + moments, w), takenOver, (b, steps) -> {
-            copy(b, w, takenOver, steps);
+        List<Layout> out = new ArrayList<>(Collections.nCopies(1 + moments, w));
+        if (shadowed) {
+            takenOver.add(in.size());
+            in.add(w.as(DType.BF16));
+            out.add(w.as(DType.BF16));
+        }
+        return new FunctionKernel(node, in, out, takenOver, (b, steps) -> {
+            copy(b, out, takenOver, steps);
             FloatPointer g = floats(b.input(1));
             FloatPointer norm = floats(b.input(2 + moments));
             FloatPointer hyper = floats(b.input(3 + moments));
@@ -101,6 +118,7 @@ final class HadalKernels {
             FloatPointer m0 = moments > 0 ? floats(b.output(1)) : null;
             FloatPointer m1 = moments > 1 ? floats(b.output(2)) : null;
             FloatPointer m2 = moments > 2 ? floats(b.output(3)) : null;
+            ShortPointer shadow = shadowed ? new ShortPointer(b.output(1 + moments)) : null;
             HadalNative.update(
                     steps.list(),
                     rule.number,
@@ -109,6 +127,7 @@ final class HadalKernels {
                     m0,
                     m1,
                     m2,
+                    shadow,
                     count,
                     rule.a,
                     rule.b,
@@ -123,7 +142,7 @@ final class HadalKernels {
         long count = w.bytes() / Float.BYTES;
         List<Layout> in = List.of(w, w, Layout.plain(r.type(2)));
         return new FunctionKernel(op, in, List.of(w), List.of(0), (b, steps) -> {
-            copy(b, w, List.of(0), steps);
+            copy(b, List.of(w), List.of(0), steps);
             FloatPointer e = floats(b.output(0));
             FloatPointer newW = floats(b.input(1));
             FloatPointer norm = floats(b.input(2));
@@ -143,9 +162,9 @@ final class HadalKernels {
     }
 
     /** libhadal updates in place: where results lie elsewhere, the old values are brought there first. */
-    private static void copy(Binding b, Layout layout, List<Integer> operands, Steps steps) {
+    private static void copy(Binding b, List<Layout> layouts, List<Integer> operands, Steps steps) {
         for (int i = 0; i < operands.size(); i++) {
-            steps.copy(b.input(operands.get(i)), b.output(i), layout.bytes());
+            steps.copy(b.input(operands.get(i)), b.output(i), layouts.get(i).bytes());
         }
     }
 

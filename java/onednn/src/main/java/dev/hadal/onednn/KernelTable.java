@@ -37,6 +37,7 @@ import dev.hadal.op.RmsNorm;
 import dev.hadal.op.RmsProp;
 import dev.hadal.op.ScatterAdd;
 import dev.hadal.op.Sgd;
+import dev.hadal.op.Shadowed;
 import dev.hadal.op.Slice;
 import dev.hadal.op.Softmax;
 import dev.hadal.op.Split;
@@ -119,6 +120,7 @@ final class KernelTable {
             hadal(Sgd.class, HadalKernels::update),
             hadal(RmsProp.class, HadalKernels::update),
             hadal(Adam.class, HadalKernels::update),
+            mixed(hadal(Shadowed.class, HadalKernels::shadowed)),
             hadal(NAdam.class, HadalKernels::update),
             hadal(Lion.class, HadalKernels::update),
             hadal(MovingAverage.class, HadalKernels::movingAverage),

@@ -13,6 +13,7 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_query_strides;
 
 import dev.hadal.backend.Layout;
 import dev.hadal.graph.Type;
+import dev.hadal.tensor.DType;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -81,6 +82,34 @@ final class OneDnnLayout implements Layout {
         try (Descriptors descriptors = new Descriptors()) {
             long[] dims = Descriptors.dims(type.shape());
             return of(descriptors.strided(type.dtype(), dims, Descriptors.channelsLast(dims)), type);
+        }
+    }
+
+    /**
+     * oneDNN describes no blocks but those it chose itself. A blob, however, names the type at the bytes in which those of
+     * two plain descriptors differ; that all else is as before is checked.
+     */
+    @Override
+    public Layout as(DType dtype) {
+        if (dtype == type.dtype()) {
+            return this;
+        }
+        Type other = new Type(dtype, type.shape());
+        try (Descriptors descriptors = new Descriptors();
+                Answer answer = new Answer()) {
+            byte[] mine = blob(descriptors.strided(type.dtype(), dims(), Descriptors.rowMajor(dims())), answer);
+            byte[] wanted = blob(descriptors.strided(dtype, dims(), Descriptors.rowMajor(dims())), answer);
+            byte[] changed = blob.clone();
+            for (int i = 0; i < changed.length; i++) {
+                changed[i] = mine[i] == wanted[i] ? changed[i] : wanted[i];
+            }
+            long size = bytes / type.dtype().bytes() * dtype.bytes();
+            OneDnnLayout layout = new OneDnnLayout(other, placement, size, name, changed);
+            Layout read = of(descriptors.of(layout, dims()), other);
+            if (!read.equals(layout) || read.bytes() != size) {
+                throw new IllegalStateException("oneDNN takes " + type + " in " + this + " for " + other + " in " + read);
+            }
+            return layout;
         }
     }
 

@@ -8,6 +8,7 @@ import dev.hadal.backend.Operand;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Mixed;
+import dev.hadal.op.Shadowed;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
 import java.util.List;
@@ -53,7 +54,8 @@ public final class JvmBackend implements Backend {
     @Override
     public Optional<Kernel> prepare(Op op, List<Operand> inputs, List<Type> outputs, int threads) {
         List<Type> in = inputs.stream().map(Operand::type).toList();
-        if (MixedKernel.concerns(in, outputs)) {
+        boolean ownBf16 = fast && op instanceof Shadowed;
+        if (!ownBf16 && MixedKernel.concerns(in, outputs)) {
             return compute(MixedKernel.wide(op), MixedKernel.wide(in), MixedKernel.wide(outputs), threads)
                     .map(kernel -> new MixedKernel(kernel, in, outputs));
         }

@@ -10,6 +10,7 @@ import dev.hadal.op.NAdam;
 import dev.hadal.op.Norm;
 import dev.hadal.op.RmsProp;
 import dev.hadal.op.Sgd;
+import dev.hadal.op.Shadowed;
 import dev.hadal.op.UpdateOp;
 import java.util.Arrays;
 import java.util.List;
@@ -22,6 +23,7 @@ final class UpdateKernels {
         for (Class<? extends UpdateOp> rule : List.of(Sgd.class, RmsProp.class, Adam.class, NAdam.class, Lion.class)) {
             table.put(rule, (op, j) -> update(op, j.in(), j.out(), j.machine()));
         }
+        table.put(Shadowed.class, (op, j) -> new ShadowedKernel(op, j.in(), j.out(), j.machine()));
     }
 
     /** Between these, no square of a chunk that counts was rounded to zero, and none to infinity. */
@@ -99,33 +101,46 @@ final class UpdateKernels {
 
     /** The operands are w, g, the moments, the norm and the hyper block; the results w and the moments. */
     private static Kernel update(UpdateOp op, List<Type> in, List<Type> out, Machine machine) {
-        Chunks chunks = new Chunks(in.get(0).shape().size());
-        Machine sized = machine.forWork(4L * in.get(0).shape().size());
-        int moments = out.size() - 1;
-        UpdateRows.Step step = UpdateRows.step(op);
-        Integer[] inPlace = new Integer[out.size()];
+        return new HeapKernel("java " + op.name(), in, out, (x, y, scratch) -> bind(op, x, y, machine, (at, n) -> {}))
+                .withInPlace(inPlace(out.size()));
+    }
+
+    /** Which operand each of w and the moments takes the place of. */
+    static Integer[] inPlace(int results) {
+        Integer[] inPlace = new Integer[results];
         Arrays.setAll(inPlace, o -> o == 0 ? 0 : o + 1);
-        return new HeapKernel("java " + op.name(), in, out, (x, y, scratch) -> {
-                    UpdateRows[] rows = sized.perLane(new UpdateRows[0], () -> new UpdateRows(moments));
-                    Loops[] loops = sized.perLane(new Loops[0], sized.simd()::loops);
-                    Span norm = x[in.size() - 2];
-                    Span hyper = x[in.size() - 1];
-                    Fused fused = fused(op, x[1], y, hyper);
-                    Workers.Body body = (task, lane) -> {
-                        int at = chunks.start(task);
-                        int n = chunks.length(task);
-                        for (int o = 0; o < y.length; o++) {
-                            copy(x[inPlace[o]], y[o], at, n);
-                        }
-                        if (Float.isFinite(norm.get(0))) {
-                            float clip = Hyper.clipFactor(norm.get(0), hyper.get(Hyper.CLIP));
-                            int done = fused.run(loops[lane], clip, at, n);
-                            rows[lane].update(step, x[1], y, hyper, clip, at + done, n - done);
-                        }
-                    };
-                    return () -> sized.forEach(chunks.count(), body);
-                })
-                .withInPlace(inPlace);
+        return inPlace;
+    }
+
+    /** What is to be done with n new values, from at on, while they are in the nearest cache. */
+    interface Then {
+        void run(int at, int n);
+    }
+
+    static Runnable bind(UpdateOp op, Span[] x, Span[] y, Machine machine, Then then) {
+        Chunks chunks = new Chunks(x[0].size());
+        Machine sized = machine.forWork(4L * x[0].size());
+        UpdateRows.Step step = UpdateRows.step(op);
+        UpdateRows[] rows = sized.perLane(new UpdateRows[0], () -> new UpdateRows(y.length - 1));
+        Loops[] loops = sized.perLane(new Loops[0], sized.simd()::loops);
+        Integer[] inPlace = inPlace(y.length);
+        Span norm = x[x.length - 2];
+        Span hyper = x[x.length - 1];
+        Fused fused = fused(op, x[1], y, hyper);
+        Workers.Body body = (task, lane) -> {
+            int at = chunks.start(task);
+            int n = chunks.length(task);
+            for (int o = 0; o < y.length; o++) {
+                copy(x[inPlace[o]], y[o], at, n);
+            }
+            if (Float.isFinite(norm.get(0))) {
+                float clip = Hyper.clipFactor(norm.get(0), hyper.get(Hyper.CLIP));
+                int done = fused.run(loops[lane], clip, at, n);
+                rows[lane].update(step, x[1], y, hyper, clip, at + done, n - done);
+                then.run(at, n);
+            }
+        };
+        return () -> sized.forEach(chunks.count(), body);
     }
 
     /** For the commonest rules, a loop that keeps all in registers. */

@@ -8,7 +8,9 @@ import dev.hadal.op.NAdam;
 import dev.hadal.op.Norm;
 import dev.hadal.op.RmsProp;
 import dev.hadal.op.Sgd;
+import dev.hadal.op.Shadowed;
 import dev.hadal.op.UpdateOp;
+import java.util.Arrays;
 
 /** Optimizers' updates, in the symbols of their ops. */
 final class UpdateReference {
@@ -20,6 +22,7 @@ final class UpdateReference {
         table.put(Adam.class, (op, t) -> adam(op));
         table.put(NAdam.class, (op, t) -> nadam(op));
         table.put(Lion.class, (op, t) -> lion(op));
+        table.put(Shadowed.class, (op, t) -> shadowed(op, t));
     }
 
     static Formula norm() {
@@ -61,6 +64,19 @@ final class UpdateReference {
                 }
                 out[0][i] = w;
             }
+        };
+    }
+
+    /** What the rule makes, and the new w, from which the shadow is rounded. */
+    private static Formula shadowed(Shadowed op, OpTable.Types types) {
+        int operands = types.in().size() - 1;
+        int results = types.out().size() - 1;
+        Formula rule = Reference.formula(op.rule(), types.in().subList(0, operands), types.out().subList(0, results))
+                .orElseThrow();
+        return (in, out) -> {
+            rule.run(Arrays.copyOf(in, operands), Arrays.copyOf(out, results));
+            boolean finite = Double.isFinite(in[operands - 2][0]);
+            System.arraycopy(finite ? out[0] : in[operands], 0, out[results], 0, out[results].length);
         };
     }
 

@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
 @NoException
 public final class HadalNative {
     /** The HADAL_ABI_VERSION that these methods are written for. */
-    private static final int ABI_VERSION = 6;
+    private static final int ABI_VERSION = 7;
 
     private HadalNative() {}
 
@@ -214,6 +214,7 @@ public final class HadalNative {
      *
      * @param rule the number of a hadal_rule
      * @param m0 null, as m1 and m2, where the rule has no such moment
+     * @param shadow takes the new w, rounded to bf16; or null
      */
     @Name("hadal_step<hadal_update>::add")
     public static native void update(
@@ -224,6 +225,7 @@ public final class HadalNative {
             @Nullable FloatPointer m0,
             @Nullable FloatPointer m1,
             @Nullable FloatPointer m2,
+            @Nullable @Cast("uint16_t*") ShortPointer shadow,
             @Cast("int64_t") long n,
             float a,
             float b,

@@ -145,7 +145,7 @@ class HadalNativeTest {
                     FloatPointer ph = new FloatPointer(hyper);
                     FloatPointer pn = new FloatPointer(norm)) {
                 run(steps -> HadalNative.update(
-                        steps, ADAM, pw, pg, pm, pv, null, N, beta1, beta2, epsilon, ph, pn));
+                        steps, ADAM, pw, pg, pm, pv, null, null, N, beta1, beta2, epsilon, ph, pn));
                 assertClose(w1, pw);
                 assertClose(m1, pm);
                 assertClose(v1, pv);
@@ -163,7 +163,7 @@ class HadalNativeTest {
                     FloatPointer hyper = new FloatPointer(0.1f, 0.1f, 1, 1, 1, 1, 1, 1);
                     FloatPointer pn = new FloatPointer(norm)) {
                 run(steps ->
-                        HadalNative.update(steps, ADAM, w, g, m, v, null, N, 0.9f, 0.999f, 1e-8f, hyper, pn));
+                        HadalNative.update(steps, ADAM, w, g, m, v, null, null, N, 0.9f, 0.999f, 1e-8f, hyper, pn));
                 for (FloatPointer buffer : new FloatPointer[] {w, m, v}) {
                     assertArrayEquals(before, read(buffer, N));
                 }
