@@ -2,6 +2,7 @@ package dev.hadal.benchmarks;
 
 import dev.hadal.backend.Backends;
 import dev.hadal.cli.Workload;
+import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -30,14 +31,18 @@ public final class AgainstCpp {
     /** By the harness' names. */
     private static Map<String, Workload> cases() {
         Map<String, Workload> cases = new LinkedHashMap<>();
-        for (int n : new int[] {512, 1024, 2048}) {
-            cases.put("matmul/%1$dx%1$dx%1$d/f32/plain".formatted(n), Workload.gemm(n));
-        }
-        for (Shape images : List.of(Shape.of(8, 64, 56, 56), Shape.of(8, 128, 28, 28), Shape.of(8, 256, 14, 14))) {
-            String name = "convolution/" + String.join("x", images.dims().stream().map(String::valueOf).toList()) + "/";
-            cases.put(name + "forward/f32", Workload.convolution(images));
-            cases.put(name + "backward_data/f32", Workload.convolutionBackwardData(images));
-            cases.put(name + "backward_weights/f32", Workload.convolutionBackwardWeights(images));
+        for (DType type : List.of(DType.F32, DType.BF16)) {
+            String suffix = "/" + type.name().toLowerCase(Locale.ROOT);
+            for (int n : new int[] {512, 1024, 2048}) {
+                cases.put("matmul/%1$dx%1$dx%1$d".formatted(n) + suffix + "/plain", Workload.gemm(n, type));
+            }
+            for (Shape images : List.of(Shape.of(8, 64, 56, 56), Shape.of(8, 128, 28, 28), Shape.of(8, 256, 14, 14))) {
+                String size = String.join("x", images.dims().stream().map(String::valueOf).toList());
+                String name = "convolution/" + size + "/";
+                cases.put(name + "forward" + suffix, Workload.convolution(images, type));
+                cases.put(name + "backward_data" + suffix, Workload.convolutionBackwardData(images, type));
+                cases.put(name + "backward_weights" + suffix, Workload.convolutionBackwardWeights(images, type));
+            }
         }
         return cases;
     }

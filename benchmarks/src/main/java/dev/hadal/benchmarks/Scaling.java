@@ -2,6 +2,7 @@ package dev.hadal.benchmarks;
 
 import dev.hadal.backend.Backends;
 import dev.hadal.cli.Workload;
+import dev.hadal.tensor.DType;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -24,7 +25,7 @@ public final class Scaling {
     private static final int ROUNDS = 3;
     private static final double WARM_UP = 2;
     private static final double SECONDS = 3;
-    private static final List<Workload> STEPS = List.of(Workload.mlp(), Workload.cnn());
+    private static final List<Workload> STEPS = List.of(Workload.mlp(DType.F32), Workload.cnn(DType.F32));
 
     /** Without arguments everything; with a workload's name and a count of threads, one process' part of it. */
     public static void main(String... arguments) throws IOException, InterruptedException {

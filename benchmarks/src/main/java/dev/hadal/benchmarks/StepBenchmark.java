@@ -36,7 +36,12 @@ public class StepBenchmark {
     @Param({"1", "2"})
     public int threads;
 
-    @Param({"training step, MLP 784-1024-1024-10 batch of 128", "training step, CNN 32-64-128-10 batch of 64"})
+    @Param({
+        "training step, MLP 784-1024-1024-10 batch of 128",
+        "training step, CNN 32-64-128-10 batch of 64",
+        "training step, MLP 784-1024-1024-10 batch of 128 bf16",
+        "training step, CNN 32-64-128-10 batch of 64 bf16"
+    })
     public String workload;
 
     private Workload.Ready ready;

@@ -1,5 +1,6 @@
 package dev.hadal.cli;
 
+import dev.hadal.tensor.DType;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -52,7 +53,7 @@ record BenchReport(Map<String, String> facts, Ceilings ceilings, String natively
                             " | ",
                             row.workload.name(),
                             row.workload.size(),
-                            row.workload.type(),
+                            row.workload.type().name().toLowerCase(Locale.ROOT),
                             time(row.natively),
                             time(row.java),
                             Table.number(here / there),
@@ -139,7 +140,7 @@ record BenchReport(Map<String, String> facts, Ceilings ceilings, String natively
         }
 
         private void row(Row row, int y) {
-            String label = row.workload.size() + (row.workload.type().equals("f32") ? "" : " " + row.workload.type());
+            String label = row.workload.size() + (row.workload.type() == DType.F32 ? "" : " bf16");
             add("<text class=\"mark\" x=\"0\" y=\"%d\">%s</text>", y + BAR + 4, escaped(label));
             one(row, row.natively, "native", y);
             one(row, row.java, "java", y + BAR + 2);

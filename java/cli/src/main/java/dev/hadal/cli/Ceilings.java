@@ -1,6 +1,7 @@
 package dev.hadal.cli;
 
 import dev.hadal.onednn.Peak;
+import dev.hadal.tensor.DType;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
@@ -39,7 +40,7 @@ record Ceilings(double f32, double bf16, TreeMap<Long, Double> streams, int thre
     /** The least time that some work can take; NaN where that is not known. */
     double leastSeconds(Workload workload) {
         Workload.Cost cost = workload.cost();
-        double peak = workload.type().equals("bf16") ? bf16 : f32;
+        double peak = workload.type() == DType.BF16 ? bf16 : f32;
         double least = cost.flops() > 0 ? cost.flops() / peak : cost.bytes() > 0 ? cost.bytes() / stream(cost) : Double.NaN;
         return least / threads;
     }

@@ -8,6 +8,7 @@ import dev.hadal.data.Batches;
 import dev.hadal.data.Batching;
 import dev.hadal.data.Dataset;
 import dev.hadal.nn.Layer;
+import dev.hadal.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -17,7 +18,7 @@ final class Comparison {
     private static final int BATCH = 64;
     private static final double SECONDS = 0.5;
     private static final List<Workload> KERNELS = List.of(
-            Workload.gemm(1024),
+            Workload.gemm(1024, DType.F32),
             Workload.convolution(32),
             Workload.convolutionBackward(32),
             Workload.batchNorm(32),
@@ -75,7 +76,7 @@ final class Comparison {
         try (Batches batches = Batching.of(BATCH).threads(0).open(train)) {
             batches.startEpoch(0);
             Batch batch = batches.next();
-            return Workload.training(network, train.shape(), batch.x(), batch.target()).times(sides, SECONDS);
+            return Workload.training(network, train.shape(), batch.x(), batch.target(), DType.F32).times(sides, SECONDS);
         }
     }
 }

@@ -10,6 +10,7 @@ import static dev.hadal.nn.Layers.sequential;
 import dev.hadal.backend.Backends;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf.Role;
+import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
 import dev.hadal.nn.Layer;
@@ -22,6 +23,7 @@ import dev.hadal.op.Gather;
 import dev.hadal.op.Hyper;
 import dev.hadal.op.LayerNorm;
 import dev.hadal.op.MatMul;
+import dev.hadal.op.Mixed;
 import dev.hadal.op.Pool;
 import dev.hadal.op.Pooling;
 import dev.hadal.op.Recurrent;
@@ -51,11 +53,12 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Work to be timed on any backend: a few ops, whose operands and ops lie as the kernels want them, as they do in the
+ * Work to be timed on any backend: a few ops, whose operands and results lie as the kernels want them, as they do in the
  * middle of a network; or a whole training step. All values are random, since zeros read too fast.
  */
 public final class Workload {
     private static final Convolution CONVOLUTION = new Convolution(Window.of(1, 1, 1), 1);
+    private static final List<DType> FACTORS = List.of(DType.F32, DType.BF16);
     private static final int FLOAT = Float.BYTES;
     /** As they come in residual networks for large images. */
     private static final List<Shape> IMAGES =
@@ -63,6 +66,7 @@ public final class Workload {
 
     private final String name;
     private final String size;
+    private final DType type;
     private final Cost cost;
     private final Function<Backends, Ready> preparation;
 
@@ -85,15 +89,20 @@ public final class Workload {
         static final Cost UNKNOWN = new Cost(0, 0);
     }
 
-    private Workload(String name, String size, Cost cost, Function<Backends, Ready> preparation) {
+    private Workload(String name, String size, DType type, Cost cost, Function<Backends, Ready> preparation) {
         this.name = name;
         this.size = size;
+        this.type = type;
         this.cost = cost;
         this.preparation = preparation;
     }
 
     private static Workload ops(String name, String size, Cost cost, Consumer<Ops> body) {
-        return new Workload(name, size, cost, backends -> prepare(body, backends));
+        return ops(name, size, DType.F32, cost, body);
+    }
+
+    private static Workload ops(String name, String size, DType type, Cost cost, Consumer<Ops> body) {
+        return new Workload(name, size, type, cost, backends -> prepare(type, body, backends));
     }
 
     /** What is computed. */
@@ -106,9 +115,9 @@ public final class Workload {
         return size;
     }
 
-    /** Of the factors: {@code f32} or {@code bf16}. */
-    String type() {
-        return "f32";
+    /** Of what is multiplied: f32 or bf16. */
+    public DType type() {
+        return type;
     }
 
     /** What it takes at least. */
@@ -118,49 +127,49 @@ public final class Workload {
 
     @Override
     public String toString() {
-        return name + " " + size;
+        return name + " " + size + (type == DType.F32 ? "" : " bf16");
     }
 
     // ---- kernels ----
 
     /** The product of two square matrices. */
-    public static Workload gemm(int n) {
-        return ops("matmul", n + "×" + n + "×" + n, Cost.flops(2.0 * n * n * n), r -> {
+    public static Workload gemm(int n, DType type) {
+        return ops("matmul", n + "×" + n + "×" + n, type, Cost.flops(2.0 * n * n * n), r -> {
             Value a = r.operand("a", Shape.of(n, n));
             Value b = r.operand("b", Shape.of(n, n));
-            new MatMul(false, false).of(a, b);
+            r.append(new MatMul(false, false), type, a, b);
         });
     }
 
     /** 3×3 kernels over 32 images of 28×28, with as many channels in as out. */
     public static Workload convolution(int channels) {
-        return convolution(images(channels));
+        return convolution(images(channels), DType.F32);
     }
 
     /** 3×3 kernels, padded, with as many channels in as out. */
-    public static Workload convolution(Shape images) {
-        return ops("convolution 3×3", images.toString(), Cost.flops(flops(images)), r -> {
+    public static Workload convolution(Shape images, DType type) {
+        return ops("convolution 3×3", images.toString(), type, Cost.flops(flops(images)), r -> {
             Value x = r.operand("x", images);
             Value w = r.operand("w", kernels(images));
-            CONVOLUTION.of(x, w);
+            r.append(CONVOLUTION, type, x, w);
         });
     }
 
     /** The gradient of the images. */
-    public static Workload convolutionBackwardData(Shape images) {
-        return ops("convolution 3×3, backward data", images.toString(), Cost.flops(flops(images)), r -> {
+    public static Workload convolutionBackwardData(Shape images, DType type) {
+        return ops("convolution 3×3, backward data", images.toString(), type, Cost.flops(flops(images)), r -> {
             Value w = r.operand("w", kernels(images));
             Value dy = r.operand("dy", images);
-            new Convolution.BackwardData(CONVOLUTION, images).of(dy, w);
+            r.append(new Convolution.BackwardData(CONVOLUTION, images), type, dy, w);
         });
     }
 
     /** The gradient of the kernels. */
-    public static Workload convolutionBackwardWeights(Shape images) {
-        return ops("convolution 3×3, backward weights", images.toString(), Cost.flops(flops(images)), r -> {
+    public static Workload convolutionBackwardWeights(Shape images, DType type) {
+        return ops("convolution 3×3, backward weights", images.toString(), type, Cost.flops(flops(images)), r -> {
             Value x = r.operand("x", images);
             Value dy = r.operand("dy", images);
-            new Convolution.BackwardWeights(CONVOLUTION, kernels(images)).of(x, dy);
+            r.append(new Convolution.BackwardWeights(CONVOLUTION, kernels(images)), DType.F32, x, dy);
         });
     }
 
@@ -342,15 +351,15 @@ public final class Workload {
     // ---- training steps ----
 
     /** A training step, Adam included, of a perceptron 784-1024-1024-10 on 128 samples. */
-    public static Workload mlp() {
+    public static Workload mlp(DType type) {
         Layer network = sequential(linear(1024), relu(), linear(1024), relu(), linear(10));
         double products = 784.0 * 1024 + 1024.0 * 1024 + 1024.0 * 10;
         Cost cost = Cost.flops(2 * 128 * (3 * products - 784.0 * 1024));
-        return training("training step, MLP 784-1024-1024-10", network, Shape.of(784), 128, cost);
+        return training("training step, MLP 784-1024-1024-10", network, Shape.of(784), 128, type, cost);
     }
 
     /** A training step, Adam included, of a convolutional network on 64 images. */
-    public static Workload cnn() {
+    public static Workload cnn(DType type) {
         Layer network = sequential(
                 conv2d(32, 3), relu(), conv2d(64, 3), relu(), maxPool2d(2), flatten(), linear(128), relu(), linear(10));
         double first = 26.0 * 26 * 9 * 32;
@@ -360,30 +369,32 @@ public final class Workload {
                 network,
                 Shape.of(1, 28, 28),
                 64,
+                type,
                 Cost.flops(2 * 64 * (2 * first + 3 * others)));
     }
 
     /** The same on random samples of ten classes. */
-    private static Workload training(String name, Layer network, Shape sample, int batch, Cost cost) {
+    private static Workload training(
+            String name, Layer network, Shape sample, int batch, DType type, Cost cost) {
         int[] classes = new int[batch];
         Philox random = new Philox(2, 0);
         for (int i = 0; i < batch; i++) {
             classes[i] = (int) (10 * random.uniform(i));
         }
         Tensor x = random("x", Type.f32(sample.prepend(batch)));
-        Workload step = training(network, sample, x, Tensor.of(Shape.of(batch), classes));
-        return new Workload(name, step.size, cost, step.preparation);
+        Workload step = training(network, sample, x, Tensor.of(Shape.of(batch), classes), type);
+        return new Workload(name, step.size, type, cost, step.preparation);
     }
 
     /** A training step of any network that classifies, Adam included. */
-    static Workload training(Layer network, Shape sample, Tensor x, Tensor target) {
+    static Workload training(Layer network, Shape sample, Tensor x, Tensor target, DType type) {
         int batch = x.shape().get(0);
-        return new Workload("training step", "batch of " + batch, Cost.UNKNOWN, backends -> {
-            Trainer trainer = Trainer.of(network, sample)
+        return new Workload("training step", "batch of " + batch, type, Cost.UNKNOWN, backends -> {
+            Trainer.Builder builder = Trainer.of(network, sample)
                     .optimizer(Optimizer.adam())
                     .batch(batch)
-                    .backends(backends)
-                    .build();
+                    .backends(backends);
+            Trainer trainer = (type == DType.BF16 ? builder.bf16() : builder).build();
             return new Ready(trainer.plan(), () -> trainer.step(x, target), trainer::close);
         });
     }
@@ -420,7 +431,8 @@ public final class Workload {
     static List<Workload> all() {
         List<Workload> all = new ArrayList<>();
         for (int n : new int[] {16, 64, 128, 256, 512, 1024, 2048}) {
-            all.add(gemm(n));
+            all.add(gemm(n, DType.F32));
+            all.add(gemm(n, DType.BF16));
         }
         for (int channels : new int[] {8, 32, 64}) {
             all.add(convolution(channels));
@@ -429,9 +441,11 @@ public final class Workload {
             all.add(maxPool(channels));
         }
         for (Shape images : IMAGES) {
-            all.add(convolution(images));
-            all.add(convolutionBackwardData(images));
-            all.add(convolutionBackwardWeights(images));
+            for (DType type : FACTORS) {
+                all.add(convolution(images, type));
+                all.add(convolutionBackwardData(images, type));
+                all.add(convolutionBackwardWeights(images, type));
+            }
         }
         for (int rows : new int[] {16, 256, 2048}) {
             all.add(layerNorm(rows, 1024));
@@ -453,8 +467,10 @@ public final class Workload {
         for (int weights : new int[] {1_000, 100_000, 1_000_000, 10_000_000}) {
             all.add(adamw(weights));
         }
-        all.add(mlp());
-        all.add(cnn());
+        for (DType type : FACTORS) {
+            all.add(mlp(type));
+            all.add(cnn(type));
+        }
         return all;
     }
 
@@ -462,11 +478,13 @@ public final class Workload {
     static List<Workload> few() {
         List<Workload> few = new ArrayList<>();
         for (int n : new int[] {16, 128, 512, 1024, 2048}) {
-            few.add(gemm(n));
+            FACTORS.forEach(type -> few.add(gemm(n, type)));
         }
-        IMAGES.forEach(images -> few.add(convolution(images)));
-        IMAGES.forEach(images -> few.add(convolutionBackwardData(images)));
-        IMAGES.forEach(images -> few.add(convolutionBackwardWeights(images)));
+        for (DType type : FACTORS) {
+            IMAGES.forEach(images -> few.add(convolution(images, type)));
+            IMAGES.forEach(images -> few.add(convolutionBackwardData(images, type)));
+            IMAGES.forEach(images -> few.add(convolutionBackwardWeights(images, type)));
+        }
         few.add(batchNorm(32));
         few.add(maxPool(32));
         few.add(layerNorm(2048, 1024));
@@ -479,8 +497,10 @@ public final class Workload {
         for (int weights : new int[] {1_000, 100_000, 10_000_000}) {
             few.add(adamw(weights));
         }
-        few.add(mlp());
-        few.add(cnn());
+        for (DType type : FACTORS) {
+            few.add(mlp(type));
+            few.add(cnn(type));
+        }
         return few;
     }
 
@@ -507,8 +527,8 @@ public final class Workload {
         return preparation.apply(backends.required());
     }
 
-    private static Ready prepare(Consumer<Ops> body, Backends backends) {
-        Ops ops = new Ops();
+    private static Ready prepare(DType type, Consumer<Ops> body, Backends backends) {
+        Ops ops = new Ops(type);
         body.accept(ops);
         Plan plan = Plan.compile(ops.graph, backends, new Plan.Options(null, Map.of(), true));
         Store store = new Store();
@@ -546,10 +566,20 @@ public final class Workload {
     private static final class Ops {
         final Graph graph = new Graph();
         private final Map<String, int[]> indices = new LinkedHashMap<>();
+        private final DType type;
         private boolean updates;
 
+        Ops(DType type) {
+            this.type = type;
+        }
+
         Value operand(String name, Shape shape) {
-            return graph.leaf(Role.WEIGHT, name, Type.f32(shape));
+            return graph.leaf(Role.WEIGHT, name, new Type(type, shape));
+        }
+
+        /** An op on operands that may be bf16, and its only result. */
+        void append(Op op, DType result, Value... operands) {
+            (type == DType.F32 ? op : new Mixed(op, List.of(result))).of(operands);
         }
 
         /** Whole numbers from 0 to below the bound. */
@@ -595,6 +625,6 @@ public final class Workload {
         for (int i = 0; i < tensor.floats().length; i++) {
             tensor.floats()[i] = random.uniform(i);
         }
-        return tensor;
+        return type.dtype() == DType.BF16 ? tensor.narrowed() : tensor;
     }
 }

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hadal.backend.Backends;
+import dev.hadal.tensor.DType;
+import dev.hadal.tensor.Shape;
 import java.io.StringReader;
 import java.util.List;
 import java.util.Map;
@@ -18,7 +20,7 @@ class BenchReportTest {
     private static final Ceilings CEILINGS = new Ceilings(200e9, 400e9, Map.of(1L << 28, 28e9), 1);
     /** 2·512³ operations take 1.34 ms at 200 GFLOP/s. */
     private static final BenchReport.Row GEMM = new BenchReport.Row(
-            Workload.gemm(512), new Timing(1.6e-3, 1.5e-3, 1.7e-3), new Timing(3.2e-4, 3.1e-4, 3.3e-4));
+            Workload.gemm(512, DType.F32), new Timing(1.6e-3, 1.5e-3, 1.7e-3), new Timing(3.2e-4, 3.1e-4, 3.3e-4));
     /** 28 MB take 1 ms at 28 GB/s. */
     private static final BenchReport.Row ADAMW =
             new BenchReport.Row(Workload.adamw(1_000_000), Timing.NONE, new Timing(2e-3, 2e-3, 2e-3));
@@ -92,7 +94,9 @@ class BenchReportTest {
     void smallWorkloadsRunInJava() {
         Backends java = Backends.of("java").withThreads(1);
         for (Workload workload : List.of(
-                Workload.gemm(16),
+                Workload.gemm(16, DType.F32),
+                Workload.gemm(16, DType.BF16),
+                Workload.convolutionBackwardWeights(Shape.of(1, 2, 4, 4), DType.BF16),
                 Workload.layerNormBackward(4, 8),
                 Workload.crossEntropy(4, 8),
                 Workload.maxPool(2),
