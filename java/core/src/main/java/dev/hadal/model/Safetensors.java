@@ -14,11 +14,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,16 +23,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The safetensors format: the header's length as u64, little-endian; the header, a JSON object; then the values, row by
- * row, little-endian. What Hadal writes carries a checksum in its metadata: the SHA-256 of the whole file, with zeros in
- * the checksum's own place.
+ * row, little-endian. What Hadal writes carries a {@link Checksum} of the whole file in its metadata.
  */
 public final class Safetensors {
     private static final int MAX_HEADER = 100_000_000;
     private static final int BUFFER = 1 << 20;
     private static final String METADATA = "__metadata__";
-
-    private static final String CHECKSUM = "hadal.sha256";
-    private static final String NO_CHECKSUM = "0".repeat(64);
 
     /** What a file holds. */
     public record Content(Map<String, Tensor> tensors, Map<String, String> metadata) {}
@@ -43,7 +36,7 @@ public final class Safetensors {
     /** Writes a file; an existing one is replaced only once the new one is complete on disk. */
     public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata) throws IOException {
         Map<String, String> signed = new LinkedHashMap<>();
-        signed.put(CHECKSUM, NO_CHECKSUM);
+        signed.put(Checksum.KEY, Checksum.NONE);
         signed.putAll(metadata);
         Map<String, Object> header = new LinkedHashMap<>();
         header.put(METADATA, signed);
@@ -69,14 +62,13 @@ public final class Safetensors {
             head.putLong(json.length + (long) padding)
                     .put(json)
                     .put(" ".repeat(padding).getBytes(StandardCharsets.UTF_8));
-            MessageDigest digest = sha256();
-            write(out, digest, head.flip());
+            Checksum checksum = Checksum.of(Checksum.KEY);
+            write(out, checksum, head.flip());
             for (Tensor t : tensors.values()) {
-                write(out, digest, values(t));
+                write(out, checksum, values(t));
             }
-            byte[] checksum = HexFormat.of().formatHex(digest.digest()).getBytes(StandardCharsets.US_ASCII);
-            out.position(8L + indexOf(json, NO_CHECKSUM));
-            writeFully(out, ByteBuffer.wrap(checksum));
+            out.position(8L + indexOf(json, Checksum.NONE));
+            writeFully(out, ByteBuffer.wrap(checksum.hex().getBytes(StandardCharsets.US_ASCII)));
             out.force(true);
         }
         Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
@@ -94,21 +86,13 @@ public final class Safetensors {
         }
     }
 
-    private static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
-    }
-
     /** Where an ASCII text begins; −1 if it is not there. */
     private static int indexOf(byte[] bytes, String text) {
         return new String(bytes, StandardCharsets.ISO_8859_1).indexOf(text);
     }
 
-    private static void write(FileChannel out, MessageDigest digest, ByteBuffer buffer) throws IOException {
-        digest.update(buffer.duplicate());
+    private static void write(FileChannel out, Checksum checksum, ByteBuffer buffer) throws IOException {
+        checksum.update(buffer.duplicate());
         writeFully(out, buffer);
     }
 
@@ -189,8 +173,11 @@ public final class Safetensors {
 
     private static void verify(SeekableByteChannel in, byte[] json, Map<?, ?> entries, boolean checked, String file)
             throws IOException {
-        Object stated = entries.get(METADATA) instanceof Map<?, ?> metadata ? metadata.get(CHECKSUM) : null;
-        int at = stated instanceof String s && s.length() == NO_CHECKSUM.length() ? indexOf(json, s) : -1;
+        Map<?, ?> metadata = entries.get(METADATA) instanceof Map<?, ?> map ? map : Map.of();
+        String key = metadata.containsKey(Checksum.KEY) ? Checksum.KEY : Checksum.FORMER_KEY;
+        Checksum checksum = Checksum.of(key);
+        Object stated = metadata.get(key);
+        int at = stated instanceof String s && s.length() == checksum.length() ? indexOf(json, s) : -1;
         if (at < 0) {
             if (checked || stated != null) {
                 throw new ModelFormatException(
@@ -199,10 +186,9 @@ public final class Safetensors {
             }
             return;
         }
-        MessageDigest digest = sha256();
         ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(BUFFER, in.size()));
         long from = 8L + at;
-        long to = from + NO_CHECKSUM.length();
+        long to = from + checksum.length();
         in.position(0);
         for (long position = 0; in.read(buffer) >= 0; buffer.clear()) {
             buffer.flip();
@@ -210,9 +196,9 @@ public final class Safetensors {
                 buffer.put((int) (i - position), (byte) '0');
             }
             position += buffer.limit();
-            digest.update(buffer);
+            checksum.update(buffer);
         }
-        String found = HexFormat.of().formatHex(digest.digest());
+        String found = checksum.hex();
         if (!found.equals(stated)) {
             throw new ModelFormatException(file + " is damaged: its checksum is " + found + ", but it says " + stated);
         }
@@ -230,7 +216,8 @@ public final class Safetensors {
             }
             if (name.equals(METADATA)) {
                 entry.forEach((k, v) -> metadata.put(String.valueOf(k), String.valueOf(v)));
-                metadata.remove(CHECKSUM);
+                metadata.remove(Checksum.KEY);
+                metadata.remove(Checksum.FORMER_KEY);
             } else {
                 tensors.put(name, tensor(in, base, name, entry, file));
             }

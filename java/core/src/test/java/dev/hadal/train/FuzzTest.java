@@ -87,7 +87,7 @@ class FuzzTest {
         for (byte[] seed : seeds) {
             Files.write(corpus.resolve("whole" + seed.length), seed);
             // A file without a checksum is read, too; so is one whose numbers or graph the fuzzer has changed.
-            String unsigned = new String(seed, StandardCharsets.ISO_8859_1).replace("hadal.sha256", "other.sha256");
+            String unsigned = new String(seed, StandardCharsets.ISO_8859_1).replace("hadal.crc", "other.crc");
             Files.write(corpus.resolve("unsigned" + seed.length), unsigned.getBytes(StandardCharsets.ISO_8859_1));
         }
         Path words = Files.write(dir.resolve("words"), words(seeds));

@@ -201,13 +201,8 @@ final class Library {
 
     private String detail() {
         dnnl_version_t version = dnnl_version();
-        return "oneDNN %d.%d.%d, %s; %s"
-                .formatted(
-                        version.major(),
-                        version.minor(),
-                        version.patch(),
-                        isa(dnnl_get_effective_cpu_isa()),
-                        hadal.detail());
+        return "oneDNN " + version.major() + "." + version.minor() + "." + version.patch() + ", "
+                + isa(dnnl_get_effective_cpu_isa()) + "; " + hadal.detail();
     }
 
     private static String isa(int code) {

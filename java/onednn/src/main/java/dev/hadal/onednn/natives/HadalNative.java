@@ -3,10 +3,13 @@ package dev.hadal.onednn.natives;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.JarURLConnection;
 import java.net.URL;
 import java.nio.file.Files;
 import java.util.Arrays;
 import java.util.List;
+import java.util.jar.JarEntry;
+import java.util.zip.CRC32;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
@@ -104,14 +107,22 @@ public final class HadalNative {
      */
     private static void dropStaleCopy(String library) throws IOException {
         URL packed = packed(library);
-        if (packed == null) {
-            return;
+        File copy = packed == null ? null : Loader.cacheResource(packed);
+        if (packed != null && copy != null && !isCopy(packed, Files.readAllBytes(copy.toPath()))) {
+            Files.delete(copy.toPath()); // what another JVM has loaded from it stays loaded
         }
-        File copy = Loader.cacheResource(packed);
+    }
+
+    /** A jar knows the checksum of what it holds, which spares each start the unpacking. */
+    private static boolean isCopy(URL packed, byte[] copy) throws IOException {
+        if (packed.openConnection() instanceof JarURLConnection jar) {
+            JarEntry entry = jar.getJarEntry();
+            CRC32 found = new CRC32();
+            found.update(copy);
+            return entry.getSize() == copy.length && entry.getCrc() == found.getValue();
+        }
         try (InputStream content = packed.openStream()) {
-            if (copy != null && !Arrays.equals(content.readAllBytes(), Files.readAllBytes(copy.toPath()))) {
-                Files.delete(copy.toPath()); // what another JVM has loaded from it stays loaded
-            }
+            return Arrays.equals(content.readAllBytes(), copy);
         }
     }
 
