@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "kernels.h"
+#include "share.h"
 
 namespace hadal {
 namespace {
@@ -55,9 +56,6 @@ const Kernels* active = best();
 
 // ---- threads ----------------------------------------------------------------------------------------------
 
-// Waking a team costs a microsecond or more; below these sizes one thread is done sooner.
-constexpr int64_t kParallelElements = 32768;
-
 // A block is what one call of a summing kernel covers. Fixed, or the sum would depend on the thread count.
 constexpr int64_t kBlockElements = 16384;
 constexpr int64_t kBlocksAtOnce = 1024;
@@ -67,20 +65,6 @@ constexpr int64_t kCacheLine = 64 / sizeof(float);
 // So many weights are updated before they are rounded: 8 KB of them.
 constexpr int64_t kUpdateRow = 2048;
 
-/** Calls f(begin, end) for ranges that together are [0, n), one per thread, cut at multiples of grain. */
-template <class Range>
-void share(int64_t n, int64_t grain, int64_t elements, Range f) {
-#pragma omp parallel if (elements >= kParallelElements)
-    {
-        int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
-        int64_t grains = (n + grain - 1) / grain;
-        int64_t begin = grains * thread / threads * grain;
-        int64_t end = grains * (thread + 1) / threads * grain;
-        if (end > n) end = n;
-        if (begin < end) f(begin, end);
-    }
-}
-
 /** Σ f(block) for the blocks in order, whichever thread computes them. */
 template <class Block>
 double ordered_sum(int64_t blocks, int64_t elements, Block f) {
@@ -88,8 +72,9 @@ double ordered_sum(int64_t blocks, int64_t elements, Block f) {
     double sum = 0.0;
     for (int64_t first = 0; first < blocks; first += kBlocksAtOnce) {
         int64_t count = blocks - first < kBlocksAtOnce ? blocks - first : kBlocksAtOnce;
-#pragma omp parallel for schedule(static) if (elements >= kParallelElements)
-        for (int64_t b = 0; b < count; b++) partial[b] = f(first + b);
+        share(count, 1, elements, [&](int64_t begin, int64_t end) {
+            for (int64_t b = begin; b < end; b++) partial[b] = f(first + b);
+        });
         for (int64_t b = 0; b < count; b++) sum += partial[b];
     }
     return sum;
@@ -415,15 +400,16 @@ void hadal_group_norm_backward(const float* x, const float* dy, const float* sca
     int64_t per_block = samples == 0 ? 1 : samples_of_block(samples);
     int64_t blocks = (samples + per_block - 1) / per_block;
     int64_t all = groups * channels;
-#pragma omp parallel for schedule(static) if (elements >= kParallelElements)
-    for (int64_t task = 0; task < blocks * groups; task++) {
-        int64_t block = task / groups, group = task % groups;
-        int64_t begin = block * per_block;
-        int64_t end = samples - begin < per_block ? samples : begin + per_block;
-        float* sums[2] = {scratch + 2 * block * all + group * channels, nullptr};
-        if (dbias != nullptr) sums[1] = sums[0] + all;
-        active->group_norm_backward(x, dy, scale, mean, variance, begin, end, group, geometry, dx, sums);
-    }
+    share(blocks * groups, 1, elements, [=](int64_t first, int64_t last) {
+        for (int64_t task = first; task < last; task++) {
+            int64_t block = task / groups, group = task % groups;
+            int64_t begin = block * per_block;
+            int64_t end = samples - begin < per_block ? samples : begin + per_block;
+            float* sums[2] = {scratch + 2 * block * all + group * channels, nullptr};
+            if (dbias != nullptr) sums[1] = sums[0] + all;
+            active->group_norm_backward(x, dy, scale, mean, variance, begin, end, group, geometry, dx, sums);
+        }
+    });
     active->column_sums(scratch, blocks, all, 2 * all, dscale);
     if (dbias != nullptr) active->column_sums(scratch + all, blocks, all, 2 * all, dbias);
 }

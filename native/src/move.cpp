@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "hadal.h"
+#include "share.h"
+
+using hadal::share;
 
 namespace {
 
-constexpr int64_t kParallelElements = 32768;
 constexpr int64_t kSquare = 32;
 
 using Value = uint32_t;  // of either type, by its bits
@@ -91,30 +93,32 @@ void hadal_copy(const void* source, void* target, int rank, const int64_t* lengt
     }
     int64_t strips = (across.length + kSquare - 1) / kSquare;
     int64_t units = elements / row.length / across.length * strips;
-#pragma omp parallel for schedule(static) if (elements >= kParallelElements)
-    for (int64_t unit = 0; unit < units; unit++) {
-        int64_t strip = unit % strips * kSquare, rest = unit / strips;
-        const Value* from = x + strip * across.from;
-        Value* to = y + strip * across.to;
-        for (int i = count - 1; i >= 0; i--) {
-            int64_t place = rest % axes[i].length;
-            rest /= axes[i].length;
-            from += place * axes[i].from;
-            to += place * axes[i].to;
+    share(units, 1, elements, [&](int64_t first, int64_t last) {
+        for (int64_t unit = first; unit < last; unit++) {
+            int64_t strip = unit % strips * kSquare, rest = unit / strips;
+            const Value* from = x + strip * across.from;
+            Value* to = y + strip * across.to;
+            for (int i = count - 1; i >= 0; i--) {
+                int64_t place = rest % axes[i].length;
+                rest /= axes[i].length;
+                from += place * axes[i].from;
+                to += place * axes[i].to;
+            }
+            if (row.from == 1 && row.to == 1) {
+                memcpy(to, from, (size_t)row.length * sizeof(Value));
+            } else {
+                int64_t columns = across.length - strip;
+                copy_strip(from, to, across, columns < kSquare ? columns : kSquare, row);
+            }
         }
-        if (row.from == 1 && row.to == 1) {
-            memcpy(to, from, (size_t)row.length * sizeof(Value));
-        } else {
-            int64_t columns = across.length - strip;
-            copy_strip(from, to, across, columns < kSquare ? columns : kSquare, row);
-        }
-    }
+    });
 }
 
 void hadal_fill(void* target, int64_t n, uint32_t bits) {
     Value* y = (Value*)target;
-#pragma omp parallel for simd schedule(static) if (n >= kParallelElements)
-    for (int64_t i = 0; i < n; i++) y[i] = bits;
+    share(n, 16, n, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i++) y[i] = bits;
+    });
 }
 
 int64_t hadal_gather(const void* source, const int32_t* indices, int64_t outer, int64_t rows, int64_t width,
@@ -123,11 +127,11 @@ int64_t hadal_gather(const void* source, const int32_t* indices, int64_t outer, 
     if (outside >= 0) return outside;
     const Value* x = (const Value*)source;
     Value* y = (Value*)target;
-#pragma omp parallel for collapse(2) schedule(static) if (outer * count * width >= kParallelElements)
-    for (int64_t o = 0; o < outer; o++)
-        for (int64_t i = 0; i < count; i++)
-            memcpy(y + (o * count + i) * width, x + (o * rows + indices[i]) * width,
+    share(outer * count, 1, outer * count * width, [=](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; row++)
+            memcpy(y + row * width, x + (row / count * rows + indices[row % count]) * width,
                    (size_t)width * sizeof(Value));
+    });
     return -1;
 }
 
@@ -136,12 +140,8 @@ int64_t hadal_scatter_add(float* y, const int32_t* indices, const float* updates
     int64_t outside = first_outside(indices, count, rows);
     if (outside >= 0) return outside;
     // Each thread owns some columns, or some rows, of y, and meets the indices in their order.
-#pragma omp parallel if (outer * count * width >= kParallelElements)
-    {
-        int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
-        bool by_columns = width >= 16 * threads;
-        int64_t all = by_columns ? width : rows;
-        int64_t first = all * thread / threads, end = all * (thread + 1) / threads;
+    bool by_columns = width >= 16 * (int64_t)omp_get_max_threads();
+    share(by_columns ? width : rows, 1, outer * count * width, [=](int64_t first, int64_t end) {
         int64_t column = by_columns ? first : 0, columns = by_columns ? end - first : width;
         for (int64_t o = 0; o < outer; o++) {
             for (int64_t i = 0; i < count; i++) {
@@ -152,23 +152,24 @@ int64_t hadal_scatter_add(float* y, const int32_t* indices, const float* updates
                 for (int64_t j = 0; j < columns; j++) to[j] += from[j];
             }
         }
-    }
+    });
     return -1;
 }
 
 void hadal_attention_mask(const float* x, const int32_t* lengths, int64_t n, int64_t heads, int64_t queries,
                           int64_t keys, int causal, float scale, float hidden, float* y) {
     const int64_t rows = n * heads * queries;
-#pragma omp parallel for schedule(static) if (rows * keys >= kParallelElements)
-    for (int64_t row = 0; row < rows; row++) {
-        int64_t seen = keys;
-        if (lengths != nullptr) seen = lengths[row / (heads * queries)];
-        if (causal != 0 && seen > row % queries + 1 + keys - queries) seen = row % queries + 1 + keys - queries;
-        if (seen > keys) seen = keys;
-        if (seen < 0) seen = 0;
-        const float* from = x + row * keys;
-        float* to = y + row * keys;
-        for (int64_t i = 0; i < seen; i++) to[i] = scale * from[i];
-        for (int64_t i = seen; i < keys; i++) to[i] = hidden;
-    }
+    share(rows, 1, rows * keys, [=](int64_t first, int64_t last) {
+        for (int64_t row = first; row < last; row++) {
+            int64_t seen = keys;
+            if (lengths != nullptr) seen = lengths[row / (heads * queries)];
+            if (causal != 0 && seen > row % queries + 1 + keys - queries) seen = row % queries + 1 + keys - queries;
+            if (seen > keys) seen = keys;
+            if (seen < 0) seen = 0;
+            const float* from = x + row * keys;
+            float* to = y + row * keys;
+            for (int64_t i = 0; i < seen; i++) to[i] = scale * from[i];
+            for (int64_t i = seen; i < keys; i++) to[i] = hidden;
+        }
+    });
 }
