@@ -5,7 +5,6 @@
  */
 #include "hadal.h"
 
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,11 +32,16 @@ bool supported(Isa isa) {
 }
 
 const Kernels& kernels_of(Isa isa) {
+    switch (isa) {
 #ifdef HADAL_X86
-    if (isa == Isa::avx512) return avx512::kernels;
-    if (isa == Isa::avx2) return avx2::kernels;
+        case Isa::avx512:
+            return avx512::kernels;
+        case Isa::avx2:
+            return avx2::kernels;
 #endif
-    return baseline::kernels;
+        default:
+            return baseline::kernels;
+    }
 }
 
 const Kernels* best() {
@@ -82,19 +86,29 @@ double ordered_sum(int64_t blocks, int64_t elements, Block f) {
 
 /** Subnormal numbers are zero while this lives, in this thread. */
 class SubnormalsAreZero {
-#ifdef __SSE2__
-    static constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
-    const unsigned before = __builtin_ia32_stmxcsr();
+#if defined(__SSE2__)
+    static unsigned state() { return __builtin_ia32_stmxcsr(); }
+    static void set(unsigned state) { __builtin_ia32_ldmxcsr(state); }
+    static constexpr unsigned kFlush = 0x8000 | 0x0040;  // results, and operands
+    const unsigned before = state();
+#elif defined(__aarch64__)
+    static uint64_t state() {
+        uint64_t fpcr;
+        asm volatile("mrs %0, fpcr" : "=r"(fpcr));
+        return fpcr;
+    }
+    static void set(uint64_t fpcr) { asm volatile("msr fpcr, %0" : : "r"(fpcr)); }
+    static constexpr uint64_t kFlush = 1 << 24;
+    const uint64_t before = state();
+#else
+#error "no way known to flush subnormal numbers on this processor"
+#endif
 
 public:
-    SubnormalsAreZero() { __builtin_ia32_ldmxcsr(before | kFlushToZero | kDenormalsAreZero); }
-    ~SubnormalsAreZero() { __builtin_ia32_ldmxcsr(before); }
+    SubnormalsAreZero() { set(before | kFlush); }
+    ~SubnormalsAreZero() { set(before); }
     SubnormalsAreZero(const SubnormalsAreZero&) = delete;
     SubnormalsAreZero& operator=(const SubnormalsAreZero&) = delete;
-#else
-public:
-    SubnormalsAreZero() {}
-#endif
 };
 
 Bins bins(const int32_t* axis) {
@@ -143,11 +157,11 @@ int hadal_abi_version(void) { return HADAL_ABI_VERSION; }
 const char* hadal_isa(void) { return active->name; }
 
 int hadal_set_threads(int n) {
-    if (n >= 1) omp_set_num_threads(n);
-    return omp_get_max_threads();
+    if (n >= 1) set_max_threads(n);
+    return max_threads();
 }
 
-int hadal_threads(void) { return omp_get_max_threads(); }
+int hadal_threads(void) { return max_threads(); }
 
 double hadal_sum_of_squares(const float* x, int64_t n) {
     int64_t blocks = (n + kBlockElements - 1) / kBlockElements;

@@ -2,7 +2,6 @@
  * What moves values and computes next to nothing: memory is what it waits for, so one build serves every
  * instruction set.
  */
-#include <omp.h>
 #include <string.h>
 
 #include "hadal.h"
@@ -140,7 +139,7 @@ int64_t hadal_scatter_add(float* y, const int32_t* indices, const float* updates
     int64_t outside = first_outside(indices, count, rows);
     if (outside >= 0) return outside;
     // Each thread owns some columns, or some rows, of y, and meets the indices in their order.
-    bool by_columns = width >= 16 * (int64_t)omp_get_max_threads();
+    bool by_columns = width >= 16 * (int64_t)hadal::max_threads();
     share(by_columns ? width : rows, 1, outer * count * width, [=](int64_t first, int64_t end) {
         int64_t column = by_columns ? first : 0, columns = by_columns ? end - first : width;
         for (int64_t o = 0; o < outer; o++) {

@@ -1,10 +1,10 @@
 /* Step lists. */
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "hadal.h"
+#include "share.h"
 
 namespace {
 
@@ -59,7 +59,7 @@ void hadal_steps_add(hadal_steps* steps, int64_t (*run)(const void* arguments), 
 int64_t hadal_steps_count(const hadal_steps* steps) { return steps->count; }
 
 int64_t hadal_steps_run(hadal_steps* steps, int threads, int64_t* nanos) {
-    if (threads >= 1 && threads != omp_get_max_threads()) omp_set_num_threads(threads);
+    if (threads >= 1 && threads != hadal::max_threads()) hadal::set_max_threads(threads);
     int64_t position = 0;
     int64_t start = nanos == nullptr ? 0 : now();
     for (Step* step = steps->first; step != nullptr; step = step->next, position++) {

@@ -25,7 +25,7 @@ using Buffer = std::vector<float>;
 const float kInf = std::numeric_limits<float>::infinity();
 const float kNaN = std::numeric_limits<float>::quiet_NaN();
 const float kPoison = 777.777f;
-const int64_t kSizes[] = {0, 1, 7, 15, 16, 17, 33, 1000003};
+const int64_t kSizes[] = {0, 1, 7, 15, 16, 17, 33, 200003};
 
 int failures = 0;
 std::string where;
@@ -70,8 +70,12 @@ Buffer normal(int64_t n, unsigned seed, float scale = 1.0f) {
  * multiply-adds may be contracted, each time on one instruction set.
  */
 void everywhere(const std::string& name, const std::function<Buffer()>& body, bool fused = false) {
+#ifdef HADAL_STD_THREADS  // for ThreadSanitizer, to which instruction sets are alike
+    const std::pair<hadal::Isa, const char*> isas[] = {{hadal::Isa::baseline, "baseline"}};
+#else
     const std::pair<hadal::Isa, const char*> isas[] = {
         {hadal::Isa::baseline, "baseline"}, {hadal::Isa::avx2, "avx2"}, {hadal::Isa::avx512, "avx512"}};
+#endif
     Buffer first;
     bool have_first = false;
     for (auto [isa, isa_name] : isas) {
