@@ -9,9 +9,13 @@ import static dev.hadal.nn.Layers.sequential;
 
 import dev.hadal.backend.Backends;
 import dev.hadal.cli.Workload;
+import dev.hadal.graph.Op;
 import dev.hadal.model.Model;
 import dev.hadal.nn.Layer;
+import dev.hadal.op.Binary;
+import dev.hadal.op.MatMul;
 import dev.hadal.optim.Optimizer;
+import dev.hadal.run.Kernels;
 import dev.hadal.run.Predictor;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
@@ -38,6 +42,15 @@ public final class Hadal {
                         return null;
                     });
                 }
+            }
+            case "add" -> {
+                Tensor a = Tensor.of(Shape.of(2), 1f, 2f);
+                Tensor b = Tensor.of(Shape.of(2), 3f, 4f);
+                call(stopwatch, new Binary(Binary.Function.ADD), a, b);
+            }
+            case "matmul16" -> {
+                Tensor a = Tensor.of(Shape.of(16, 16), Work.random(256));
+                call(stopwatch, new MatMul(false, false), a, a);
             }
             case "start" -> start(stopwatch, Path.of(args[1]));
             case "write" -> MLP.model(Shape.of(784), 1).save(Path.of(args[1]));
@@ -67,6 +80,12 @@ public final class Hadal {
                 trainer.step(x[b], target[b]);
                 return trainer.loss();
             });
+        }
+    }
+
+    private static void call(Stopwatch stopwatch, Op op, Tensor a, Tensor b) throws Exception {
+        try (Kernels kernels = Kernels.of(Backends.automatic().withThreads(1))) {
+            stopwatch.time(() -> kernels.run(op, a, b));
         }
     }
 
