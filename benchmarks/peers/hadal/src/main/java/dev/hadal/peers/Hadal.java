@@ -32,9 +32,10 @@ public final class Hadal {
 
     public static void main(String[] args) throws Exception {
         Stopwatch stopwatch = new Stopwatch("Hadal", args[0]);
+        boolean bf16 = args[0].endsWith("-bf16");
         switch (args[0]) {
-            case "mlp-f32" -> train(stopwatch, MLP, Shape.of(784), Work.mlp());
-            case "cnn-f32" -> train(stopwatch, CNN, Shape.of(1, 28, 28), Work.cnn());
+            case "mlp-f32", "mlp-bf16" -> train(stopwatch, MLP, Shape.of(784), Work.mlp(), bf16);
+            case "cnn-f32", "cnn-bf16" -> train(stopwatch, CNN, Shape.of(1, 28, 28), Work.cnn(), bf16);
             case "adam" -> {
                 try (Workload.Ready adam = Workload.adamw(Work.WEIGHTS).prepare(oneThread())) {
                     stopwatch.time(() -> {
@@ -62,7 +63,8 @@ public final class Hadal {
         return Backends.automatic().withThreads(1).required();
     }
 
-    private static void train(Stopwatch stopwatch, Layer network, Shape sample, Work work) throws Exception {
+    private static void train(Stopwatch stopwatch, Layer network, Shape sample, Work work, boolean bf16)
+            throws Exception {
         Tensor[] x = new Tensor[work.images().length];
         Tensor[] target = new Tensor[x.length];
         for (int b = 0; b < x.length; b++) {
@@ -70,11 +72,14 @@ public final class Hadal {
             target[b] = Tensor.of(Shape.of(work.batch()), work.classes()[b]);
         }
         int[] step = {0};
-        try (Trainer trainer = Trainer.of(network, sample)
+        Trainer.Builder builder = Trainer.of(network, sample)
                 .optimizer(Optimizer.adam().rate(Work.RATE))
                 .batch(work.batch())
-                .backends(oneThread())
-                .build()) {
+                .backends(oneThread());
+        if (bf16) {
+            builder.bf16();
+        }
+        try (Trainer trainer = builder.build()) {
             stopwatch.train(() -> {
                 int b = step[0]++ % x.length;
                 trainer.step(x[b], target[b]);
