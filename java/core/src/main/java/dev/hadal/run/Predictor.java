@@ -3,6 +3,7 @@ package dev.hadal.run;
 import dev.hadal.backend.Backends;
 import dev.hadal.graph.Graph;
 import dev.hadal.model.BatchSize;
+import dev.hadal.model.MixedPrecision;
 import dev.hadal.model.Model;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayDeque;
@@ -23,6 +24,7 @@ public final class Predictor implements AutoCloseable {
 
     private final Model model;
     private final Backends backends;
+    private final boolean bf16;
     private final Map<Integer, Ready> plans = new LinkedHashMap<>(16, 0.75f, true);
     private @Nullable Store store;
     private int calls;
@@ -42,9 +44,10 @@ public final class Predictor implements AutoCloseable {
         }
     }
 
-    private Predictor(Model model, Backends backends) {
+    private Predictor(Model model, Backends backends, boolean bf16) {
         this.model = model;
         this.backends = backends;
+        this.bf16 = bf16;
     }
 
     /** A predictor on the best backend here. The model is not changed, nor is it needed afterwards. */
@@ -53,7 +56,15 @@ public final class Predictor implements AutoCloseable {
     }
 
     public static Predictor of(Model model, Backends backends) {
-        return new Predictor(model, backends);
+        return new Predictor(model, backends, false);
+    }
+
+    /**
+     * A predictor that computes in {@linkplain MixedPrecision mixed precision}, from weights that are rounded to bf16 once;
+     * its outputs are f32.
+     */
+    public static Predictor bf16(Model model, Backends backends) {
+        return new Predictor(model, backends, true);
     }
 
     /**
@@ -120,12 +131,24 @@ public final class Predictor implements AutoCloseable {
     }
 
     private Ready compile(int n) {
-        Graph graph = model.apply(new BatchSize(n)).graph();
+        Graph full = model.apply(new BatchSize(n)).graph();
+        Graph graph = bf16 ? new MixedPrecision(true).apply(full) : full;
         Plan plan = Plan.compile(graph, backends, store == null ? Plan.Options.DEFAULT : new Plan.Options(store));
         if (store == null) {
-            store = Store.of(plan, model.values()); // later plans take the weights as they lie
+            store = Store.of(plan, values(plan)); // later plans take the weights as they lie
         }
         return new Ready(plan, graph.outputs().keySet());
+    }
+
+    /** The model's, and the shadows that the plan reads. */
+    private Map<String, Tensor> values(Plan plan) {
+        Map<String, Tensor> values = new LinkedHashMap<>(model.values());
+        for (String name : plan.stored().keySet()) {
+            values.computeIfAbsent(name, shadow -> Objects.requireNonNull(
+                            model.values().get(MixedPrecision.weight(shadow)), shadow)
+                    .narrowed());
+        }
+        return values;
     }
 
     private void evictEldest() {

@@ -47,7 +47,9 @@ public final class Store implements AutoCloseable {
         Map<String, Map<String, Placement>> groups = new LinkedHashMap<>();
         plan.stored()
                 .forEach((name, placement) -> groups.computeIfAbsent(
-                                "weights/" + placement.backend().name(), g -> new LinkedHashMap<>())
+                                "weights/" + placement.backend().name() + "/"
+                                        + placement.layout().type().dtype(),
+                                g -> new LinkedHashMap<>())
                         .put(name, placement));
         groups.forEach(store::add);
         plan.stored().keySet().forEach(name -> store.write(name, Objects.requireNonNull(values.get(name))));

@@ -24,9 +24,11 @@ import dev.hadal.backend.Backends;
 import dev.hadal.backend.jvm.JvmBackend;
 import dev.hadal.data.Batch;
 import dev.hadal.data.Dataset;
+import dev.hadal.model.Model;
 import dev.hadal.nn.Layer;
 import dev.hadal.optim.Clip;
 import dev.hadal.optim.Optimizer;
+import dev.hadal.run.Predictor;
 import dev.hadal.tensor.Philox;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
@@ -222,6 +224,24 @@ public abstract class MixedTrainingSpec {
                         1e-6);
             }
         }
+    }
+
+    /** A predictor in bf16 answers nearly as one in f32. */
+    @TestFactory
+    Stream<DynamicTest> predicts() {
+        Tensor x = batch(9, 3).x();
+        return networks().stream()
+                .map(net -> DynamicTest.dynamicTest(net.name, () -> {
+                    Model model = net.layer.model(IMAGE, 4);
+                    Backends here = net.required ? backends() : loose();
+                    try (Predictor full = Predictor.of(model, here);
+                            Predictor mixed = Predictor.bf16(model, here)) {
+                        Tensor expected = full.predict(x);
+                        Tensor actual = mixed.predict(x);
+                        double off = distance(expected.floats(), actual.floats()) / length(expected.floats());
+                        assertTrue(off > 1e-5 && off < 0.03, "off by " + off);
+                    }
+                }));
     }
 
     // ---- shadows ----

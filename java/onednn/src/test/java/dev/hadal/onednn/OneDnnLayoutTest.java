@@ -13,6 +13,7 @@ import dev.hadal.graph.Type;
 import dev.hadal.op.Convolution;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.Window;
+import dev.hadal.tensor.DType;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -50,6 +51,26 @@ class OneDnnLayoutTest {
             other = OneDnnLayout.of(d.strided(type.dtype(), new long[] {1, 3, 4, 5}, new long[] {777, 1, 15, 3}), type);
         }
         assertEquals(OneDnnLayout.channelsLast(type), other);
+    }
+
+    /** Blocks, padding and groups are those of the other type's values, of another size. */
+    @Test
+    void anotherTypeInTheSameOrder() {
+        Type padded = Type.f32(24, 20, 3, 3);
+        for (Layout layout : List.of(
+                weights(1, Type.f32(2, 20, 8, 8), padded),
+                weights(4, Type.f32(2, 32, 8, 8), Type.f32(32, 8, 3, 3)),
+                OneDnnLayout.channelsLast(Type.f32(2, 3, 4, 5)),
+                Layout.plain(Type.f32(3, 5)))) {
+            Layout narrow = layout.as(DType.BF16);
+            assertEquals(new Type(DType.BF16, layout.type().shape()), narrow.type());
+            assertEquals(layout.bytes() / 2, narrow.bytes());
+            assertEquals(layout.toString(), narrow.toString());
+            assertNotEquals(layout, narrow);
+            assertEquals(layout, narrow.as(DType.F32));
+            BACKEND.reorder(narrow, narrow).close();
+        }
+        assertTrue(weights(1, Type.f32(2, 20, 8, 8), padded).as(DType.BF16).bytes() > padded.bytes() / 2, "no padding");
     }
 
     private static Layout weights(int groups, Type x, Type w) {
