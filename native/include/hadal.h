@@ -221,6 +221,15 @@ HADAL_API int64_t hadal_recurrent_backward(
 /** y[j] = Σᵢ x[i,j] for x: [rows,columns], in double, in the order of the rows. */
 HADAL_API void hadal_column_sums(const float* x, int64_t rows, int64_t columns, float* y);
 
+/**
+ * The gradients of y = relu(x + b) over rows of columns, where relu has a slope below 0:
+ *   dx[i,j] = dy[i,j] if y[i,j] > 0, else slope·dy[i,j]     db[j] = Σᵢ dx[i,j]
+ * dx may be y or dy. The scratch holds as many floats as the function before says.
+ */
+HADAL_API int64_t hadal_relu_bias_backward_scratch(int64_t rows, int64_t columns);
+HADAL_API void hadal_relu_bias_backward(const float* y, const float* dy, int64_t rows, int64_t columns, float slope,
+                                        float* dx, float* db, float* scratch);
+
 /* ---- elementwise --------------------------------------------------------------------------------------- */
 
 /*

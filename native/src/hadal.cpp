@@ -274,6 +274,30 @@ void hadal_widen(const uint16_t* x, int64_t n, float* y) {
     share(n, 2 * kCacheLine, n, [&](int64_t begin, int64_t end) { active->widen(x + begin, end - begin, y + begin); });
 }
 
+// Rows of a block: so many that the sums of the blocks are few beside the values.
+static int64_t rows_of_block(int64_t columns) {
+    int64_t rows = kBlockElements / columns;
+    return rows < 16 ? 16 : rows;
+}
+
+int64_t hadal_relu_bias_backward_scratch(int64_t rows, int64_t columns) {
+    int64_t per_block = rows_of_block(columns);
+    return (rows + per_block - 1) / per_block * columns;
+}
+
+void hadal_relu_bias_backward(const float* y, const float* dy, int64_t rows, int64_t columns, float slope,
+                              float* dx, float* db, float* scratch) {
+    int64_t per_block = rows_of_block(columns);
+    int64_t blocks = (rows + per_block - 1) / per_block;
+#pragma omp parallel for schedule(static) if (rows * columns >= kParallelElements)
+    for (int64_t block = 0; block < blocks; block++) {
+        int64_t begin = block * per_block, at = begin * columns;
+        int64_t count = rows - begin < per_block ? rows - begin : per_block;
+        active->relu_bias_backward(y + at, dy + at, count, columns, slope, dx + at, scratch + block * columns);
+    }
+    active->column_sums(scratch, blocks, columns, columns, db);
+}
+
 void hadal_elu(const float* x, int64_t n, float above, float below, float* y) {
     share(n, kCacheLine, n, [&](int64_t begin, int64_t end) {
         active->elu(x + begin, end - begin, above, below, y + begin);

@@ -377,6 +377,22 @@ void column_sums(const float* x, int64_t rows, int64_t columns, int64_t stride, 
     }
 }
 
+void relu_bias_backward(const float* y, const float* dy, int64_t rows, int64_t columns, float slope, float* dx,
+                        float* sums) {
+    for (int64_t j = 0; j < columns; j++) sums[j] = 0.0f;
+    for (int64_t i = 0; i < rows; i++) {
+        const float *ys = y + i * columns, *dys = dy + i * columns;
+        float* dxs = dx + i * columns;
+#pragma omp simd
+        for (int64_t j = 0; j < columns; j++) {
+            float g = dys[j], below = slope * g;
+            float d = ys[j] > 0.0f ? g : below;
+            dxs[j] = d;
+            sums[j] += d;
+        }
+    }
+}
+
 // ---- elementwise ------------------------------------------------------------------------------------------
 
 /** eˣ − 1 = 2ⁿ·(eʳ − 1) + (2ⁿ − 1) for x ≤ 0, as above, without cancellation. */
@@ -899,6 +915,7 @@ extern const Kernels kernels = {
     .recurrent = recurrent,
     .recurrent_backward = recurrent_backward,
     .column_sums = column_sums,
+    .relu_bias_backward = relu_bias_backward,
     .elu = elu,
     .elu_backward = elu_backward,
     .clip = clip,

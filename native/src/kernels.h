@@ -65,6 +65,9 @@ struct Kernels {
     void (*recurrent_backward)(int cell, int64_t hidden, const RecurrentRow& row);
     /** Columns of a matrix with that stride from row to row. */
     void (*column_sums)(const float* x, int64_t rows, int64_t columns, int64_t stride, float* y);
+    /** One block of rows; `sums` takes those of its columns. */
+    void (*relu_bias_backward)(const float* y, const float* dy, int64_t rows, int64_t columns, float slope, float* dx,
+                               float* sums);
     void (*elu)(const float* x, int64_t n, float above, float below, float* y);
     void (*elu_backward)(const float* y, const float* dy, int64_t n, float above, float below, float* dx);
     void (*clip)(const float* x, int64_t n, float scale, float shift, float limit, float* y);

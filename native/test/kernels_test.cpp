@@ -394,6 +394,24 @@ void test_recurrent() {
         check_close(y, sums, 1e-7, 1e-12, "the sums");
         return y;
     });
+    for (float slope : {0.0f, 0.25f}) {
+        for (int64_t wide : {(int64_t)1, (int64_t)64, columns}) {
+            const int64_t count = rows * columns / wide;
+            const Buffer y = normal(count * wide, 41), dy = normal(count * wide, 42);
+            std::vector<double> dx(count * wide), db(wide);
+            for (int64_t i = 0; i < count * wide; i++) dx[i] = y[i] > 0 ? dy[i] : slope * dy[i];
+            for (int64_t i = 0; i < count * wide; i++) db[i % wide] += dx[i];
+            everywhere("relu and bias backward", [&] {
+                Buffer got_dx(count * wide, kPoison), got_db(wide, kPoison);
+                Buffer scratch(hadal_relu_bias_backward_scratch(count, wide), kPoison);
+                hadal_relu_bias_backward(y.data(), dy.data(), count, wide, slope, got_dx.data(), got_db.data(),
+                                         scratch.data());
+                check_close(got_dx, dx, 0, 0, "dx");
+                check_close(got_db, db, 1e-5, 1e-3, "db");
+                return joined({got_dx, got_db});
+            });
+        }
+    }
 }
 
 // ---- loss -------------------------------------------------------------------------------------------------

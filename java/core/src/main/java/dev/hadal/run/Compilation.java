@@ -17,6 +17,7 @@ import dev.hadal.run.Store.Placement;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -36,10 +37,17 @@ final class Compilation {
     private static final Logger LOG = LoggerFactory.getLogger(Plan.class);
     private static final Set<String> REPORTED = ConcurrentHashMap.newKeySet();
 
+    /** A product, its bias, a residual and an activation. */
+    private static final int LONGEST_CHAIN = 4;
+
     private final Graph graph;
     private final Backends backends;
     private final Plan.Options options;
-    private final Map<Value, Integer> lastReader = new HashMap<>();
+    private final Map<Value, List<Node>> readers = new HashMap<>();
+    /** What is read when the nodes have run. */
+    private final Set<Value> left = new HashSet<>();
+
+    private final Set<Node> computed = new HashSet<>();
     private final Map<Value, List<Slot>> slots = new LinkedHashMap<>();
     /** The names under which the store holds an output. */
     private final Map<Value, List<String>> stored = new HashMap<>();
@@ -62,20 +70,19 @@ final class Compilation {
 
     void run() {
         for (Node node : graph.nodes()) {
-            node.inputs().forEach(v -> lastReader.put(v, node.id()));
+            node.inputs().forEach(v -> readersOf(v).add(node));
         }
-        graph.outputs().values().forEach(v -> lastReader.put(v, Slot.AFTER));
-        graph.commits().values().forEach(v -> lastReader.put(v, Slot.AFTER));
         graph.outputs().forEach((name, v) -> {
             if (options.like().containsKey(name)) {
                 stored.computeIfAbsent(v, k -> new ArrayList<>()).add(name);
             }
         });
+        left.addAll(graph.outputs().values());
+        left.addAll(graph.commits().values());
         try {
             for (Node node : graph.nodes()) {
-                if (!(node.op() instanceof Leaf)) {
+                if (!(node.op() instanceof Leaf) && !computed.contains(node)) {
                     compute(node);
-                    store(node);
                 }
             }
             graph.outputs().forEach(this::expose);
@@ -101,21 +108,60 @@ final class Compilation {
         }
     }
 
-    // ---- one node ----
+    // ---- one node, or more ----
 
     private void compute(Node node) {
+        List<Task> tasks = tasks(node);
         for (Backend backend : backends.list()) {
-            List<Operand> operands =
-                    node.inputs().stream().map(v -> operand(v, backend)).toList();
-            Optional<Kernel> kernel = backend.prepare(node.op(), operands, node.types(), backends.threads());
-            if (kernel.isPresent()) {
-                noteFallback(node, backend);
-                append(node, backend, kernel.get());
-                return;
+            for (Task task : tasks) {
+                List<Operand> operands =
+                        task.inputs().stream().map(v -> operand(v, backend)).toList();
+                List<Type> types = task.outputs().stream().map(Value::type).toList();
+                Optional<Kernel> kernel = backend.prepare(task.op(), operands, types, backends.threads());
+                if (kernel.isPresent()) {
+                    noteFallback(node, backend);
+                    append(task, backend, kernel.get());
+                    return;
+                }
             }
         }
         throw new IllegalStateException(
                 "no backend of [" + backends + "] has a kernel for " + node + "; a new op needs a Java kernel");
+    }
+
+    /** The longest chain that begins with the node, each shorter one, and last the node alone. */
+    private List<Task> tasks(Node node) {
+        List<Task> tasks = new ArrayList<>();
+        List<Node> chain = new ArrayList<>(List.of(node));
+        tasks.add(Task.of(node));
+        Node next = onlyReader(node);
+        while (next != null && chain.size() < LONGEST_CHAIN) {
+            chain.add(next);
+            tasks.add(0, Task.chain(List.copyOf(chain), false));
+            next = onlyReader(next);
+        }
+        readersOf(node.output(0)).stream()
+                .filter(reader -> reader.inputs().equals(List.of(node.output(0))))
+                .limit(chain.size() == 1 ? 1 : 0)
+                .forEach(reader -> tasks.add(0, Task.chain(List.of(node, reader), true)));
+        return tasks;
+    }
+
+    /** Who alone reads the node's only result, and could do so at once; null if that is nobody. */
+    private @Nullable Node onlyReader(Node node) {
+        Value v = node.output(0);
+        List<Node> all = readersOf(v);
+        if (all.size() != 1 || node.types().size() != 1 || left.contains(v)) {
+            return null;
+        }
+        Node reader = all.get(0);
+        boolean ready = reader.inputs().stream()
+                .allMatch(x -> x.equals(v) || x.node().op() instanceof Leaf || computed.contains(x.node()));
+        return ready ? reader : null;
+    }
+
+    private List<Node> readersOf(Value v) {
+        return readers.computeIfAbsent(v, k -> new ArrayList<>());
     }
 
     private void noteFallback(Node node, Backend backend) {
@@ -138,39 +184,42 @@ final class Compilation {
         }
     }
 
-    private void append(Node node, Backend backend, Kernel kernel) {
+    private void append(Task task, Backend backend, Kernel kernel) {
         List<Slot> in = new ArrayList<>();
-        for (int i = 0; i < node.inputs().size(); i++) {
+        for (int i = 0; i < task.inputs().size(); i++) {
             in.add(find(
-                    node.input(i),
+                    task.inputs().get(i),
                     backend,
                     kernel.inputs().get(i),
-                    "for " + node.op().name() + " " + node.path()));
+                    "for " + task.op().name() + " " + task.path()));
         }
         int now = steps.size();
         in.forEach(s -> s.usedUntil(now));
+        computed.addAll(task.nodes());
         List<Slot> out = new ArrayList<>();
-        for (Value v : node.outputs()) {
-            Slot slot = new Slot(backend, kernel.outputs().get(v.index()), now);
+        for (int i = 0; i < task.outputs().size(); i++) {
+            Value v = task.outputs().get(i);
+            Slot slot = new Slot(backend, kernel.outputs().get(i), now);
             slots.computeIfAbsent(v, k -> new ArrayList<>()).add(slot);
-            int operand = kernel.inPlace(v.index());
-            if (operand >= 0 && mayTakeOver(node, operand, v, in.get(operand), slot, in)) {
+            int operand = kernel.inPlace(i);
+            if (operand >= 0 && mayTakeOver(task.inputs().get(operand), v, in.get(operand), slot, in)) {
                 slot.takeOver(in.get(operand));
             }
             out.add(slot);
         }
         scratch.merge(backend, kernel.scratch(), Math::max);
-        steps.add(new Step(backend, kernel, node, in, out, ""));
+        steps.add(new Step(backend, kernel, task, in, out, ""));
+        task.outputs().forEach(this::store);
     }
 
     /** A result takes over its operand's place if nobody reads the operand afterwards. */
-    private boolean mayTakeOver(Node node, int operand, Value result, Slot from, Slot to, List<Slot> in) {
-        Value v = node.input(operand);
-        boolean leaf = v.node().op() instanceof Leaf;
+    private boolean mayTakeOver(Value operand, Value result, Slot from, Slot to, List<Slot> in) {
+        boolean leaf = operand.node().op() instanceof Leaf;
         boolean committed =
-                options.commitInPlace() && result.equals(graph.commits().get(v));
+                options.commitInPlace() && result.equals(graph.commits().get(operand));
         boolean readOnce = Collections.frequency(in, from) == 1;
-        boolean dead = Objects.equals(lastReader.get(v), node.id()) && from.stored == null;
+        boolean dead =
+                computed.containsAll(readersOf(operand)) && !left.contains(operand) && from.stored == null;
         return readOnce && from.layout.bytes() == to.layout.bytes() && (leaf ? committed : dead);
     }
 
@@ -267,13 +316,11 @@ final class Compilation {
     // ---- what is left behind ----
 
     /** What the store is to hold goes there at once, so that nothing in the session's memory waits for the run's end. */
-    private void store(Node node) {
-        for (Value v : node.outputs()) {
-            for (String name : stored.getOrDefault(v, List.of())) {
-                String leaf = Objects.requireNonNull(options.like().get(name));
-                if (leaves.containsKey(leaf) || leaves.containsKey(alike(leaf))) {
-                    store(name, v, leaf);
-                }
+    private void store(Value v) {
+        for (String name : stored.getOrDefault(v, List.of())) {
+            String leaf = Objects.requireNonNull(options.like().get(name));
+            if (leaves.containsKey(leaf) || leaves.containsKey(alike(leaf))) {
+                store(name, v, leaf);
             }
         }
     }

@@ -99,7 +99,7 @@ public final class Plan implements AutoCloseable {
 
     /** How many steps only change a layout. */
     public long reorders() {
-        return steps.stream().filter(s -> s.node() == null).count();
+        return steps.stream().filter(s -> s.task() == null).count();
     }
 
     /**

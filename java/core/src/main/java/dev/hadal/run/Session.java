@@ -4,7 +4,6 @@ import dev.hadal.backend.Backend;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Memory;
 import dev.hadal.backend.Region;
-import dev.hadal.graph.Node;
 import dev.hadal.graph.Type;
 import dev.hadal.tensor.Bf16;
 import dev.hadal.tensor.DType;
@@ -290,7 +289,7 @@ public final class Session implements AutoCloseable {
         String path = "";
         try {
             for (Step step : plan.steps) {
-                path = step.node() == null ? "" : step.node().path();
+                path = step.task() == null ? "" : step.task().path();
                 runAlone(step);
             }
         } catch (IndexOutOfBoundsException again) {
@@ -332,9 +331,9 @@ public final class Session implements AutoCloseable {
             for (Step step : plan.steps) {
                 runAlone(step);
                 for (Slot slot : step.outputs()) {
-                    Node node = step.node();
+                    Task task = step.task();
                     Optional<NonFinite> bad =
-                            node == null ? Optional.empty() : nonFinite(node.toString(), node.path(), region(slot));
+                            task == null ? Optional.empty() : nonFinite(task.toString(), task.path(), region(slot));
                     if (bad.isPresent()) {
                         return bad;
                     }

@@ -2,7 +2,6 @@ package dev.hadal.run;
 
 import dev.hadal.backend.Backend;
 import dev.hadal.backend.Kernel;
-import dev.hadal.graph.Node;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -11,13 +10,13 @@ import org.jspecify.annotations.Nullable;
  *
  * @param backend whose kernel it is
  * @param kernel null for a copy between two backends' memories, through the host
- * @param node the node it computes; null for a reorder or a copy
+ * @param task what it computes; null for a reorder or a copy
  * @param why what the printed plan says of it
  */
 record Step(
         Backend backend,
         @Nullable Kernel kernel,
-        @Nullable Node node,
+        @Nullable Task task,
         List<Slot> inputs,
         List<Slot> outputs,
         String why) {
@@ -29,12 +28,12 @@ record Step(
                 .distinct()
                 .toList()
                 .toString();
-        return what() + "   -> " + how() + " " + layouts + (node != null && !why.isEmpty() ? " (" + why + ")" : "");
+        return what() + "   -> " + how() + " " + layouts + (task != null && !why.isEmpty() ? " (" + why + ")" : "");
     }
 
-    /** The node; or why a reorder or a copy is there, below the nodes' numbers. */
+    /** The nodes; or why a reorder or a copy is there, below the nodes' numbers. */
     String what() {
-        return node == null ? "     " + why : node.toString();
+        return task == null ? "     " + why : task.toString();
     }
 
     /** What runs. */

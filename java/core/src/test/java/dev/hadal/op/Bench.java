@@ -1,6 +1,7 @@
 package dev.hadal.op;
 
 import dev.hadal.backend.Backend;
+import dev.hadal.backend.Fused;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.backend.Operand;
@@ -112,7 +113,7 @@ final class Bench {
     }
 
     private void noteJava(Case c) {
-        if (c.empty()) {
+        if (c.empty() || c.op() instanceof Fused) {
             return;
         }
         List<Operand> plain = c.inputs().stream().map(Operand::plain).toList();

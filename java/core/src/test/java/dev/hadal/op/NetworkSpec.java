@@ -1,11 +1,15 @@
 package dev.hadal.op;
 
+import dev.hadal.backend.Backends;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation.Function;
+import dev.hadal.run.Plan;
+import dev.hadal.run.Session;
+import dev.hadal.run.Store;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
@@ -14,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
@@ -126,5 +131,73 @@ abstract class NetworkSpec extends Spec {
         return Stream.concat(
                 each("training step", List.of("perceptron"), (net, draw) -> compare(perceptron(draw))),
                 each("training step", List.of("residual network"), (net, draw) -> compare(residual(draw))));
+    }
+
+    // ---- plans ----
+
+    /**
+     * A network of products, biases, residuals and activations in random order, whose plan may fuse some: weights are
+     * shared, values are read twice or by the host.
+     */
+    private static Step tangle(Draw draw) {
+        Builder b = new Builder(draw);
+        Value x = b.input(Shape.of(draw.between(1, 3), draw.between(1, 17), draw.between(5, 9), draw.between(5, 9)));
+        List<Value> seen = new ArrayList<>(List.of(x));
+        Map<Shape, Value> filters = new LinkedHashMap<>();
+        for (int i = 0; i < 14; i++) {
+            int channels = x.shape().get(1);
+            switch (draw.between(0, 5)) {
+                case 0, 1 -> {
+                    int out = draw.coin() ? channels : draw.between(1, 33);
+                    Shape w = Shape.of(out, channels, 3, 3);
+                    Value filter = filters.computeIfAbsent(
+                            w, s -> b.weight(0, Math.sqrt(1.0 / s.sizeFrom(1)), out, channels, 3, 3));
+                    x = new Convolution(Window.of(1, 1, 1), 1).of(x, filter);
+                }
+                case 2, 3 -> x = new Bias().of(x, b.weight(0, 0.3, channels));
+                case 4 -> x = new Activation(draw.coin() ? Function.RELU : Function.TANH).of(x);
+                default -> {
+                    Value other = seen.get(draw.between(0, seen.size() - 1));
+                    if (other.type().equals(x.type())) {
+                        x = WeightedSum.sum(draw.coin() ? List.of(x, other) : List.of(other, x));
+                    }
+                }
+            }
+            seen.add(x);
+            if (draw.between(0, 5) == 0 && !b.graph.outputs().containsValue(x)) {
+                b.graph.output("shown" + i, x);
+            }
+        }
+        Value pooled = new Reshape(List.of(0, -1)).of(new GlobalAveragePool().of(x));
+        Value hidden = new Activation(Function.LEAKY_RELU).of(b.linear(pooled, 19));
+        return b.step(b.linear(hidden, 7));
+    }
+
+    /** The same through a plan, which fuses, works in place and shares memory. */
+    private void comparePlanned(Step step) {
+        Graph graph = step.graph();
+        graph.output("loss", step.loss());
+        step.gradients().forEach((w, dw) -> graph.output("d" + Graph.leafOf(w).name(), dw));
+        Graph alive = graph.rewrite(Graph.Rule.SAME);
+        Map<Value, double[]> truth = Bench.formula(alive, step.leaves());
+        Backends backends = Backends.of(bench().subject().backend()).withThreads(1);
+        try (Plan plan = Plan.compile(alive, backends, Plan.Options.DEFAULT);
+                Store store = Store.of(plan, step.leaves());
+                Session session = plan.session(store)) {
+            step.leaves().forEach((name, value) -> {
+                if (session.has(name) && !plan.stored().containsKey(name)) {
+                    session.write(name, value);
+                }
+            });
+            session.run();
+            alive.outputs().forEach((name, v) -> close(name + " of\n" + plan, v, Map.of(v, session.read(name)), truth));
+        }
+    }
+
+    @TestFactory
+    Stream<DynamicTest> planned() {
+        return Stream.concat(
+                each("planned", IntStream.range(0, 24).boxed().toList(), (i, draw) -> comparePlanned(tangle(draw))),
+                each("planned", List.of("residual network"), (net, draw) -> comparePlanned(residual(draw))));
     }
 }

@@ -53,6 +53,14 @@ public abstract class OpSpecs {
     }
 
     @Nested
+    class Chains extends FusedSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
     class MatMuls extends MatMulSpec {
         @Override
         Bench bench() {

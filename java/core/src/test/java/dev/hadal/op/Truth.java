@@ -1,11 +1,13 @@
 package dev.hadal.op;
 
+import dev.hadal.backend.Fused;
 import dev.hadal.backend.jvm.Reference;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.tensor.Bf16;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntToDoubleFunction;
 
@@ -24,12 +26,34 @@ final class Truth {
     }
 
     static double[][] formula(Op op, List<Type> in, double[][] operands) {
+        if (op instanceof Fused chain) {
+            return chained(chain, in, operands);
+        }
         List<Type> out = op.infer(in);
         double[][] y = out.stream().map(t -> new double[t.shape().size()]).toArray(double[][]::new);
         Reference.formula(op, in, out)
                 .orElseThrow(() -> new AssertionError("the reference has no formula for " + op))
                 .run(operands, y);
         return y;
+    }
+
+    /** One formula after the other. */
+    private static double[][] chained(Fused chain, List<Type> in, double[][] operands) {
+        record Typed(Type type, double[] values) {}
+        List<Typed> typed = new ArrayList<>();
+        for (int i = 0; i < operands.length; i++) {
+            typed.add(new Typed(in.get(i), operands[i]));
+        }
+        List<Typed> results = chain.through(typed, (op, taken) -> {
+            List<Type> types = taken.stream().map(Typed::type).toList();
+            double[][] y = formula(op, types, taken.stream().map(Typed::values).toArray(double[][]::new));
+            List<Typed> given = new ArrayList<>();
+            for (int i = 0; i < y.length; i++) {
+                given.add(new Typed(op.infer(types).get(i), y[i]));
+            }
+            return given;
+        });
+        return results.stream().map(Typed::values).toArray(double[][]::new);
     }
 
     static double[] wide(Tensor t) {

@@ -1,5 +1,6 @@
 package dev.hadal.onednn;
 
+import static dev.hadal.onednn.HadalKernels.floats;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DST;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC_0;
@@ -9,18 +10,25 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_add;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_matmul_primitive_desc_create;
 
+import dev.hadal.backend.Fused;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
+import dev.hadal.onednn.HadalKernels.FunctionKernel;
+import dev.hadal.onednn.natives.HadalNative;
+import dev.hadal.op.Activation;
 import dev.hadal.op.Bias;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
+import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.bytedeco.javacpp.FloatPointer;
 import org.jspecify.annotations.Nullable;
 
 /** A bias per channel, and its gradient. */
 final class BiasKernels {
     private static final @Nullable dnnl_memory_desc NO_BIAS = null;
+    private static final List<Fused.Part> SUMS = List.of(new Fused.Part(new Bias.Backward(), 1, 0));
 
     static Kernel forward(Bias op, Request r) {
         Layout channelsLast = OneDnnLayout.channelsLast(r.type(0));
@@ -54,6 +62,29 @@ final class BiasKernels {
                 .in(DNNL_ARG_WEIGHTS, OneDnnLayout.channelsLast(r.type(0)))
                 .out(DNNL_ARG_DST, Layout.plain(r.result(0)))
                 .build();
+    }
+
+    /** The gradient of a ReLU, and its sums, in one pass. */
+    static @Nullable Kernel reluBackward(Fused op, Request r) {
+        if (!(op.root() instanceof Activation.Backward relu
+                && (relu.function() == Activation.Function.RELU
+                        || relu.function() == Activation.Function.LEAKY_RELU)
+                && op.epilogue().equals(SUMS))) {
+            return null;
+        }
+        Layout lies = OneDnnLayout.channelsLast(r.type(0));
+        long columns = r.shape(0).get(1);
+        long rows = r.shape(0).size() / columns;
+        long scratch = HadalNative.reluBiasBackwardScratch(rows, columns) * Float.BYTES;
+        List<Layout> out = List.of(lies, Layout.plain(r.result(1)));
+        return new FunctionKernel(op, List.of(lies, lies), out, List.of(1, -1), scratch, (b, steps) -> {
+            FloatPointer y = floats(b.input(0));
+            FloatPointer dy = floats(b.input(1));
+            FloatPointer dx = floats(b.output(0));
+            FloatPointer db = floats(b.output(1));
+            FloatPointer sums = floats(b.scratch());
+            HadalNative.reluBiasBackward(steps.list(), y, dy, rows, columns, relu.alpha(), dx, db, sums);
+        });
     }
 
     private static NativeMemory ones(int count) {

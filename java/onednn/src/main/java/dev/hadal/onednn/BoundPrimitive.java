@@ -6,10 +6,12 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_execute;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_success;
 
 import dev.hadal.onednn.natives.HadalNative;
+import dev.hadal.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.dnnl.dnnl_exec_arg_t;
 import org.bytedeco.dnnl.dnnl_memory;
+import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_primitive;
 import org.bytedeco.dnnl.dnnl_stream;
 import org.bytedeco.dnnl.global.dnnl;
@@ -44,21 +46,26 @@ final class BoundPrimitive implements Steps.Recorded {
 
     /** Binds one argument, which lies as the primitive's descriptor says. */
     void add(PrimitiveDescriptor descriptor, int argument, Pointer address) {
+        add(descriptor.memory(argument), argument, address);
+    }
+
+    /** Binds an argument that is the kernel's own, of which a descriptor does not always tell. */
+    void add(int argument, NativeMemory constant) {
+        try (Descriptors d = new Descriptors()) {
+            add(d.plain(DType.F32, constant.bytes() / Float.BYTES), argument, constant.at(0));
+        }
+        constants.add(constant);
+    }
+
+    private void add(dnnl_memory_desc lies, int argument, Pointer address) {
         int next = memories.size();
         Handle<dnnl_memory> memory = Handle.create(
                 "binding " + name,
                 new dnnl_memory(),
-                m -> dnnl_memory_create(
-                        m, descriptor.memory(argument), Library.get().engine(), address),
+                m -> dnnl_memory_create(m, lies, Library.get().engine(), address),
                 dnnl::dnnl_memory_destroy);
         memories.add(memory);
         arguments.get().getPointer(next).arg(argument).memory(memory.get());
-    }
-
-    /** Binds an argument that is the kernel's own. */
-    void add(PrimitiveDescriptor descriptor, int argument, NativeMemory constant) {
-        add(descriptor, argument, constant.at(0));
-        constants.add(constant);
     }
 
     @Override

@@ -12,6 +12,7 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_convolution_direct;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_convolution_forward_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_forward_training;
 
+import dev.hadal.backend.Fused;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.graph.Op;
@@ -23,6 +24,7 @@ import dev.hadal.tensor.Shape;
 import java.util.List;
 import java.util.function.Function;
 import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.bytedeco.dnnl.dnnl_primitive_attr;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,14 +35,24 @@ final class ConvolutionKernels {
     private static final @Nullable dnnl_memory_desc NO_BIAS = null;
 
     static Kernel forward(Convolution op, Request r) {
+        return forward(op, op, Epilogue.NONE, r);
+    }
+
+    /** The convolution, and more done to its results. */
+    static @Nullable Kernel forward(Fused op, Epilogue more, Request r) {
+        return forward(op, (Convolution) op.root(), more, r);
+    }
+
+    private static Kernel forward(Op op, Convolution convolution, Epilogue more, Request r) {
         Geometry g = new Geometry(
-                op, r.descriptors(), r.shape(0), r.shape(1), r.result(0).shape());
-        PrimitiveDescriptor y = g.forward(r.layout(1));
-        return new PrimitiveKernel.Builder(op, y)
+                convolution, r.descriptors(), r.shape(0), r.shape(1), r.result(0).shape());
+        PrimitiveDescriptor y = g.forward(r.layout(1), more);
+        Layout images = OneDnnLayout.channelsLast(r.result(0));
+        PrimitiveKernel.Builder kernel = new PrimitiveKernel.Builder(op, y)
                 .in(DNNL_ARG_SRC, OneDnnLayout.channelsLast(r.type(0)))
-                .in(DNNL_ARG_WEIGHTS, OneDnnLayout.of(y.memory(DNNL_ARG_WEIGHTS), r.type(1)))
-                .out(DNNL_ARG_DST, OneDnnLayout.channelsLast(r.result(0)))
-                .build();
+                .in(DNNL_ARG_WEIGHTS, OneDnnLayout.of(y.memory(DNNL_ARG_WEIGHTS), r.type(1)));
+        more.bind(kernel, r, 2, images);
+        return kernel.out(DNNL_ARG_DST, images).build();
     }
 
     static Kernel backwardData(Convolution.BackwardData op, Request r) {
@@ -54,7 +66,7 @@ final class ConvolutionKernels {
 
     private static Kernel backwardData(Op op, Convolution forward, Request r) {
         Geometry g = new Geometry(forward, r.descriptors(), r.result(0).shape(), r.shape(1), r.shape(0));
-        PrimitiveDescriptor hint = g.forward(null);
+        PrimitiveDescriptor hint = g.forward(null, Epilogue.NONE);
         PrimitiveDescriptor dx = g.backwardData(r.layout(1), hint);
         return new PrimitiveKernel.Builder(op, dx)
                 .in(DNNL_ARG_DIFF_DST, OneDnnLayout.channelsLast(r.type(0)))
@@ -66,7 +78,7 @@ final class ConvolutionKernels {
     /** Prefers to write dw as the forward kernel reads w, so that the optimizer finds both alike. */
     static Kernel backwardWeights(Convolution.BackwardWeights op, Request r) {
         Geometry g = new Geometry(op.forward(), r.descriptors(), r.shape(0), op.w(), r.shape(1));
-        PrimitiveDescriptor hint = g.forward(null);
+        PrimitiveDescriptor hint = g.forward(null, Epilogue.NONE);
         Layout w = OneDnnLayout.of(hint.memory(DNNL_ARG_WEIGHTS), r.result(0));
         PrimitiveDescriptor dw = g.backwardWeights(w, hint);
         return new PrimitiveKernel.Builder(op, dw)
@@ -88,6 +100,7 @@ final class ConvolutionKernels {
 
         private final long[] padBefore;
         private final long[] padAfter;
+        private final int out;
         private final boolean narrow;
         private final boolean strided;
 
@@ -95,16 +108,17 @@ final class ConvolutionKernels {
             Window.Axis height = op.window().height();
             Window.Axis width = op.window().width();
             int groups = op.groups();
-            int out = w.get(0) / groups;
+            int perGroup = w.get(0) / groups;
             this.descriptors = descriptors;
             this.x = image(x);
             this.y = image(y);
-            this.w = groups == 1 ? Descriptors.dims(w) : new long[] {groups, out, w.get(1), w.get(2), w.get(3)};
+            this.w = groups == 1 ? Descriptors.dims(w) : new long[] {groups, perGroup, w.get(1), w.get(2), w.get(3)};
             this.strides = new long[] {height.stride(), width.stride()};
             this.gaps = new long[] {height.dilation() - 1, width.dilation() - 1};
             this.padBefore = new long[] {height.padBefore(), width.padBefore()};
             this.padAfter = new long[] {height.padAfter(), width.padAfter()};
-            this.narrow = Math.min(out, w.get(1)) < 64;
+            this.out = w.get(0);
+            this.narrow = Math.min(perGroup, w.get(1)) < 64;
             this.strided = height.stride() > 1 || width.stride() > 1;
         }
 
@@ -113,18 +127,20 @@ final class ConvolutionKernels {
             return descriptors.strided(DType.F32, dims, Descriptors.channelsLast(dims));
         }
 
-        PrimitiveDescriptor forward(@Nullable Layout given) {
+        PrimitiveDescriptor forward(@Nullable Layout given, Epilogue more) {
+            dnnl_primitive_attr attributes = more.attributes(descriptors, y);
+            dnnl_memory_desc bias = more.hasBias() ? descriptors.plain(DType.F32, out) : NO_BIAS;
             return withWeights(
                     given,
                     weights -> descriptors.primitive(
-                            (desc, engine, attributes) -> dnnl_convolution_forward_primitive_desc_create(
+                            (desc, engine, plain) -> dnnl_convolution_forward_primitive_desc_create(
                                     desc,
                                     engine,
                                     dnnl_forward_training,
                                     dnnl_convolution_direct,
                                     x,
                                     weights,
-                                    NO_BIAS,
+                                    bias,
                                     y,
                                     strides,
                                     gaps,

@@ -7,6 +7,7 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_create_with_blob;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_create_with_strides;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_create_with_tag;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_permute_axes;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_attr_set_post_ops;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_attr_set_scales_mask;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_attr_set_scratchpad_mode;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_desc_next_impl;
@@ -21,9 +22,11 @@ import dev.hadal.tensor.Shape;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.function.ToIntFunction;
 import org.bytedeco.dnnl.dnnl_engine;
 import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.bytedeco.dnnl.dnnl_post_ops;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
 import org.bytedeco.dnnl.dnnl_primitive_desc;
 import org.bytedeco.dnnl.global.dnnl;
@@ -57,6 +60,17 @@ final class Descriptors implements AutoCloseable {
     dnnl_primitive_attr scaling(int argument) {
         dnnl_primitive_attr attr = attributes();
         Status.check(dnnl_primitive_attr_set_scales_mask(attr, argument, 0), "setting a scale");
+        return attr;
+    }
+
+    /** The same attributes for a primitive that does more to its results. */
+    dnnl_primitive_attr with(Consumer<dnnl_post_ops> operations) {
+        dnnl_primitive_attr attr = attributes();
+        try (Handle<dnnl_post_ops> more = Handle.create(
+                "creating operations", new dnnl_post_ops(), dnnl::dnnl_post_ops_create, dnnl::dnnl_post_ops_destroy)) {
+            operations.accept(more.get());
+            Status.check(dnnl_primitive_attr_set_post_ops(attr, more.get()), "setting the operations");
+        }
         return attr;
     }
 

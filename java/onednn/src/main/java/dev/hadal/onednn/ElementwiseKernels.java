@@ -157,7 +157,7 @@ final class ElementwiseKernels {
         };
     }
 
-    private static float alpha(Activation op) {
+    static float alpha(Activation op) {
         return switch (op.function()) {
             case LEAKY_RELU, ELU -> op.alpha();
             case SILU, SOFTPLUS -> 1;
@@ -166,7 +166,7 @@ final class ElementwiseKernels {
         };
     }
 
-    private static float beta(Activation op) {
+    static float beta(Activation op) {
         return switch (op.function()) {
             case RELU6 -> 6;
             case HARD_SWISH, HARD_SIGMOID -> 0.5f;

@@ -1,5 +1,6 @@
 package dev.hadal.onednn;
 
+import dev.hadal.backend.Fused;
 import dev.hadal.backend.Kernel;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.WeightedSum;
@@ -64,6 +65,7 @@ final class KernelTable {
     }
 
     private static final List<Row<?>> TABLE = List.of(
+            oneDnn(Fused.class, KernelTable::fused),
             oneDnn(Convolution.class, ConvolutionKernels::forward),
             oneDnn(ConvolutionTranspose.class, ConvolutionKernels::transpose),
             oneDnn(Convolution.BackwardData.class, ConvolutionKernels::backwardData),
@@ -141,6 +143,20 @@ final class KernelTable {
     /** One that knows of bf16, wherever it may come in the op's mixed form. */
     private static <O extends Op> Row<O> mixed(Row<O> row) {
         return new Row<>(row.op, row.needsHadal, true, row.preparation);
+    }
+
+    /** A primitive does more to its results before it writes them; libhadal adds gradients up as it computes them. */
+    private static @Nullable Kernel fused(Fused op, Request r) {
+        if (op.keep()) {
+            return Library.get().hasHadal() ? BiasKernels.reluBackward(op, r) : null;
+        }
+        Epilogue more = Epilogue.of(op);
+        if (more == null) {
+            return null;
+        }
+        return op.root() instanceof Convolution
+                ? ConvolutionKernels.forward(op, more, r)
+                : op.root() instanceof MatMul ? MatMulKernels.matmul(op, more, r) : null;
     }
 
     /** A kernel for the op; empty where there is none. */

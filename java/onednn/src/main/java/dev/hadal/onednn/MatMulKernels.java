@@ -5,13 +5,17 @@ import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_matmul_primitive_desc_create;
 
+import dev.hadal.backend.Fused;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
+import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.op.MatMul;
+import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
 import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.bytedeco.dnnl.dnnl_primitive_attr;
 import org.jspecify.annotations.Nullable;
 
 /** Matrix products. A matrix that is stored transposed is a matrix with other strides. */
@@ -26,19 +30,27 @@ final class MatMulKernels {
     private static final int FEW_ROWS = 16;
 
     static Kernel matmul(MatMul op, Request r) {
+        return op.isOneProduct(r.shape(0), r.shape(1)) ? single(op, op, Epilogue.NONE, r) : batched(op, r);
+    }
+
+    /** The product of two matrices, and more done to it. */
+    static @Nullable Kernel matmul(Fused op, Epilogue more, Request r) {
+        MatMul product = (MatMul) op.root();
+        boolean channelsLast = !more.hasBias() || r.result(0).shape().rank() == 2;
+        return channelsLast && product.isOneProduct(r.shape(0), r.shape(1)) ? single(op, product, more, r) : null;
+    }
+
+    private static Kernel single(Op op, MatMul matmul, Epilogue more, Request r) {
         Shape a = r.shape(0);
         Shape b = r.shape(1);
-        if (!op.isOneProduct(a, b)) {
-            return batched(op, r);
-        }
-        int rows = a.size() / op.k(a);
-        Product product = new Product(op, r, rows, op.k(a), op.n(b));
+        Product product = new Product(matmul, r, a.size() / matmul.k(a), matmul.k(a), matmul.n(b), more);
         PrimitiveDescriptor y = product.describe(r.layout(1));
-        return new PrimitiveKernel.Builder(op, y)
+        Layout plain = Layout.plain(r.result(0));
+        PrimitiveKernel.Builder kernel = new PrimitiveKernel.Builder(op, y)
                 .in(DNNL_ARG_SRC, Layout.plain(r.type(0)))
-                .in(DNNL_ARG_WEIGHTS, OneDnnLayout.of(product.stored(y.memory(DNNL_ARG_WEIGHTS)), r.type(1)))
-                .out(DNNL_ARG_DST, Layout.plain(r.result(0)))
-                .build();
+                .in(DNNL_ARG_WEIGHTS, OneDnnLayout.of(product.stored(y.memory(DNNL_ARG_WEIGHTS)), r.type(1)));
+        more.bind(kernel, r, 2, plain);
+        return kernel.out(DNNL_ARG_DST, plain).build();
     }
 
     /** A batch of products; oneDNN broadcasts axes of one element itself. */
@@ -84,7 +96,7 @@ final class MatMulKernels {
     }
 
     /** [m,k]·[k,n], with either factor stored as it is or transposed. */
-    private record Product(MatMul op, Request r, long m, long k, long n) {
+    private record Product(MatMul op, Request r, long m, long k, long n, Epilogue more) {
 
         private Descriptors descriptors() {
             return r.descriptors();
@@ -106,8 +118,10 @@ final class MatMulKernels {
         private PrimitiveDescriptor with(dnnl_memory_desc b) {
             dnnl_memory_desc a = matrix(r.type(0), m, k, op.transposeA());
             dnnl_memory_desc y = matrix(r.result(0), m, n, false);
-            return descriptors().primitive((desc, engine, attributes) ->
-                    dnnl_matmul_primitive_desc_create(desc, engine, a, b, NO_BIAS, y, attributes));
+            dnnl_memory_desc bias = more.hasBias() ? descriptors().plain(DType.F32, 1, n) : NO_BIAS;
+            dnnl_primitive_attr attributes = more.attributes(descriptors(), y);
+            return descriptors().primitive((desc, engine, plain) ->
+                    dnnl_matmul_primitive_desc_create(desc, engine, a, b, bias, y, attributes));
         }
 
         private dnnl_memory_desc matrix(Type type, long rows, long columns, boolean transposed) {

@@ -1,6 +1,7 @@
 package dev.hadal.onednn;
 
 import dev.hadal.backend.Backend;
+import dev.hadal.backend.Fused;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.backend.Memory;
@@ -48,7 +49,7 @@ public final class OneDnnBackend implements Backend {
             throw new IllegalArgumentException(op + " of " + types + " gives " + op.infer(types) + ", not " + outputs);
         }
         if (!takesNothing(op) && types.stream().anyMatch(t -> t.shape().size() == 0)) {
-            return Optional.of(CopyKernels.zeros(types, outputs));
+            return op instanceof Fused ? Optional.empty() : Optional.of(CopyKernels.zeros(types, outputs));
         }
         // oneDNN cuts the work for the threads that the preparing thread may use.
         Library.get().useThreads(threads);

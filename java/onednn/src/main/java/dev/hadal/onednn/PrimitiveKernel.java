@@ -143,7 +143,7 @@ final class PrimitiveKernel implements Kernel {
                 bound.add(descriptor, a.id, a.result ? binding.output(a.index) : binding.input(a.index));
             }
             for (Constant c : constants) {
-                bound.add(descriptor, c.id, c.value);
+                bound.add(c.id, c.value);
             }
             if (scratch > 0) {
                 bound.add(descriptor, DNNL_ARG_SCRATCHPAD, binding.scratch());

@@ -1,6 +1,7 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Backend;
+import dev.hadal.backend.Fused;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.backend.Memory;
@@ -53,6 +54,9 @@ public final class JvmBackend implements Backend {
 
     @Override
     public Optional<Kernel> prepare(Op op, List<Operand> inputs, List<Type> outputs, int threads) {
+        if (op instanceof Fused) {
+            return Optional.empty();
+        }
         List<Type> in = inputs.stream().map(Operand::type).toList();
         boolean ownBf16 = fast && op instanceof Shadowed;
         if (!ownBf16 && MixedKernel.concerns(in, outputs)) {

@@ -332,6 +332,24 @@ public final class HadalNative {
             StepList steps,
             @Const FloatPointer x, @Cast("int64_t") long rows, @Cast("int64_t") long columns, FloatPointer y);
 
+    /** How many floats of scratch the function below needs. */
+    @Name("hadal_relu_bias_backward_scratch")
+    public static native @Cast("int64_t") long reluBiasBackwardScratch(
+            @Cast("int64_t") long rows, @Cast("int64_t") long columns);
+
+    /** The gradients of a bias and of a ReLU with a slope below 0; dx may be y or dy. */
+    @Name("hadal_step<hadal_relu_bias_backward>::add")
+    public static native void reluBiasBackward(
+            StepList steps,
+            @Const FloatPointer y,
+            @Const FloatPointer dy,
+            @Cast("int64_t") long rows,
+            @Cast("int64_t") long columns,
+            float slope,
+            FloatPointer dx,
+            FloatPointer db,
+            FloatPointer scratch);
+
     /** y = above·x if x > 0, else below·(eˣ − 1); y may be x. */
     @Name("hadal_step<hadal_elu>::add")
     public static native void elu(

@@ -1,0 +1,103 @@
+package dev.hadal.backend;
+
+import dev.hadal.graph.Op;
+import dev.hadal.graph.Type;
+import dev.hadal.graph.TypeException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.BiFunction;
+import java.util.stream.Collectors;
+
+/**
+ * Ops in a chain, each of which takes the first result of the one before: what a plan offers to a backend as one op, so
+ * that values need not travel to memory and back in between. It is never part of a graph.
+ *
+ * <p>Its operands are those of the first op, then the further operands of each op that follows. Its results are those of
+ * the last op; or, if it keeps them, those of every op in order.
+ */
+public record Fused(List<Part> parts, boolean keep) implements Op {
+
+    /**
+     * One op of the chain.
+     *
+     * @param operands how many it takes
+     * @param at which of them is the result of the op before; −1 for the first op
+     */
+    public record Part(Op op, int operands, int at) {}
+
+    public Fused {
+        parts = List.copyOf(parts);
+        for (int i = 0; i < parts.size(); i++) {
+            Part p = parts.get(i);
+            if (i == 0 ? p.at != -1 : p.at < 0 || p.at >= p.operands) {
+                throw new IllegalArgumentException("part " + i + " of a chain cannot be " + p);
+            }
+        }
+    }
+
+    /** A chain of one op. */
+    public static Fused of(Op first, int operands) {
+        return new Fused(List.of(new Part(first, operands, -1)), false);
+    }
+
+    /** The same chain with one more op. */
+    public Fused then(Op op, int operands, int at) {
+        List<Part> longer = new ArrayList<>(parts);
+        longer.add(new Part(op, operands, at));
+        return new Fused(longer, keep);
+    }
+
+    /** The same chain with the results of every op. */
+    public Fused keeping() {
+        return new Fused(parts, true);
+    }
+
+    /** The first op. */
+    public Op root() {
+        return parts.get(0).op;
+    }
+
+    /** What follows the first op. */
+    public List<Part> epilogue() {
+        return parts.subList(1, parts.size());
+    }
+
+    /**
+     * Goes through the chain, whatever it is that ops are applied to.
+     *
+     * @param step from an op and its operands to its results
+     */
+    public <T> List<T> through(List<T> operands, BiFunction<Op, List<T>, List<T>> step) {
+        List<T> all = new ArrayList<>();
+        List<T> last = List.of();
+        int next = 0;
+        for (Part p : parts) {
+            List<T> in = new ArrayList<>();
+            for (int i = 0; i < p.operands; i++) {
+                in.add(i == p.at ? last.get(0) : operands.get(next++));
+            }
+            last = step.apply(p.op, in);
+            all.addAll(last);
+        }
+        return keep ? all : last;
+    }
+
+    @Override
+    public String name() {
+        return parts.stream().map(p -> p.op.name()).collect(Collectors.joining("+"));
+    }
+
+    @Override
+    public List<Type> infer(List<Type> in) {
+        int needed = parts.stream().mapToInt(p -> p.at < 0 ? p.operands : p.operands - 1).sum();
+        if (in.size() != needed) {
+            throw new TypeException(name() + " takes " + needed + " operands, but got " + in.size());
+        }
+        return through(in, Op::infer);
+    }
+
+    @Override
+    public String toString() {
+        return parts.stream().map(p -> p.op.toString()).collect(Collectors.joining(" + "));
+    }
+}
