@@ -2,12 +2,15 @@ package dev.hadal.onednn;
 
 import static dev.hadal.nn.Layers.batchNorm;
 import static dev.hadal.nn.Layers.conv2d;
+import static dev.hadal.nn.Layers.flatten;
 import static dev.hadal.nn.Layers.globalAveragePool;
 import static dev.hadal.nn.Layers.linear;
+import static dev.hadal.nn.Layers.maxPool2d;
 import static dev.hadal.nn.Layers.relu;
 import static dev.hadal.nn.Layers.residual;
 import static dev.hadal.nn.Layers.sequential;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.hadal.backend.Backends;
 import dev.hadal.graph.Graph;
@@ -61,11 +64,32 @@ class ChosenKernelsTest {
                 linear(10));
     }
 
-    /** The plan of a training step, with gradients that lie as their weights do. */
     private static List<String> training(int width) {
-        Graph graph = network(width)
-                .model(Shape.of(1, 14, 14), 1)
-                .apply(new BatchSize(64))
+        return training(network(width), Shape.of(1, 14, 14), 64);
+    }
+
+    private static List<String> convolutional() {
+        Layer network = sequential(
+                conv2d(32, 3).biased(),
+                relu(),
+                conv2d(64, 3).biased(),
+                relu(),
+                maxPool2d(2),
+                flatten(),
+                linear(128),
+                relu(),
+                linear(10));
+        return training(network, Shape.of(1, 28, 28), 64);
+    }
+
+    private static List<String> perceptron() {
+        return training(sequential(linear(1024), relu(), linear(1024), relu(), linear(10)), Shape.of(784), 128);
+    }
+
+    /** The plan of a training step, with gradients that lie as their weights do. */
+    private static List<String> training(Layer network, Shape sample, int batch) {
+        Graph graph = network.model(sample, 1)
+                .apply(new BatchSize(batch))
                 .apply(new Training())
                 .graph();
         Loss loss = Loss.crossEntropy();
@@ -111,5 +135,58 @@ class ChosenKernelsTest {
     @Test
     void imagesAreNeverReordered() {
         assertEquals(List.of(), with(with(training(64), " reorder "), "nhwc"));
+    }
+
+    // ---- fused steps ----
+
+    /** A product adds its bias, and applies its ReLU; a ReLU's gradient is added up to that of the bias. */
+    @Test
+    void nothingIsLeftToDoAfterAProduct() {
+        assumeTrue(Library.get().hasHadal());
+        for (List<String> plan : List.of(convolutional(), perceptron())) {
+            assertEquals(List.of(), with(plan, "onednn bias ", "onednn activation ", "onednn activation_backward "));
+            assertEquals(1, with(plan, "onednn bias_backward ").size(), String.join("\n", plan));
+        }
+        assertEquals(2, with(convolutional(), "onednn convolution+bias+activation ").size());
+        assertEquals(1, with(convolutional(), "onednn matmul+bias+activation ").size());
+        assertEquals(3, with(convolutional(), "onednn activation_backward+bias_backward ").size());
+        assertEquals(2, with(perceptron(), "onednn matmul+bias+activation ").size());
+        assertEquals(1, with(perceptron(), "onednn matmul+bias ").size());
+        assertEquals(2, with(perceptron(), "onednn activation_backward+bias_backward ").size());
+    }
+
+    /** Three biases and two activations forward, and two sums of a bias backward, are no steps of their own. */
+    @Test
+    void aFusedPlanHasFewerSteps() {
+        assumeTrue(Library.get().hasHadal());
+        assertEquals(13, with(perceptron(), " -> onednn ").size());
+        assertEquals(20, nodes(perceptron()));
+    }
+
+    private static long nodes(List<String> plan) {
+        return plan.stream()
+                .mapToLong(line -> line.split("%\\d+ = ", -1).length - 1)
+                .sum();
+    }
+
+    /** Where values are flattened, row-major is what their order means; a gradient takes weights the other way round. */
+    @Test
+    void onlyWhatMustBeIsReordered() {
+        List<String> why = with(convolutional(), " reorder ").stream()
+                .map(line -> line.strip().replaceAll("%[\\d.]+ ", "").replaceAll("   ->.*", ""))
+                .map(line -> line.replaceAll("AB\\w+", "blocked"))
+                .toList();
+        assertEquals(
+                List.of(
+                        "reorder nhwc -> plain for reshape 5",
+                        "reorder plain -> nhwc for max_pool_backward 4",
+                        "reorder blocked -> blocked for convolution_backward_data 2"),
+                why);
+    }
+
+    /** Nobody asks for the gradient of the images. */
+    @Test
+    void theInputHasNoGradient() {
+        assertEquals(1, with(convolutional(), "= convolution_backward_data").size());
     }
 }

@@ -1,5 +1,6 @@
 package dev.hadal.onednn;
 
+import dev.hadal.backend.Fused;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Activation;
@@ -123,6 +124,7 @@ class OneDnnOpsTest extends OpSpecs {
 
     private static boolean needLibhadal(Op op) {
         return op instanceof UpdateOp
+                || (op instanceof Fused chain && chain.keep())
                 || NEED_LIBHADAL.contains(op.getClass())
                 || (op instanceof Activation a && BY_LIBHADAL.contains(a.function()))
                 || (op instanceof Activation.Backward b && BACKWARD_BY_LIBHADAL.contains(b.function()));
