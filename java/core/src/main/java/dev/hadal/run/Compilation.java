@@ -151,7 +151,7 @@ final class Compilation {
     private @Nullable Node onlyReader(Node node) {
         Value v = node.output(0);
         List<Node> all = readersOf(v);
-        if (all.size() != 1 || node.types().size() != 1 || left.contains(v)) {
+        if (all.size() != 1 || node.types().size() != 1 || left.contains(v) || graph.isApart(v)) {
             return null;
         }
         Node reader = all.get(0);

@@ -5,8 +5,6 @@ import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_BIAS;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC_1;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_add;
-import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_gelu_erf;
-import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_gelu_tanh;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_hardswish;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_logistic;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_swish;
@@ -58,11 +56,11 @@ final class Epilogue {
         return new Epilogue(op.epilogue());
     }
 
-    /** Of the others, oneDNN loses NaN, or digits. */
+    /** Of the others, oneDNN loses NaN, or digits, or time. */
     private static boolean fits(Activation.Function function) {
         return switch (function) {
-            case RELU, LEAKY_RELU, SIGMOID, TANH, GELU, GELU_TANH, SILU, HARD_SWISH -> true;
-            case ELU, SELU, RELU6, HARD_SIGMOID, SOFTPLUS, MISH -> false;
+            case RELU, LEAKY_RELU, SIGMOID, TANH, SILU, HARD_SWISH -> true;
+            case GELU, GELU_TANH, ELU, SELU, RELU6, HARD_SIGMOID, SOFTPLUS, MISH -> false;
         };
     }
 
@@ -109,8 +107,6 @@ final class Epilogue {
         return switch (function) {
             case SIGMOID -> dnnl_eltwise_logistic;
             case TANH -> dnnl_eltwise_tanh;
-            case GELU -> dnnl_eltwise_gelu_erf;
-            case GELU_TANH -> dnnl_eltwise_gelu_tanh;
             case SILU -> dnnl_eltwise_swish;
             case HARD_SWISH -> dnnl_eltwise_hardswish;
             default -> throw new IllegalArgumentException("no epilogue applies " + function);
