@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
 @NoException
 public final class HadalNative {
     /** The HADAL_ABI_VERSION that these methods are written for. */
-    private static final int ABI_VERSION = 7;
+    private static final int ABI_VERSION = 8;
 
     private HadalNative() {}
 
