@@ -34,11 +34,13 @@ public record Transfer(
         Map<String, Tensor> values = new LinkedHashMap<>(model.values());
         model.values().forEach((name, own) -> {
             Tensor found = renamed.remove(name);
-            boolean widens = found != null && found.dtype() == DType.BF16 && own.dtype() == DType.F32;
-            Tensor other = widens ? found.widened() : found;
-            if (other == null) {
+            if (found == null) {
                 missing.add(name);
-            } else if (other.dtype() != own.dtype() || !other.shape().equals(own.shape())) {
+                return;
+            }
+            boolean widens = found.dtype() == DType.BF16 && own.dtype() == DType.F32;
+            Tensor other = widens ? found.widened() : found;
+            if (other.dtype() != own.dtype() || !other.shape().equals(own.shape())) {
                 mismatched.add(name + ": the network has " + own + ", not " + other);
             } else {
                 loaded.add(name);

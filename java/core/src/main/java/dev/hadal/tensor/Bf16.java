@@ -14,8 +14,8 @@ public final class Bf16 {
     /** The bits of the bf16 that is nearest to x. */
     public static short narrow(float x) {
         int bits = Float.floatToRawIntBits(x);
-        int odd = bits >>> 16 & 1;
-        return (short) (x == x ? bits + 0x7FFF + odd >>> 16 : bits >>> 16 | QUIET);
+        int odd = (bits >>> 16) & 1;
+        return (short) (Float.isNaN(x) ? (bits >>> 16) | QUIET : (bits + 0x7FFF + odd) >>> 16);
     }
 
     /** The value of a bf16 with those bits. */

@@ -80,19 +80,23 @@ record MixedKernel(Kernel kernel, List<Type> in, List<Type> out) implements Kern
         List<Runnable> after = new ArrayList<>();
         List<Region> x = new ArrayList<>();
         for (Region from : inputs) {
-            Region to = isBf16(from.layout().type()) ? room.widened(from) : from;
-            if (to != from) {
+            if (isBf16(from.layout().type())) {
+                Region to = room.widened(from);
                 before.add(widening(from, to));
+                x.add(to);
+            } else {
+                x.add(from);
             }
-            x.add(to);
         }
         List<Region> y = new ArrayList<>();
         for (Region to : outputs) {
-            Region from = isBf16(to.layout().type()) ? room.widened(to) : to;
-            if (to != from) {
+            if (isBf16(to.layout().type())) {
+                Region from = room.widened(to);
                 after.add(narrowing(from, to));
+                y.add(from);
+            } else {
+                y.add(to);
             }
-            y.add(from);
         }
         Bound inner = kernel.bind(x, y, room.rest());
         Runnable[] widen = before.toArray(Runnable[]::new);
