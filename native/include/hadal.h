@@ -379,6 +379,16 @@ HADAL_API void hadal_average_pool(const float* x, const int32_t* rows, const int
 HADAL_API void hadal_average_pool_backward(const float* dy, const int32_t* rows, const int32_t* columns,
                                            int64_t images, int64_t channels, float* dx);
 
+/* The same, of bf16 values as uint16_t. */
+HADAL_API void hadal_max_pool_bf16(const uint16_t* x, const int32_t* rows, const int32_t* columns, int64_t images,
+                              int64_t channels, uint16_t* y, int32_t* index);
+HADAL_API void hadal_max_pool_backward_bf16(const uint16_t* dy, const int32_t* index, const int32_t* rows,
+                                       const int32_t* columns, int64_t images, int64_t channels, uint16_t* dx);
+HADAL_API void hadal_average_pool_bf16(const uint16_t* x, const int32_t* rows, const int32_t* columns, int64_t images,
+                                  int64_t channels, uint16_t* y);
+HADAL_API void hadal_average_pool_backward_bf16(const uint16_t* dy, const int32_t* rows, const int32_t* columns,
+                                           int64_t images, int64_t channels, uint16_t* dx);
+
 /* ---- attention ----------------------------------------------------------------------------------------- */
 
 /**

@@ -510,6 +510,38 @@ void hadal_average_pool_backward(const float* dy, const int32_t* rows, const int
                });
 }
 
+void hadal_max_pool_bf16(const uint16_t* x, const int32_t* rows, const int32_t* columns, int64_t images,
+                    int64_t channels, uint16_t* y, int32_t* index) {
+    share_rows(rows, columns, images, channels, false,
+               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
+                   active->max_pool_bf16(pooling, row, x + image, y + at, index + at);
+               });
+}
+
+void hadal_max_pool_backward_bf16(const uint16_t* dy, const int32_t* index, const int32_t* rows, const int32_t* columns,
+                             int64_t images, int64_t channels, uint16_t* dx) {
+    share_rows(rows, columns, images, channels, true,
+               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
+                   active->max_pool_backward_bf16(pooling, row, dy + image, index + image, dx + at);
+               });
+}
+
+void hadal_average_pool_bf16(const uint16_t* x, const int32_t* rows, const int32_t* columns, int64_t images,
+                        int64_t channels, uint16_t* y) {
+    share_rows(rows, columns, images, channels, false,
+               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
+                   active->average_pool_bf16(pooling, row, x + image, y + at);
+               });
+}
+
+void hadal_average_pool_backward_bf16(const uint16_t* dy, const int32_t* rows, const int32_t* columns, int64_t images,
+                                 int64_t channels, uint16_t* dx) {
+    share_rows(rows, columns, images, channels, true,
+               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
+                   active->average_pool_backward_bf16(pooling, row, dy + image, dx + at);
+               });
+}
+
 void hadal_dropout(const float* x, int64_t n, const int32_t* random, int64_t stream, int threshold, float scale,
                    float* y) {
     const uint32_t key[] = {(uint32_t)random[0], (uint32_t)random[1]};

@@ -112,6 +112,11 @@ inline uint16_t narrowed(float x) {
     return (uint16_t)(x == x ? rounded : bits >> 16 | 0x40);
 }
 
+// For kernels of values of either type: as computed with, and as kept.
+inline float wide(float x) { return x; }
+inline void put(float x, float* y) { *y = x; }
+inline void put(float x, uint16_t* y) { *y = narrowed(x); }
+
 void narrow(const float* x, int64_t n, uint16_t* y) {
     for (int64_t i = 0; i < n; i++) y[i] = narrowed(x[i]);
 }
@@ -726,11 +731,12 @@ inline void over_channels(int64_t channels, Vector f) {
 }
 
 /** y and index of one place. */
+template <class T>
 struct Largest {
     const Pooling& p;
-    const float* x;
+    const T* x;
     int32_t first_row, row_count, first_column, column_count;
-    float* y;
+    T* y;
     int32_t* index;
 
     template <int64_t n>
@@ -738,41 +744,43 @@ struct Largest {
         float best[n];
         int32_t found[n];
         const int32_t start = first_row * p.columns.in + first_column;
-        for (int64_t lane = 0; lane < n; lane++) best[lane] = x[(int64_t)start * p.channels + c + lane];
+        for (int64_t lane = 0; lane < n; lane++) best[lane] = wide(x[(int64_t)start * p.channels + c + lane]);
         for (int64_t lane = 0; lane < n; lane++) found[lane] = start;
         for (int32_t kh = 0; kh < row_count; kh++) {
             int32_t place = (first_row + kh * p.rows.step) * p.columns.in + first_column;
             for (int32_t kw = 0; kw < column_count; kw++, place += p.columns.step) {
-                const float* at = x + (int64_t)place * p.channels + c;
+                const T* at = x + (int64_t)place * p.channels + c;
 #pragma omp simd
                 for (int64_t lane = 0; lane < n; lane++) {
-                    float value = at[lane], old = best[lane];
+                    float value = wide(at[lane]), old = best[lane];
                     int32_t larger = (int32_t)(value > old) | (int32_t)(value != value);
                     best[lane] = larger != 0 ? value : old;
                     found[lane] = larger != 0 ? place : found[lane];
                 }
             }
         }
-        for (int64_t lane = 0; lane < n; lane++) y[c + lane] = best[lane];
+        for (int64_t lane = 0; lane < n; lane++) put(best[lane], y + c + lane);
         for (int64_t lane = 0; lane < n; lane++) index[c + lane] = found[lane];
     }
 };
 
-void max_pool(const Pooling& p, int64_t row, const float* x, float* y, int32_t* index) {
+template <class T>
+void max_pool(const Pooling& p, int64_t row, const T* x, T* y, int32_t* index) {
     for (int64_t column = 0; column < p.columns.out; column++) {
-        over_channels(p.channels, Largest{p, x, p.rows.first[row], p.rows.count[row], p.columns.first[column],
+        over_channels(p.channels, Largest<T>{p, x, p.rows.first[row], p.rows.count[row], p.columns.first[column],
                                           p.columns.count[column], y + column * p.channels,
                                           index + column * p.channels});
     }
 }
 
 /** y of one place. */
+template <class T>
 struct Mean {
     const Pooling& p;
-    const float* x;
+    const T* x;
     int32_t first_row, row_count, first_column, column_count;
     float divisor;
-    float* y;
+    T* y;
 
     template <int64_t n>
     inline void run(int64_t c) const {
@@ -780,18 +788,19 @@ struct Mean {
         for (int32_t kh = 0; kh < row_count; kh++) {
             int64_t place = (int64_t)(first_row + kh * p.rows.step) * p.columns.in + first_column;
             for (int32_t kw = 0; kw < column_count; kw++, place += p.columns.step) {
-                const float* at = x + place * p.channels + c;
-                for (int64_t lane = 0; lane < n; lane++) sums[lane] += at[lane];
+                const T* at = x + place * p.channels + c;
+                for (int64_t lane = 0; lane < n; lane++) sums[lane] += wide(at[lane]);
             }
         }
-        for (int64_t lane = 0; lane < n; lane++) y[c + lane] = sums[lane] / divisor;
+        for (int64_t lane = 0; lane < n; lane++) put(sums[lane] / divisor, y + c + lane);
     }
 };
 
-void average_pool(const Pooling& p, int64_t row, const float* x, float* y) {
+template <class T>
+void average_pool(const Pooling& p, int64_t row, const T* x, T* y) {
     for (int64_t column = 0; column < p.columns.out; column++) {
         float divisor = (float)p.rows.divisor[row] * (float)p.columns.divisor[column];
-        over_channels(p.channels, Mean{p, x, p.rows.first[row], p.rows.count[row], p.columns.first[column],
+        over_channels(p.channels, Mean<T>{p, x, p.rows.first[row], p.rows.count[row], p.columns.first[column],
                                        p.columns.count[column], divisor, y + column * p.channels});
     }
 }
@@ -804,13 +813,13 @@ inline bool reads(const Bins& bins, int32_t o, int64_t at) {
 }
 
 /** dx of one place, from the results that read it. */
-template <bool largest>
+template <bool largest, class T>
 struct Gathered {
     const Pooling& p;
-    const float* dy;
+    const T* dy;
     const int32_t* index;
     int64_t row, column;
-    float* dx;
+    T* dx;
 
     template <int64_t n>
     inline void run(int64_t c) const {
@@ -824,27 +833,29 @@ struct Gathered {
                 if (largest) {
 #pragma omp simd
                     for (int64_t lane = 0; lane < n; lane++) {
-                        float value = dy[at + lane];  // in any case: a branch would go either way at random
+                        float value = wide(dy[at + lane]);  // in any case: a branch would go either way at random
                         sums[lane] += index[at + lane] == place ? value : 0.0f;
                     }
                 } else {
                     float divisor = (float)p.rows.divisor[oh] * (float)p.columns.divisor[ow];
-                    for (int64_t lane = 0; lane < n; lane++) sums[lane] += dy[at + lane] / divisor;
+                    for (int64_t lane = 0; lane < n; lane++) sums[lane] += wide(dy[at + lane]) / divisor;
                 }
             }
         }
-        for (int64_t lane = 0; lane < n; lane++) dx[c + lane] = sums[lane];
+        for (int64_t lane = 0; lane < n; lane++) put(sums[lane], dx + c + lane);
     }
 };
 
-void max_pool_backward(const Pooling& p, int64_t row, const float* dy, const int32_t* index, float* dx) {
+template <class T>
+void max_pool_backward(const Pooling& p, int64_t row, const T* dy, const int32_t* index, T* dx) {
     for (int64_t column = 0; column < p.columns.in; column++)
-        over_channels(p.channels, Gathered<true>{p, dy, index, row, column, dx + column * p.channels});
+        over_channels(p.channels, Gathered<true, T>{p, dy, index, row, column, dx + column * p.channels});
 }
 
-void average_pool_backward(const Pooling& p, int64_t row, const float* dy, float* dx) {
+template <class T>
+void average_pool_backward(const Pooling& p, int64_t row, const T* dy, T* dx) {
     for (int64_t column = 0; column < p.columns.in; column++)
-        over_channels(p.channels, Gathered<false>{p, dy, nullptr, row, column, dx + column * p.channels});
+        over_channels(p.channels, Gathered<false, T>{p, dy, nullptr, row, column, dx + column * p.channels});
 }
 
 // ---- dropout ----------------------------------------------------------------------------------------------
@@ -930,10 +941,14 @@ extern const Kernels kernels = {
     .group_norm_backward = group_norm_backward,
     .softmax = softmax,
     .softmax_backward = softmax_backward,
-    .max_pool = max_pool,
-    .average_pool = average_pool,
-    .max_pool_backward = max_pool_backward,
-    .average_pool_backward = average_pool_backward,
+    .max_pool = max_pool<float>,
+    .average_pool = average_pool<float>,
+    .max_pool_backward = max_pool_backward<float>,
+    .average_pool_backward = average_pool_backward<float>,
+    .max_pool_bf16 = max_pool<uint16_t>,
+    .average_pool_bf16 = average_pool<uint16_t>,
+    .max_pool_backward_bf16 = max_pool_backward<uint16_t>,
+    .average_pool_backward_bf16 = average_pool_backward<uint16_t>,
     .dropout = dropout,
 };
 

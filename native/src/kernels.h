@@ -100,6 +100,12 @@ struct Kernels {
     void (*max_pool_backward)(const Pooling& pooling, int64_t row, const float* dy, const int32_t* index,
                               float* dx);
     void (*average_pool_backward)(const Pooling& pooling, int64_t row, const float* dy, float* dx);
+    // The same, of bf16.
+    void (*max_pool_bf16)(const Pooling& pooling, int64_t row, const uint16_t* x, uint16_t* y, int32_t* index);
+    void (*average_pool_bf16)(const Pooling& pooling, int64_t row, const uint16_t* x, uint16_t* y);
+    void (*max_pool_backward_bf16)(const Pooling& pooling, int64_t row, const uint16_t* dy, const int32_t* index,
+                              uint16_t* dx);
+    void (*average_pool_backward_bf16)(const Pooling& pooling, int64_t row, const uint16_t* dy, uint16_t* dx);
     /** Elements from `begin`, a multiple of four, to `end`. */
     void (*dropout)(const float* x, int64_t begin, int64_t end, const uint32_t* key, const uint32_t* counter,
                     uint32_t threshold, float scale, float* y);

@@ -21,14 +21,24 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_use_shift;
 
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
+import dev.hadal.backend.Operand;
+import dev.hadal.graph.Type;
 import dev.hadal.op.BatchNorm;
+import dev.hadal.tensor.DType;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.jspecify.annotations.Nullable;
 
 /** Batch norm. It is seven times faster with the channels innermost, which is worth a reorder. */
 final class BatchNormKernels {
     private static final int AFFINE = dnnl_use_scale | dnnl_use_shift;
 
-    static Kernel inference(BatchNorm op, Request r) {
+    static @Nullable Kernel inference(BatchNorm op, Request r) {
+        if (!fits(r, 1)) {
+            return null;
+        }
         Layout x = OneDnnLayout.channelsLast(r.type(0));
         return new PrimitiveKernel.Builder(
                         op, forward(r, dnnl_forward_inference, op.epsilon(), AFFINE | dnnl_use_global_stats))
@@ -42,7 +52,10 @@ final class BatchNormKernels {
                 .build();
     }
 
-    static Kernel training(BatchNorm.Training op, Request r) {
+    static @Nullable Kernel training(BatchNorm.Training op, Request r) {
+        if (!fits(r, 1)) {
+            return null;
+        }
         Layout x = OneDnnLayout.channelsLast(r.type(0));
         return new PrimitiveKernel.Builder(op, forward(r, dnnl_forward_training, op.epsilon(), AFFINE))
                 .in(DNNL_ARG_SRC, x)
@@ -55,7 +68,10 @@ final class BatchNormKernels {
                 .build();
     }
 
-    static Kernel backward(BatchNorm.Backward op, Request r) {
+    static @Nullable Kernel backward(BatchNorm.Backward op, Request r) {
+        if (!fits(r, 2)) {
+            return null;
+        }
         Layout x = OneDnnLayout.channelsLast(r.type(0));
         dnnl_memory_desc image = image(r);
         PrimitiveDescriptor hint = forward(r, dnnl_forward_training, op.epsilon(), AFFINE);
@@ -82,6 +98,16 @@ final class BatchNormKernels {
                 .out(DNNL_ARG_DIFF_SHIFT, Layout.plain(r.result(2)))
                 .inPlace(1)
                 .build();
+    }
+
+    /** Whether the images, which come first, are of one dtype, and all that there is one of per channel is f32. */
+    private static boolean fits(Request r, int images) {
+        DType image = r.result(0).dtype();
+        List<Type> types = Stream.concat(
+                        r.operands().stream().map(Operand::type), r.results().stream().skip(1))
+                .toList();
+        return IntStream.range(0, types.size())
+                .allMatch(i -> types.get(i).dtype() == (i < images ? image : DType.F32));
     }
 
     private static PrimitiveDescriptor forward(Request r, int propagation, float epsilon, int flags) {

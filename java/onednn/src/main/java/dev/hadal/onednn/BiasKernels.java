@@ -17,6 +17,7 @@ import dev.hadal.onednn.HadalKernels.FunctionKernel;
 import dev.hadal.onednn.natives.HadalNative;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Bias;
+import dev.hadal.tensor.Bf16;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
@@ -32,17 +33,20 @@ final class BiasKernels {
 
     static Kernel forward(Bias op, Request r) {
         Layout channelsLast = OneDnnLayout.channelsLast(r.type(0));
-        Layout x = channelsLast.equals(r.layout(0)) ? channelsLast : Layout.plain(r.type(0));
-        dnnl_memory_desc image = r.descriptors().image(x);
-        dnnl_memory_desc b = r.descriptors().channels(x);
-        PrimitiveDescriptor y = r.descriptors()
+        boolean last = channelsLast.equals(r.layout(0));
+        Layout x = last ? channelsLast : Layout.plain(r.type(0));
+        Layout y = last ? OneDnnLayout.channelsLast(r.result(0)) : Layout.plain(r.result(0));
+        dnnl_memory_desc from = r.descriptors().image(x);
+        dnnl_memory_desc b = r.descriptors().channels(r.type(1).dtype(), x);
+        dnnl_memory_desc to = r.descriptors().image(y);
+        PrimitiveDescriptor sum = r.descriptors()
                 .primitive((desc, engine, attributes) ->
-                        dnnl_binary_primitive_desc_create(desc, engine, dnnl_binary_add, image, b, image, attributes));
-        return new PrimitiveKernel.Builder(op, y)
+                        dnnl_binary_primitive_desc_create(desc, engine, dnnl_binary_add, from, b, to, attributes));
+        return new PrimitiveKernel.Builder(op, sum)
                 .in(DNNL_ARG_SRC_0, x)
                 .in(DNNL_ARG_SRC_1, Layout.plain(r.type(1)))
-                .out(DNNL_ARG_DST, x)
-                .inPlace(0)
+                .out(DNNL_ARG_DST, y)
+                .inPlace(r.type(0).equals(r.result(0)) ? 0 : -1)
                 .build();
     }
 
@@ -52,13 +56,13 @@ final class BiasKernels {
         int channels = dy.get(1);
         int places = dy.size() / channels;
         Descriptors d = r.descriptors();
-        dnnl_memory_desc row = d.plain(DType.F32, 1, places);
-        dnnl_memory_desc matrix = d.plain(DType.F32, places, channels);
-        dnnl_memory_desc sums = d.plain(DType.F32, 1, channels);
+        dnnl_memory_desc row = d.plain(r.type(0).dtype(), 1, places);
+        dnnl_memory_desc matrix = d.plain(r.type(0).dtype(), places, channels);
+        dnnl_memory_desc sums = d.plain(r.result(0).dtype(), 1, channels);
         PrimitiveDescriptor db = d.primitive((desc, engine, attributes) ->
                 dnnl_matmul_primitive_desc_create(desc, engine, row, matrix, NO_BIAS, sums, attributes));
         return new PrimitiveKernel.Builder(op, db)
-                .constant(DNNL_ARG_SRC, ones(places))
+                .constant(DNNL_ARG_SRC, ones(r.type(0).dtype(), places))
                 .in(DNNL_ARG_WEIGHTS, OneDnnLayout.channelsLast(r.type(0)))
                 .out(DNNL_ARG_DST, Layout.plain(r.result(0)))
                 .build();
@@ -87,7 +91,12 @@ final class BiasKernels {
         });
     }
 
-    private static NativeMemory ones(int count) {
+    private static NativeMemory ones(DType dtype, int count) {
+        if (dtype == DType.BF16) {
+            short[] ones = new short[count];
+            Arrays.fill(ones, Bf16.narrow(1));
+            return NativeMemory.of(ones);
+        }
         float[] ones = new float[count];
         Arrays.fill(ones, 1);
         return NativeMemory.of(ones);

@@ -14,6 +14,8 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
+import org.bytedeco.javacpp.ShortPointer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Pooling by libhadal, with the channels innermost as the convolutions leave them. oneDNN's own maximum loses NaN and
@@ -21,47 +23,87 @@ import org.bytedeco.javacpp.IntPointer;
  */
 final class BinKernels {
 
-    static Kernel forward(Pooling op, Request r) {
+    static @Nullable Kernel forward(Pooling op, Request r) {
+        if (!alike(r)) {
+            return null;
+        }
         Planes planes = new Planes(op, r.shape(0));
         List<Layout> in = List.of(OneDnnLayout.channelsLast(r.type(0)));
         List<Layout> out = r.results().stream().map(OneDnnLayout::channelsLast).toList();
         return new FunctionKernel(op, in, out, List.of(), 0, planes.constants(), (b, steps) -> {
-            FloatPointer x = floats(b.input(0));
-            FloatPointer y = floats(b.output(0));
             IntPointer rows = planes.rows();
             IntPointer columns = planes.columns();
-            if (op.function() != Pooling.Function.MAX) {
+            IntPointer index = op.function() == Pooling.Function.MAX ? new IntPointer(b.output(1)) : null;
+            if (r.hasBf16()) {
+                ShortPointer x = new ShortPointer(b.input(0));
+                ShortPointer y = new ShortPointer(b.output(0));
+                if (index == null) {
+                    HadalNative.averagePool(steps.list(), x, rows, columns, planes.images, planes.channels, y);
+                } else {
+                    HadalNative.maxPool(steps.list(), x, rows, columns, planes.images, planes.channels, y, index);
+                }
+                return;
+            }
+            FloatPointer x = floats(b.input(0));
+            FloatPointer y = floats(b.output(0));
+            if (index == null) {
                 HadalNative.averagePool(steps.list(), x, rows, columns, planes.images, planes.channels, y);
             } else {
-                IntPointer index = new IntPointer(b.output(1));
                 HadalNative.maxPool(steps.list(), x, rows, columns, planes.images, planes.channels, y, index);
             }
         });
     }
 
-    static Kernel maxBackward(Pooling.MaxBackward op, Request r) {
+    static @Nullable Kernel maxBackward(Pooling.MaxBackward op, Request r) {
+        if (!alike(r)) {
+            return null;
+        }
         Planes planes = new Planes(op.forward(), op.x());
         List<Layout> in = List.of(OneDnnLayout.channelsLast(r.type(0)), OneDnnLayout.channelsLast(r.type(1)));
         return new FunctionKernel(op, in, dx(r), List.of(), 0, planes.constants(), (b, steps) -> {
-            FloatPointer dy = floats(b.input(0));
             IntPointer index = new IntPointer(b.input(1));
-            FloatPointer dx = floats(b.output(0));
             IntPointer rows = planes.rows();
             IntPointer columns = planes.columns();
-            HadalNative.maxPoolBackward(steps.list(), dy, index, rows, columns, planes.images, planes.channels, dx);
+            if (r.hasBf16()) {
+                ShortPointer dy = new ShortPointer(b.input(0));
+                ShortPointer dx = new ShortPointer(b.output(0));
+                HadalNative.maxPoolBackward(
+                        steps.list(), dy, index, rows, columns, planes.images, planes.channels, dx);
+            } else {
+                FloatPointer dy = floats(b.input(0));
+                FloatPointer dx = floats(b.output(0));
+                HadalNative.maxPoolBackward(
+                        steps.list(), dy, index, rows, columns, planes.images, planes.channels, dx);
+            }
         });
     }
 
-    static Kernel averageBackward(Pooling.AverageBackward op, Request r) {
+    static @Nullable Kernel averageBackward(Pooling.AverageBackward op, Request r) {
+        if (!alike(r)) {
+            return null;
+        }
         Planes planes = new Planes(op.forward(), op.x());
         List<Layout> in = List.of(OneDnnLayout.channelsLast(r.type(0)));
         return new FunctionKernel(op, in, dx(r), List.of(), 0, planes.constants(), (b, steps) -> {
-            FloatPointer dy = floats(b.input(0));
-            FloatPointer dx = floats(b.output(0));
             IntPointer rows = planes.rows();
             IntPointer columns = planes.columns();
-            HadalNative.averagePoolBackward(steps.list(), dy, rows, columns, planes.images, planes.channels, dx);
+            if (r.hasBf16()) {
+                ShortPointer dy = new ShortPointer(b.input(0));
+                ShortPointer dx = new ShortPointer(b.output(0));
+                HadalNative.averagePoolBackward(
+                        steps.list(), dy, rows, columns, planes.images, planes.channels, dx);
+            } else {
+                FloatPointer dy = floats(b.input(0));
+                FloatPointer dx = floats(b.output(0));
+                HadalNative.averagePoolBackward(
+                        steps.list(), dy, rows, columns, planes.images, planes.channels, dx);
+            }
         });
+    }
+
+    /** Whether both images are of one dtype. */
+    private static boolean alike(Request r) {
+        return r.type(0).dtype() == r.result(0).dtype();
     }
 
     private static List<Layout> dx(Request r) {

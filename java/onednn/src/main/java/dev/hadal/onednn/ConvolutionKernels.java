@@ -16,6 +16,7 @@ import dev.hadal.backend.Fused;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.graph.Op;
+import dev.hadal.graph.Type;
 import dev.hadal.op.Convolution;
 import dev.hadal.op.ConvolutionTranspose;
 import dev.hadal.op.Window;
@@ -44,8 +45,7 @@ final class ConvolutionKernels {
     }
 
     private static Kernel forward(Op op, Convolution convolution, Epilogue more, Request r) {
-        Geometry g = new Geometry(
-                convolution, r.descriptors(), r.shape(0), r.shape(1), r.result(0).shape());
+        Geometry g = new Geometry(convolution, r, r.type(0), r.type(1), r.result(0));
         PrimitiveDescriptor y = g.forward(r.layout(1), more);
         Layout images = OneDnnLayout.channelsLast(r.result(0));
         PrimitiveKernel.Builder kernel = new PrimitiveKernel.Builder(op, y)
@@ -65,8 +65,8 @@ final class ConvolutionKernels {
     }
 
     private static Kernel backwardData(Op op, Convolution forward, Request r) {
-        Geometry g = new Geometry(forward, r.descriptors(), r.result(0).shape(), r.shape(1), r.shape(0));
-        PrimitiveDescriptor hint = g.forward(null, Epilogue.NONE);
+        Geometry g = new Geometry(forward, r, r.result(0), r.type(1), r.type(0));
+        PrimitiveDescriptor hint = g.hint();
         PrimitiveDescriptor dx = g.backwardData(r.layout(1), hint);
         return new PrimitiveKernel.Builder(op, dx)
                 .in(DNNL_ARG_DIFF_DST, OneDnnLayout.channelsLast(r.type(0)))
@@ -75,11 +75,16 @@ final class ConvolutionKernels {
                 .build();
     }
 
-    /** Prefers to write dw as the forward kernel reads w, so that the optimizer finds both alike. */
+    /**
+     * Prefers to write dw as the forward kernel reads w, so that the optimizer finds both alike; or plain, as w lies that
+     * is cast to bf16 for it.
+     */
     static Kernel backwardWeights(Convolution.BackwardWeights op, Request r) {
-        Geometry g = new Geometry(op.forward(), r.descriptors(), r.shape(0), op.w(), r.shape(1));
-        PrimitiveDescriptor hint = g.forward(null, Epilogue.NONE);
-        Layout w = OneDnnLayout.of(hint.memory(DNNL_ARG_WEIGHTS), r.result(0));
+        Geometry g = new Geometry(op.forward(), r, r.type(0), r.result(0), r.type(1));
+        PrimitiveDescriptor hint = g.hint();
+        Layout w = r.hasBf16()
+                ? Layout.plain(r.result(0))
+                : OneDnnLayout.of(hint.memory(DNNL_ARG_WEIGHTS), r.result(0));
         PrimitiveDescriptor dw = g.backwardWeights(w, hint);
         return new PrimitiveKernel.Builder(op, dw)
                 .in(DNNL_ARG_SRC, OneDnnLayout.channelsLast(r.type(0)))
@@ -90,7 +95,13 @@ final class ConvolutionKernels {
 
     /** The geometry, in the terms of oneDNN. */
     private static final class Geometry {
+        private final Convolution op;
+        private final Request r;
         private final Descriptors descriptors;
+        private final boolean mixed;
+        private final Type xType;
+        private final Type wType;
+        private final Type yType;
         private final dnnl_memory_desc x;
         private final dnnl_memory_desc y;
         private final long[] w;
@@ -104,12 +115,19 @@ final class ConvolutionKernels {
         private final boolean narrow;
         private final boolean strided;
 
-        Geometry(Convolution op, Descriptors descriptors, Shape x, Shape w, Shape y) {
+        Geometry(Convolution op, Request r, Type x, Type weights, Type y) {
+            Shape w = weights.shape();
             Window.Axis height = op.window().height();
             Window.Axis width = op.window().width();
             int groups = op.groups();
             int perGroup = w.get(0) / groups;
-            this.descriptors = descriptors;
+            this.op = op;
+            this.r = r;
+            this.descriptors = r.descriptors();
+            this.mixed = r.hasBf16();
+            this.xType = x;
+            this.wType = weights;
+            this.yType = y;
             this.x = image(x);
             this.y = image(y);
             this.w = groups == 1 ? Descriptors.dims(w) : new long[] {groups, perGroup, w.get(1), w.get(2), w.get(3)};
@@ -122,9 +140,20 @@ final class ConvolutionKernels {
             this.strided = height.stride() > 1 || width.stride() > 1;
         }
 
-        private dnnl_memory_desc image(Shape shape) {
-            long[] dims = Descriptors.dims(shape);
-            return descriptors.strided(DType.F32, dims, Descriptors.channelsLast(dims));
+        private dnnl_memory_desc image(Type type) {
+            long[] dims = Descriptors.dims(type.shape());
+            return descriptors.strided(type.dtype(), dims, Descriptors.channelsLast(dims));
+        }
+
+        /** The forward kernel, all in bf16 if anything is. */
+        PrimitiveDescriptor hint() {
+            return mixed
+                    ? new Geometry(op, r, bf16(xType), bf16(wType), bf16(yType)).forward(null, Epilogue.NONE)
+                    : forward(null, Epilogue.NONE);
+        }
+
+        private static Type bf16(Type type) {
+            return new Type(DType.BF16, type.shape());
         }
 
         PrimitiveDescriptor forward(@Nullable Layout given, Epilogue more) {
@@ -200,7 +229,7 @@ final class ConvolutionKernels {
                     return kept;
                 }
             }
-            return describe.apply(descriptors.any(DType.F32, w));
+            return describe.apply(descriptors.any(wType.dtype(), w));
         }
 
         /**

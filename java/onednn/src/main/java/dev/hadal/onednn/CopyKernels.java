@@ -20,13 +20,13 @@ import org.jspecify.annotations.Nullable;
 final class CopyKernels {
 
     /** The values stay where they are, if the planner lets them. */
-    static Kernel reshape(Reshape op, Request r) {
-        return new Copy(Layout.plain(r.type(0)), Layout.plain(r.result(0)), 0);
+    static @Nullable Kernel reshape(Reshape op, Request r) {
+        return !r.hasOneDtype() ? null : new Copy(Layout.plain(r.type(0)), Layout.plain(r.result(0)), 0);
     }
 
     /** A value as it lies. */
-    static Kernel identity(Op op, Request r) {
-        return new Copy(r.common(), r.common(), 0);
+    static @Nullable Kernel identity(Op op, Request r) {
+        return !r.hasOneDtype() ? null : new Copy(r.common(), r.common(), 0);
     }
 
     /** From one layout to another of the same type; where two see the axes differently, by way of row-major. */
@@ -169,25 +169,7 @@ final class CopyKernels {
             Region shared = new Region(scratch.memory(), scratch.offset() + between(), Layout.plain(rest));
             Steps.Recorded one = (Steps.Recorded) first.bind(inputs, List.of(middle), shared);
             Steps.Recorded two = (Steps.Recorded) second.bind(List.of(middle), outputs, shared);
-            return new Steps.Recorded() {
-                @Override
-                public void record(Steps steps) {
-                    one.record(steps);
-                    two.record(steps);
-                }
-
-                @Override
-                public void run() {
-                    one.run();
-                    two.run();
-                }
-
-                @Override
-                public void close() {
-                    one.close();
-                    two.close();
-                }
-            };
+            return new InOrder(List.of(one, two));
         }
 
         @Override

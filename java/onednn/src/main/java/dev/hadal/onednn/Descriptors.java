@@ -146,11 +146,11 @@ final class Descriptors implements AutoCloseable {
                 layout.type().dtype(), dims, layout instanceof Layout.Plain ? rowMajor(dims) : channelsLast(dims));
     }
 
-    /** One f32 value per channel of such an image. */
-    dnnl_memory_desc channels(Layout layout) {
+    /** One value per channel of such an image. */
+    dnnl_memory_desc channels(DType dtype, Layout layout) {
         long[] dims = imageDims(layout.type().shape());
         Arrays.setAll(dims, axis -> axis == 1 ? dims[axis] : 1);
-        return plain(DType.F32, dims);
+        return plain(dtype, dims);
     }
 
     private static long[] imageDims(Shape shape) {

@@ -66,31 +66,31 @@ final class KernelTable {
 
     private static final List<Row<?>> TABLE = List.of(
             oneDnn(Fused.class, KernelTable::fused),
-            oneDnn(Convolution.class, ConvolutionKernels::forward),
-            oneDnn(ConvolutionTranspose.class, ConvolutionKernels::transpose),
-            oneDnn(Convolution.BackwardData.class, ConvolutionKernels::backwardData),
-            oneDnn(Convolution.BackwardWeights.class, ConvolutionKernels::backwardWeights),
+            mixed(oneDnn(Convolution.class, ConvolutionKernels::forward)),
+            mixed(oneDnn(ConvolutionTranspose.class, ConvolutionKernels::transpose)),
+            mixed(oneDnn(Convolution.BackwardData.class, ConvolutionKernels::backwardData)),
+            mixed(oneDnn(Convolution.BackwardWeights.class, ConvolutionKernels::backwardWeights)),
             mixed(oneDnn(MatMul.class, MatMulKernels::matmul)),
             mixed(hadal(Cast.class, HadalKernels::cast)),
             mixed(oneDnn(Cast.class, CopyKernels::cast)),
-            oneDnn(Bias.class, BiasKernels::forward),
-            oneDnn(Bias.Backward.class, BiasKernels::backward),
-            oneDnn(BatchNorm.class, BatchNormKernels::inference),
-            oneDnn(BatchNorm.Training.class, BatchNormKernels::training),
-            oneDnn(BatchNorm.Backward.class, BatchNormKernels::backward),
-            oneDnn(Activation.class, ElementwiseKernels::activation),
+            mixed(oneDnn(Bias.class, BiasKernels::forward)),
+            mixed(oneDnn(Bias.Backward.class, BiasKernels::backward)),
+            mixed(oneDnn(BatchNorm.class, BatchNormKernels::inference)),
+            mixed(oneDnn(BatchNorm.Training.class, BatchNormKernels::training)),
+            mixed(oneDnn(BatchNorm.Backward.class, BatchNormKernels::backward)),
+            mixed(oneDnn(Activation.class, ElementwiseKernels::activation)),
             oneDnn(Binary.class, BinaryKernels::binary),
-            oneDnn(Activation.Backward.class, ElementwiseKernels::activationBackward),
-            oneDnn(WeightedSum.class, ElementwiseKernels::weightedSum),
-            oneDnn(GlobalAveragePool.class, PoolingKernels::globalAverage),
-            oneDnn(GlobalAveragePool.Backward.class, PoolingKernels::globalAverageBackward),
-            oneDnn(Reshape.class, CopyKernels::reshape),
-            oneDnn(Dropout.class, CopyKernels::identity),
+            mixed(oneDnn(Activation.Backward.class, ElementwiseKernels::activationBackward)),
+            mixed(oneDnn(WeightedSum.class, ElementwiseKernels::weightedSum)),
+            mixed(oneDnn(GlobalAveragePool.class, PoolingKernels::globalAverage)),
+            mixed(oneDnn(GlobalAveragePool.Backward.class, PoolingKernels::globalAverageBackward)),
+            mixed(oneDnn(Reshape.class, CopyKernels::reshape)),
+            mixed(oneDnn(Dropout.class, CopyKernels::identity)),
             hadal(Dropout.Training.class, HadalKernels::dropout),
-            hadal(Pool.class, BinKernels::forward),
-            hadal(AdaptivePool.class, BinKernels::forward),
-            hadal(Pooling.MaxBackward.class, BinKernels::maxBackward),
-            hadal(Pooling.AverageBackward.class, BinKernels::averageBackward),
+            mixed(hadal(Pool.class, BinKernels::forward)),
+            mixed(hadal(AdaptivePool.class, BinKernels::forward)),
+            mixed(hadal(Pooling.MaxBackward.class, BinKernels::maxBackward)),
+            mixed(hadal(Pooling.AverageBackward.class, BinKernels::averageBackward)),
             hadal(Recurrent.class, RecurrentKernels::forward),
             hadal(Recurrent.Backward.class, RecurrentKernels::backward),
             oneDnn(Resize.class, ResizeKernels::forward),
@@ -161,6 +161,30 @@ final class KernelTable {
 
     /** A kernel for the op; empty where there is none. */
     static Optional<Kernel> prepare(Op op, Request request) {
+        if (!request.hasBf16()) {
+            return direct(op, request);
+        }
+        Optional<Kernel> kernel = inBf16(op, request);
+        return kernel.isPresent() || op instanceof Cast || op instanceof Fused || !Library.get().hasHadal()
+                ? kernel
+                : WidenedKernel.prepare(op, request);
+    }
+
+    /** oneDNN's plain loops are slower than its good kernels between conversions. */
+    private static Optional<Kernel> inBf16(Op op, Request request) {
+        try {
+            Optional<Kernel> kernel = direct(op, request);
+            if (kernel.isPresent() && kernel.orElseThrow().implementation().contains("ref:")) {
+                kernel.orElseThrow().close();
+                return Optional.empty();
+            }
+            return kernel;
+        } catch (Status.UnimplementedException e) {
+            return Optional.empty();
+        }
+    }
+
+    private static Optional<Kernel> direct(Op op, Request request) {
         return TABLE.stream()
                 .filter(row -> row.op.isInstance(op))
                 .filter(row -> row.takesBf16 || !request.hasBf16())

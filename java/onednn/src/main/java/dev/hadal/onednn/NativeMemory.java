@@ -120,6 +120,13 @@ public final class NativeMemory implements Memory, Life {
         return memory;
     }
 
+    /** A block that holds the bf16 values of these bits. */
+    static NativeMemory of(short... bits) {
+        NativeMemory memory = allocate((long) bits.length * Short.BYTES);
+        memory.write(0, bits, 0, bits.length);
+        return memory;
+    }
+
     /** The bytes of all blocks that are not closed. */
     public static long heldBytes() {
         return HELD.get();

@@ -13,16 +13,19 @@ import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.graph.Type;
 import dev.hadal.op.GlobalAveragePool;
-import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.jspecify.annotations.Nullable;
 
 /** Means over whole planes: an average pooling whose window is the image. */
 final class PoolingKernels {
     private static final long[] ZERO = {0, 0};
 
-    static Kernel globalAverage(GlobalAveragePool op, Request r) {
+    static @Nullable Kernel globalAverage(GlobalAveragePool op, Request r) {
+        if (!r.hasOneDtype()) {
+            return null;
+        }
         Plane plane = new Plane(r.descriptors(), r.type(0));
         return new PrimitiveKernel.Builder(op, plane.forward())
                 .in(DNNL_ARG_SRC, plane.layout)
@@ -30,7 +33,10 @@ final class PoolingKernels {
                 .build();
     }
 
-    static Kernel globalAverageBackward(GlobalAveragePool.Backward op, Request r) {
+    static @Nullable Kernel globalAverageBackward(GlobalAveragePool.Backward op, Request r) {
+        if (!r.hasOneDtype()) {
+            return null;
+        }
         Plane plane = new Plane(r.descriptors(), r.result(0));
         return new PrimitiveKernel.Builder(op, plane.backward())
                 .in(DNNL_ARG_DIFF_DST, Layout.plain(r.type(0)))
@@ -52,7 +58,7 @@ final class PoolingKernels {
             this.layout = OneDnnLayout.channelsLast(image);
             long[] dims = Descriptors.dims(shape);
             this.x = descriptors.strided(image.dtype(), dims, Descriptors.channelsLast(dims));
-            this.y = descriptors.plain(DType.F32, shape.get(0), shape.get(1), 1, 1);
+            this.y = descriptors.plain(image.dtype(), shape.get(0), shape.get(1), 1, 1);
             this.window = new long[] {shape.get(2), shape.get(3)};
             this.wholeVectors = shape.get(1) % 16 == 0;
         }

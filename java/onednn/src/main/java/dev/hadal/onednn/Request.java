@@ -21,6 +21,15 @@ record Request(List<Operand> operands, List<Type> results, Descriptors descripto
                 .anyMatch(type -> type.dtype() == DType.BF16);
     }
 
+    /** Whether all values are of one dtype; so are those of an op that is not mixed, integers apart. */
+    boolean hasOneDtype() {
+        return Stream.concat(operands.stream().map(Operand::type), results.stream())
+                        .map(Type::dtype)
+                        .distinct()
+                        .count()
+                == 1;
+    }
+
     Shape shape(int operand) {
         return type(operand).shape();
     }

@@ -3,11 +3,14 @@ package dev.hadal.onednn;
 import dev.hadal.backend.Fused;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
+import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Activation.Function;
 import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.ArgMax;
 import dev.hadal.op.AttentionMask;
+import dev.hadal.op.BatchNorm;
+import dev.hadal.op.Bias;
 import dev.hadal.op.Binary;
 import dev.hadal.op.Cast;
 import dev.hadal.op.Clamp;
@@ -15,11 +18,13 @@ import dev.hadal.op.ClipGradient;
 import dev.hadal.op.Compare;
 import dev.hadal.op.Concat;
 import dev.hadal.op.Constant;
+import dev.hadal.op.Convolution;
 import dev.hadal.op.CosineLoss;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.Dropout;
 import dev.hadal.op.Expand;
 import dev.hadal.op.Gather;
+import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.KlDivergence;
 import dev.hadal.op.Lamb;
@@ -36,6 +41,7 @@ import dev.hadal.op.Pool;
 import dev.hadal.op.Pooling;
 import dev.hadal.op.Recurrent;
 import dev.hadal.op.Reduce;
+import dev.hadal.op.Reshape;
 import dev.hadal.op.Resize;
 import dev.hadal.op.RmsNorm;
 import dev.hadal.op.ScatterAdd;
@@ -50,6 +56,7 @@ import dev.hadal.tensor.DType;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 
 @Tag("native")
@@ -144,13 +151,50 @@ class OneDnnOpsTest extends OpSpecs {
         return Set.copyOf(types).equals(Set.of(DType.F32, DType.BF16));
     }
 
-    /** Whether bf16 comes where no network in mixed precision has it. */
-    private static boolean isOddMixture(Subject.Case c) {
+    /** Their operands are all bf16 or all f32, and so are their results. */
+    private static final Set<Class<?>> ALIKE_IN_BF16 = Set.of(
+            WeightedSum.class,
+            Activation.class,
+            Activation.Backward.class,
+            GlobalAveragePool.class,
+            GlobalAveragePool.Backward.class,
+            Reshape.class,
+            Dropout.class);
+
+    private static final Set<Class<?>> PRODUCTS = Set.of(
+            MatMul.class,
+            Convolution.class,
+            Convolution.BackwardData.class,
+            Convolution.BackwardWeights.class);
+
+    private static final Set<Class<?>> NORMS =
+            Set.of(BatchNorm.class, BatchNorm.Training.class, BatchNorm.Backward.class);
+
+    private static final Set<Class<?>> POOLS =
+            Set.of(Pool.class, Pooling.MaxBackward.class, Pooling.AverageBackward.class);
+
+    /** Whether bf16 comes where a network in mixed precision has it, and there is a kernel for just that. */
+    private static boolean isUsualMixture(Subject.Case c) {
         Op op = Mixed.inner(c.op());
-        if (c.op() instanceof Mixed && op instanceof MatMul) {
-            return !isBf16(c.inputs().get(0)) || !isBf16(c.inputs().get(1));
+        List<Type> all =
+                Stream.concat(c.inputs().stream(), c.outputs().stream()).toList();
+        if (PRODUCTS.contains(op.getClass())) {
+            return c.inputs().stream().allMatch(OneDnnOpsTest::isBf16);
+        } else if (NORMS.contains(op.getClass())) {
+            return all.stream().allMatch(t -> isBf16(t) == (t.shape().rank() > 1));
+        } else if (op instanceof Bias) {
+            return isBf16(c.inputs().get(0)) && isBf16(c.outputs().get(0));
+        } else if (op instanceof Bias.Backward) {
+            return isBf16(c.inputs().get(0));
+        } else if (POOLS.contains(op.getClass())) {
+            return isBf16(c.inputs().get(0)) && isBf16(c.outputs().get(0));
         }
-        return false;
+        return ALIKE_IN_BF16.contains(op.getClass()) && all.stream().allMatch(OneDnnOpsTest::isBf16)
+                && !needLibhadal(op);
+    }
+
+    private static boolean mixes(Subject.Case c) {
+        return Stream.concat(c.inputs().stream(), c.outputs().stream()).anyMatch(OneDnnOpsTest::isBf16);
     }
 
     @Override
@@ -166,7 +210,8 @@ class OneDnnOpsTest extends OpSpecs {
                         "libhadal is not built, to move values",
                         c -> !Library.get().hasHadal() && MOVES_OF_LIBHADAL.contains(c.op().getClass()))
                 .mayDecline("oneDNN has another nearest place", c -> isOddNearest(c.op()))
-                .mayDecline("oneDNN has no such mixture of types", c -> isOddMixture(c))
+                .countingOnly(kernel -> !kernel.implementation().endsWith("between bf16"))
+                .mayDecline("in f32, between conversions", c -> mixes(c) && !isUsualMixture(c) && !isNarrowing(c))
                 .mayDecline("rare, and left to Java", c -> RARE.contains(c.op().getClass()) && !isNarrowing(c));
     }
 }

@@ -575,6 +575,52 @@ public final class HadalNative {
             @Cast("int64_t") long channels,
             FloatPointer dx);
 
+    /** The same, of bf16. */
+    @Name("hadal_step<hadal_max_pool_bf16>::add")
+    public static native void maxPool(
+            StepList steps,
+            @Cast("const uint16_t*") ShortPointer x,
+            @Const IntPointer rows,
+            @Const IntPointer columns,
+            @Cast("int64_t") long images,
+            @Cast("int64_t") long channels,
+            @Cast("uint16_t*") ShortPointer y,
+            IntPointer index);
+
+    /** The same, of bf16. */
+    @Name("hadal_step<hadal_max_pool_backward_bf16>::add")
+    public static native void maxPoolBackward(
+            StepList steps,
+            @Cast("const uint16_t*") ShortPointer dy,
+            @Const IntPointer index,
+            @Const IntPointer rows,
+            @Const IntPointer columns,
+            @Cast("int64_t") long images,
+            @Cast("int64_t") long channels,
+            @Cast("uint16_t*") ShortPointer dx);
+
+    /** The same, of bf16. */
+    @Name("hadal_step<hadal_average_pool_bf16>::add")
+    public static native void averagePool(
+            StepList steps,
+            @Cast("const uint16_t*") ShortPointer x,
+            @Const IntPointer rows,
+            @Const IntPointer columns,
+            @Cast("int64_t") long images,
+            @Cast("int64_t") long channels,
+            @Cast("uint16_t*") ShortPointer y);
+
+    /** The same, of bf16. */
+    @Name("hadal_step<hadal_average_pool_backward_bf16>::add")
+    public static native void averagePoolBackward(
+            StepList steps,
+            @Cast("const uint16_t*") ShortPointer dy,
+            @Const IntPointer rows,
+            @Const IntPointer columns,
+            @Cast("int64_t") long images,
+            @Cast("int64_t") long channels,
+            @Cast("uint16_t*") ShortPointer dx);
+
     /** Copies a box of 4-byte values; strides count values. */
     @Name("hadal_step<hadal_copy>::add")
     public static native void copy(
