@@ -12,6 +12,7 @@ import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Window.Axis;
+import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
 import java.util.List;
@@ -44,6 +45,8 @@ class SpecsCatchBugsTest {
                 Mutant.formula("the last of K products dropped", MatMul.class, SpecsCatchBugsTest::dropLast),
                 Mutant.formula("a square b never transposed", MatMul.class, SpecsCatchBugsTest::plainSquare),
                 Mutant.formula("rounds to bf16", MatMul.class, SpecsCatchBugsTest::bf16),
+                Mutant.formula("cuts bf16 off instead of rounding", Mixed.class, SpecsCatchBugsTest::cutOff),
+                Mutant.formula("casts to bf16 by cutting off", Cast.class, SpecsCatchBugsTest::cutOff),
                 Mutant.formula("variance unbiased", BatchNorm.Training.class, SpecsCatchBugsTest::unbiased),
                 Mutant.formula("variance as Σx²/m − μ² in f32", BatchNorm.Training.class, SpecsCatchBugsTest::onePass),
                 Mutant.formula("epsilon forgotten", BatchNorm.class, SpecsCatchBugsTest::noEpsilon),
@@ -101,6 +104,18 @@ class SpecsCatchBugsTest {
     private static Formula firstImage(Op op, List<Type> in, List<Type> out, Formula right) {
         int image = in.get(0).shape().sizeFrom(1);
         return changed(right, 0, x -> Arrays.fill(x, Math.min(image, x.length), x.length, 0));
+    }
+
+    private static Formula cutOff(Op op, List<Type> in, List<Type> out, Formula right) {
+        return then(right, (x, y) -> {
+            for (int o = 0; o < y.length; o++) {
+                if (out.get(o).dtype() == DType.BF16) {
+                    double[] values = op instanceof Cast ? x[0] : y[o];
+                    Arrays.setAll(y[o], i -> Float.intBitsToFloat(
+                            Float.floatToRawIntBits((float) values[i]) & 0xFFFF0000));
+                }
+            }
+        });
     }
 
     private static Formula dropLast(Op op, List<Type> in, List<Type> out, Formula right) {
