@@ -87,7 +87,7 @@ class BenchReportTest {
                 Workload.all().stream().map(Workload::toString).distinct().count());
         String message = assertThrows(IllegalArgumentException.class, () -> Workload.named("matmul 17"))
                 .getMessage();
-        assertTrue(message.contains("matmul 16×16×16"), message);
+        assertTrue(String.valueOf(message).contains("matmul 16×16×16"), message);
     }
 
     @Test

@@ -77,7 +77,7 @@ abstract class CastSpec extends Spec {
             for (int i = 0; i < y.length; i++) {
                 // One half of the last place kept more, or just less if that place is even, and what is beyond cut off.
                 int bits = Float.floatToRawIntBits(values[i]);
-                y[i] = (short) (bits + ((bits & 0x10000) == 0 ? 0x7FFF : 0x8000) >> 16);
+                y[i] = (short) ((bits + ((bits & 0x10000) == 0 ? 0x7FFF : 0x8000)) >> 16);
             }
             becomes(x, Tensor.bf16(shape, y));
             becomes(Tensor.bf16(shape, y), Tensor.bf16(shape, y).widened());
