@@ -142,6 +142,8 @@ memory random_memory(const memory::desc& desc) {
     return all;
 }
 
+float* floats_of(const memory& all) { return static_cast<float*>(all.get_data_handle()); }
+
 /** A primitive with its arguments, as Hadal binds it. */
 class Bound {
 public:
@@ -193,10 +195,17 @@ void matmul(int64_t m, int64_t k, int64_t n, dt type, dt result, bool packed) {
         memory::desc a({m, k}, type, tag::ab), b({k, n}, type, packed ? tag::any : tag::ab), y({m, n}, result, tag::ab);
         dnnl::matmul::primitive_desc desc(engine(), a, b, y, attributes());
         Bound bound(desc, dnnl::matmul(desc));
-        bound.with(DNNL_ARG_SRC, random_memory(desc.src_desc()))
-            .with(DNNL_ARG_WEIGHTS, random_memory(desc.weights_desc()))
-            .with(DNNL_ARG_DST, random_memory(desc.dst_desc()));
-        compare(name, 2.0 * m * k * n, "flop", {{"oneDNN", bound.body()}});
+        memory left = random_memory(desc.src_desc()), right = random_memory(desc.weights_desc()),
+               product = random_memory(desc.dst_desc());
+        bound.with(DNNL_ARG_SRC, left).with(DNNL_ARG_WEIGHTS, right).with(DNNL_ARG_DST, product);
+        std::vector<Contestant> contestants = {{"oneDNN", bound.body()}};
+        if (type == dt::f32 && !packed && k * ((n + 15) / 16 * 16) <= 4096) {
+            contestants.push_back({"libhadal", [&] {
+                                       hadal_small_matmul(floats_of(left), floats_of(right), m, k, n, 0, 0,
+                                                          floats_of(product));
+                                   }});
+        }
+        compare(name, 2.0 * m * k * n, "flop", contestants);
     });
 }
 
@@ -502,7 +511,7 @@ int main(int argc, char** argv) {
     gelu(true);
     batch_norm(8, 64, 56);
     batch_norm(8, 256, 14);
-    for (int64_t n : {4, 8, 16, 32, 64}) matmul(n, n, n, dt::f32, dt::f32, false);
+    for (int64_t n : {4, 8, 10, 16, 32, 50, 64}) matmul(n, n, n, dt::f32, dt::f32, false);
     matmul(1, 784, 1024, dt::f32, dt::f32, true);
     rows_of_a_table();
     dropout();

@@ -261,6 +261,13 @@ HADAL_API void hadal_gelu(const float* x, int64_t n, int tanh, float* y);
 /** dx = dy·f′(x), with f as above. */
 HADAL_API void hadal_gelu_backward(const float* x, const float* dy, int64_t n, int tanh, float* dx);
 
+/**
+ * y = a·b for a: [m,k], or [k,m] if transpose_a, b: [k,n], or [n,k] if transpose_b, and y: [m,n], summed in the order of
+ * k with fused multiply-adds. For k·n of at most 4096, with n rounded up to a multiple of 16; by one thread.
+ */
+HADAL_API void hadal_small_matmul(const float* a, const float* b, int64_t m, int64_t k, int64_t n, int transpose_a,
+                                  int transpose_b, float* y);
+
 /** e ← β·e + (1−β)·w, the running average of n weights; nothing is written if *norm is not finite. */
 HADAL_API void hadal_moving_average(float* e, const float* w, int64_t n, float beta, const float* norm);
 

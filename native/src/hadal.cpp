@@ -343,6 +343,11 @@ void hadal_gelu_backward(const float* x, const float* dy, int64_t n, int tanh, f
     });
 }
 
+void hadal_small_matmul(const float* a, const float* b, int64_t m, int64_t k, int64_t n, int transpose_a,
+                        int transpose_b, float* y) {
+    active->small_matmul(a, b, m, k, n, transpose_a != 0, transpose_b != 0, y);
+}
+
 static Targets targets_of(int64_t places, int64_t classes, const float* class_weights,
                           const float* sample_weights, float smoothing, int32_t ignore) {
     double total = (double)classes;

@@ -935,6 +935,7 @@ extern const Kernels kernels = {
     .mish_backward = mish_backward,
     .gelu = gelu,
     .gelu_backward = gelu_backward,
+    .small_matmul = small_matmul,
     .cross_entropy = cross_entropy,
     .cross_entropy_backward = cross_entropy_backward,
     .group_norm = group_norm,

@@ -76,6 +76,9 @@ struct Kernels {
     void (*mish_backward)(const float* x, const float* dy, int64_t n, float* dx);
     void (*gelu)(const float* x, int64_t n, bool tanh, float* y);
     void (*gelu_backward)(const float* x, const float* dy, int64_t n, bool tanh, float* dx);
+    /** k · n, with n rounded up to kLanesOfProduct, is at most kSmallProduct. */
+    void (*small_matmul)(const float* a, const float* b, int64_t m, int64_t k, int64_t n, bool transpose_a,
+                         bool transpose_b, float* y);
     /** Returns the sum of the losses of the rows from `begin` to `end`. */
     double (*cross_entropy)(const float* logits, const int32_t* labels, int64_t begin, int64_t end,
                             const Targets& targets, float* probabilities);
@@ -112,6 +115,7 @@ struct Kernels {
 };
 
 constexpr int64_t kLinesAtOnce = 64;
+constexpr int64_t kSmallProduct = 4096, kLanesOfProduct = 16;
 
 /** What rows.cpp computes for the kernels of its instruction set. */
 #ifdef HADAL_NAMESPACE
@@ -124,6 +128,8 @@ void row_norm_backward(const float* x, const float* dy, const float* scale, cons
                        float* const* sums);
 void gelu(const float* x, int64_t n, bool tanh, float* y);
 void gelu_backward(const float* x, const float* dy, int64_t n, bool tanh, float* dx);
+void small_matmul(const float* a, const float* b, int64_t m, int64_t k, int64_t n, bool transpose_a, bool transpose_b,
+                  float* y);
 void softmax_row(const float* x, int64_t n, bool log, float* y);
 void softmax_row_backward(const float* y, const float* dy, int64_t n, bool log, float* dx);
 }

@@ -390,5 +390,63 @@ void gelu_backward(const float* x, const float* dy, int64_t n, bool tanh, float*
     });
 }
 
+// ---- small products ---------------------------------------------------------------------------------------
+
+namespace {
+
+/** `rows` rows of one vector's columns: y[i,·] = Σₖ a[i,k]·b[k,·]; `across` and `down` are a's strides. */
+template <int64_t rows>
+inline void columns_of(const float* a, int64_t across, int64_t down, const float* b, int64_t b_stride, int64_t k,
+                       float* y, int64_t y_stride) {
+    Vector sums[rows];
+#pragma GCC unroll 8
+    for (int64_t i = 0; i < rows; i++) sums[i] = Vector{};
+    for (int64_t l = 0; l < k; l++) {
+        const Vector bs = load(b + l * b_stride, Whole{});
+#pragma GCC unroll 8
+        for (int64_t i = 0; i < rows; i++) sums[i] += a[i * down + l * across] * bs;
+    }
+#pragma GCC unroll 8
+    for (int64_t i = 0; i < rows; i++) store(y + i * y_stride, sums[i], Whole{});
+}
+
+}  // namespace
+
+void small_matmul(const float* a, const float* b, int64_t m, int64_t k, int64_t n, bool transpose_a, bool transpose_b,
+                  float* y) {
+    const int64_t across = transpose_a ? m : 1, down = transpose_a ? 1 : k;
+    const int64_t padded = (n + kWidth - 1) / kWidth * kWidth;
+    // Columns that fill no vector are padded with zeros, and what is stored by columns is turned around.
+    float packed[kSmallProduct], rest[8 * kWidth];
+    const float* from = b;
+    int64_t from_stride = n;
+    if (transpose_b || padded != n) {
+        for (int64_t l = 0; l < k; l++) {
+            for (int64_t j = 0; j < n; j++) packed[l * padded + j] = transpose_b ? b[j * k + l] : b[l * n + j];
+            for (int64_t j = n; j < padded; j++) packed[l * padded + j] = 0.0f;
+        }
+        from = packed;
+        from_stride = padded;
+    }
+    for (int64_t i = 0; i < m;) {
+        const int64_t rows = m - i >= 8 ? 8 : m - i >= 4 ? 4 : m - i >= 2 ? 2 : 1;
+        const float* as = a + i * down;
+        for (int64_t j = 0; j < n; j += kWidth) {
+            const bool whole = n - j >= kWidth;
+            float* to = whole ? y + i * n + j : rest;
+            const int64_t to_stride = whole ? n : kWidth;
+            switch (rows) {
+                case 8: columns_of<8>(as, across, down, from + j, from_stride, k, to, to_stride); break;
+                case 4: columns_of<4>(as, across, down, from + j, from_stride, k, to, to_stride); break;
+                case 2: columns_of<2>(as, across, down, from + j, from_stride, k, to, to_stride); break;
+                default: columns_of<1>(as, across, down, from + j, from_stride, k, to, to_stride);
+            }
+            for (int64_t r = 0; r < rows && !whole; r++)
+                for (int64_t c = 0; c < n - j; c++) y[(i + r) * n + j + c] = rest[r * kWidth + c];
+        }
+        i += rows;
+    }
+}
+
 }  // namespace HADAL_NAMESPACE
 }  // namespace hadal

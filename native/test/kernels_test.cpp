@@ -900,6 +900,32 @@ void test_elementwise() {
     test_gelu();
 }
 
+// ---- products ---------------------------------------------------------------------------------------------
+
+void test_small_matmul() {
+    const int64_t sizes[][3] = {{0, 3, 5}, {3, 0, 5}, {3, 5, 0}, {1, 1, 1},   {16, 16, 16}, {7, 5, 3},    {15, 33, 17},
+                                {64, 64, 64}, {1, 256, 16}, {1000, 4, 31}, {3, 1, 4096}, {2, 4096 / 16, 10}};
+    for (auto [m, k, n] : sizes) {
+        for (bool transpose_a : {false, true}) {
+            for (bool transpose_b : {false, true}) {
+                const Buffer a = normal(m * k, 31), b = normal(k * n, 32);
+                std::vector<double> y1(m * n);
+                for (int64_t i = 0; i < m; i++)
+                    for (int64_t j = 0; j < n; j++)
+                        for (int64_t l = 0; l < k; l++)
+                            y1[i * n + j] += (double)a[transpose_a ? l * m + i : i * k + l] *
+                                             (double)b[transpose_b ? j * k + l : l * n + j];
+                everywhere("small product of " + std::to_string(m) + "x" + std::to_string(k) + "x" + std::to_string(n), [&] {
+                    Buffer y(m * n, kPoison);
+                    hadal_small_matmul(a.data(), b.data(), m, k, n, transpose_a, transpose_b, y.data());
+                    check_close(y, y1, 1e-6, 2e-7 * (double)(k + 4), "y");
+                    return y;
+                }, true);
+            }
+        }
+    }
+}
+
 // ---- moves ------------------------------------------------------------------------------------------------
 
 /** A box of values and where it lies in x and in y. */
@@ -1082,6 +1108,7 @@ int main() {
     test_the_moments_of_dead_gradients_become_zero();
     test_elementwise();
     test_recurrent();
+    test_small_matmul();
     test_cross_entropy();
     test_cross_entropy_of_odd_logits_and_labels();
     test_group_norm();

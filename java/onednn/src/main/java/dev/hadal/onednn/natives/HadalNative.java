@@ -404,6 +404,19 @@ public final class HadalNative {
             int tanh,
             FloatPointer dx);
 
+    /** y = a·b, either stored transposed where that is not 0; k·n of at most 4096, n rounded up to a multiple of 16. */
+    @Name("hadal_step<hadal_small_matmul>::add")
+    public static native void smallMatmul(
+            StepList steps,
+            @Const FloatPointer a,
+            @Const FloatPointer b,
+            @Cast("int64_t") long m,
+            @Cast("int64_t") long k,
+            @Cast("int64_t") long n,
+            int transposeA,
+            int transposeB,
+            FloatPointer y);
+
     /**
      * The mean cross entropy of softmax(logits) against labels, and that softmax; probabilities may be logits.
      *
