@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Tag;
 class OneDnnMixedTrainingTest extends MixedTrainingSpec {
     @Override
     protected Backends backends() {
-        return loose();
+        return loose().required();
     }
 
     @Override
