@@ -112,10 +112,53 @@ inline uint16_t narrowed(float x) {
     return (uint16_t)(x == x ? rounded : bits >> 16 | 0x40);
 }
 
-// For kernels of values of either type: as computed with, and as kept.
-inline float wide(float x) { return x; }
-inline void put(float x, float* y) { *y = x; }
-inline void put(float x, uint16_t* y) { *y = narrowed(x); }
+// For kernels of n values of either type: as kept, and as computed with. g++ counts the lanes of a loop over both types
+// by the shorter one, finds n too few, and takes them one by one; so vectors of n are spelled out.
+template <int64_t n>
+struct Vectors;
+
+#define HADAL_VECTORS(n)                                               \
+    template <>                                                        \
+    struct Vectors<n> {                                                \
+        typedef uint16_t Halves __attribute__((vector_size(2 * (n)))); \
+        typedef uint32_t Words __attribute__((vector_size(4 * (n))));  \
+    };
+HADAL_VECTORS(16)
+HADAL_VECTORS(8)
+HADAL_VECTORS(1)
+
+template <int64_t n>
+inline void get(const float* x, float* y) {
+    for (int64_t lane = 0; lane < n; lane++) y[lane] = x[lane];
+}
+
+template <int64_t n>
+inline void get(const uint16_t* x, float* y) {
+    using Halves = typename Vectors<n>::Halves;
+    using Words = typename Vectors<n>::Words;
+    Halves halves;
+    __builtin_memcpy(&halves, x, sizeof halves);
+    Words words = __builtin_convertvector(halves, Words) << 16;
+    __builtin_memcpy(y, &words, sizeof words);
+}
+
+template <int64_t n>
+inline void put(const float* x, float* y) {
+    for (int64_t lane = 0; lane < n; lane++) y[lane] = x[lane];
+}
+
+template <int64_t n>
+inline void put(const float* x, uint16_t* y) {
+    using Halves = typename Vectors<n>::Halves;
+    using Words = typename Vectors<n>::Words;
+    Words bits;
+    __builtin_memcpy(&bits, x, sizeof bits);
+    Words nan = (Words)((bits & 0x7FFFFFFF) > 0x7F800000);
+    Words rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+    Words kept = (nan & (bits >> 16 | 0x40)) | (~nan & rounded);
+    Halves halves = __builtin_convertvector(kept, Halves);
+    __builtin_memcpy(y, &halves, sizeof halves);
+}
 
 void narrow(const float* x, int64_t n, uint16_t* y) {
     for (int64_t i = 0; i < n; i++) y[i] = narrowed(x[i]);
@@ -744,22 +787,23 @@ struct Largest {
         float best[n];
         int32_t found[n];
         const int32_t start = first_row * p.columns.in + first_column;
-        for (int64_t lane = 0; lane < n; lane++) best[lane] = wide(x[(int64_t)start * p.channels + c + lane]);
+        get<n>(x + (int64_t)start * p.channels + c, best);
         for (int64_t lane = 0; lane < n; lane++) found[lane] = start;
         for (int32_t kh = 0; kh < row_count; kh++) {
             int32_t place = (first_row + kh * p.rows.step) * p.columns.in + first_column;
             for (int32_t kw = 0; kw < column_count; kw++, place += p.columns.step) {
-                const T* at = x + (int64_t)place * p.channels + c;
+                float at[n];
+                get<n>(x + (int64_t)place * p.channels + c, at);
 #pragma omp simd
                 for (int64_t lane = 0; lane < n; lane++) {
-                    float value = wide(at[lane]), old = best[lane];
+                    float value = at[lane], old = best[lane];
                     int32_t larger = (int32_t)(value > old) | (int32_t)(value != value);
                     best[lane] = larger != 0 ? value : old;
                     found[lane] = larger != 0 ? place : found[lane];
                 }
             }
         }
-        for (int64_t lane = 0; lane < n; lane++) put(best[lane], y + c + lane);
+        put<n>(best, y + c);
         for (int64_t lane = 0; lane < n; lane++) index[c + lane] = found[lane];
     }
 };
@@ -788,11 +832,13 @@ struct Mean {
         for (int32_t kh = 0; kh < row_count; kh++) {
             int64_t place = (int64_t)(first_row + kh * p.rows.step) * p.columns.in + first_column;
             for (int32_t kw = 0; kw < column_count; kw++, place += p.columns.step) {
-                const T* at = x + place * p.channels + c;
-                for (int64_t lane = 0; lane < n; lane++) sums[lane] += wide(at[lane]);
+                float at[n];
+                get<n>(x + place * p.channels + c, at);
+                for (int64_t lane = 0; lane < n; lane++) sums[lane] += at[lane];
             }
         }
-        for (int64_t lane = 0; lane < n; lane++) put(sums[lane] / divisor, y + c + lane);
+        for (int64_t lane = 0; lane < n; lane++) sums[lane] /= divisor;
+        put<n>(sums, y + c);
     }
 };
 
@@ -830,19 +876,21 @@ struct Gathered {
             for (int32_t ow = p.columns.from[column]; ow < p.columns.until[column]; ow++) {
                 if (!reads(p.columns, ow, column)) continue;
                 const int64_t at = ((int64_t)oh * p.columns.out + ow) * p.channels + c;
+                float g[n];
+                get<n>(dy + at, g);
                 if (largest) {
 #pragma omp simd
                     for (int64_t lane = 0; lane < n; lane++) {
-                        float value = wide(dy[at + lane]);  // in any case: a branch would go either way at random
+                        float value = g[lane];  // in any case: a branch would go either way at random
                         sums[lane] += index[at + lane] == place ? value : 0.0f;
                     }
                 } else {
                     float divisor = (float)p.rows.divisor[oh] * (float)p.columns.divisor[ow];
-                    for (int64_t lane = 0; lane < n; lane++) sums[lane] += wide(dy[at + lane]) / divisor;
+                    for (int64_t lane = 0; lane < n; lane++) sums[lane] += g[lane] / divisor;
                 }
             }
         }
-        for (int64_t lane = 0; lane < n; lane++) put(sums[lane], dx + c + lane);
+        put<n>(sums, dx + c);
     }
 };
 
