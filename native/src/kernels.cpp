@@ -115,17 +115,12 @@ inline uint16_t narrowed(float x) {
 // For kernels of n values of either type: as kept, and as computed with. g++ counts the lanes of a loop over both types
 // by the shorter one, finds n too few, and takes them one by one; so vectors of n are spelled out.
 template <int64_t n>
-struct Vectors;
-
-#define HADAL_VECTORS(n)                                               \
-    template <>                                                        \
-    struct Vectors<n> {                                                \
-        typedef uint16_t Halves __attribute__((vector_size(2 * (n)))); \
-        typedef uint32_t Words __attribute__((vector_size(4 * (n))));  \
-    };
-HADAL_VECTORS(16)
-HADAL_VECTORS(8)
-HADAL_VECTORS(1)
+struct Vectors {
+    typedef float Floats __attribute__((vector_size(n * sizeof(float))));
+    typedef int32_t Integers __attribute__((vector_size(n * sizeof(int32_t))));
+    typedef uint32_t Words __attribute__((vector_size(n * sizeof(uint32_t))));
+    typedef uint16_t Halves __attribute__((vector_size(n * sizeof(uint16_t))));
+};
 
 template <int64_t n>
 inline void get(const float* x, float* y) {
@@ -784,27 +779,21 @@ struct Largest {
 
     template <int64_t n>
     inline void run(int64_t c) const {
-        float best[n];
-        int32_t found[n];
         const int32_t start = first_row * p.columns.in + first_column;
-        get<n>(x + (int64_t)start * p.channels + c, best);
-        for (int64_t lane = 0; lane < n; lane++) found[lane] = start;
+        typename Vectors<n>::Floats best, next;  // unlike arrays, vectors stay in registers
+        typename Vectors<n>::Integers found = start - typename Vectors<n>::Integers{};
+        get<n>(x + (int64_t)start * p.channels + c, (float*)&best);
         for (int32_t kh = 0; kh < row_count; kh++) {
             int32_t place = (first_row + kh * p.rows.step) * p.columns.in + first_column;
             for (int32_t kw = 0; kw < column_count; kw++, place += p.columns.step) {
-                float at[n];
-                get<n>(x + (int64_t)place * p.channels + c, at);
-#pragma omp simd
-                for (int64_t lane = 0; lane < n; lane++) {
-                    float value = at[lane], old = best[lane];
-                    int32_t larger = (int32_t)(value > old) | (int32_t)(value != value);
-                    best[lane] = larger != 0 ? value : old;
-                    found[lane] = larger != 0 ? place : found[lane];
-                }
+                get<n>(x + (int64_t)place * p.channels + c, (float*)&next);
+                typename Vectors<n>::Integers larger = (next > best) | (next != next);
+                best = larger ? next : best;
+                found = larger ? place - typename Vectors<n>::Integers{} : found;
             }
         }
-        put<n>(best, y + c);
-        for (int64_t lane = 0; lane < n; lane++) index[c + lane] = found[lane];
+        put<n>((const float*)&best, y + c);
+        __builtin_memcpy(index + c, &found, sizeof found);
     }
 };
 
@@ -894,10 +883,73 @@ struct Gathered {
     }
 };
 
+/** dx of a place that one result alone reads: dy or 0. */
+template <class T>
+struct Picked {
+    const T* dy;
+    const int32_t* index;
+    int32_t place;
+    T* dx;
+
+    template <int64_t n>
+    static inline void masks(const typename Vectors<n>::Integers& hit, typename Vectors<n>::Integers& mask) {
+        mask = hit;
+    }
+
+    template <int64_t n>
+    static inline void masks(const typename Vectors<n>::Integers& hit, typename Vectors<n>::Halves& mask) {
+        mask = __builtin_convertvector(hit, typename Vectors<n>::Halves);
+    }
+
+    template <class Bits, int64_t n>
+    inline void bits(int64_t c) const {
+        typename Vectors<n>::Integers from;
+        Bits mask, value;
+        __builtin_memcpy(&from, index + c, sizeof from);
+        __builtin_memcpy(&value, dy + c, sizeof value);
+        masks<n>(from == place, mask);
+        value &= mask;
+        __builtin_memcpy(dx + c, &value, sizeof value);
+    }
+
+    template <int64_t n>
+    inline void run(int64_t c) const {
+        if (sizeof(T) == sizeof(float)) {
+            bits<typename Vectors<n>::Integers, n>(c);
+        } else {
+            bits<typename Vectors<n>::Halves, n>(c);
+        }
+    }
+};
+
+constexpr int32_t kNone = -1, kSeveral = -2;
+
+/** The result that reads a place, if it is the only one. */
+inline int32_t reader(const Bins& bins, int64_t at) {
+    int32_t found = kNone;
+    for (int32_t o = bins.from[at]; o < bins.until[at]; o++) {
+        if (!reads(bins, o, at)) continue;
+        if (found != kNone) return kSeveral;
+        found = o;
+    }
+    return found;
+}
+
 template <class T>
 void max_pool_backward(const Pooling& p, int64_t row, const T* dy, const int32_t* index, T* dx) {
-    for (int64_t column = 0; column < p.columns.in; column++)
-        over_channels(p.channels, Gathered<true, T>{p, dy, index, row, column, dx + column * p.channels});
+    const int32_t oh = reader(p.rows, row);
+    for (int64_t column = 0; column < p.columns.in; column++, dx += p.channels) {
+        const int32_t ow = reader(p.columns, column);
+        if (oh == kSeveral || ow == kSeveral) {
+            over_channels(p.channels, Gathered<true, T>{p, dy, index, row, column, dx});
+        } else if (oh == kNone || ow == kNone) {
+            __builtin_memset(dx, 0, p.channels * sizeof(T));
+        } else {
+            const int64_t at = ((int64_t)oh * p.columns.out + ow) * p.channels;
+            const int32_t place = (int32_t)(row * p.columns.in + column);
+            over_channels(p.channels, Picked<T>{dy + at, index + at, place, dx});
+        }
+    }
 }
 
 template <class T>
