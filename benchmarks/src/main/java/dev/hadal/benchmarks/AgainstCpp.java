@@ -7,7 +7,6 @@ import dev.hadal.tensor.Shape;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -60,8 +59,8 @@ public final class AgainstCpp {
         System.out.println("| primitive | C++, µs | plan, µs | plan's speed / C++'s |");
         System.out.println("| --- | --- | --- | --- |");
         there.forEach((name, times) -> {
-            double cpp = median(times);
-            double plan = median(Objects.requireNonNull(here.get(name)));
+            double cpp = Median.of(times);
+            double plan = Median.of(Objects.requireNonNull(here.get(name)));
             System.out.printf(Locale.ROOT, "| %s | %.0f | %.0f | %.3f |%n", name, cpp, plan, cpp / plan);
         });
     }
@@ -94,14 +93,8 @@ public final class AgainstCpp {
                 ready.run();
                 times.add((System.nanoTime() - before) * 1e-3);
             }
-            return median(times);
+            return Median.of(times);
         }
-    }
-
-    private static double median(List<Double> values) {
-        double[] sorted = values.stream().mapToDouble(Double::doubleValue).toArray();
-        Arrays.sort(sorted);
-        return sorted[sorted.length / 2];
     }
 
     private AgainstCpp() {}

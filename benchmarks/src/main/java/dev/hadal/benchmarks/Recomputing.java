@@ -125,19 +125,13 @@ public final class Recomputing {
             System.out.printf(
                     Locale.ROOT,
                     "| %s | %.1f | %.3f | %.1f | %.2f | %s |%n",
-                    run == all ? "none" : run.budget,
+                    run.budget == 1 ? "none" : run.budget,
                     run.trainer.activationBytes() * 1e-6,
                     (double) run.trainer.activationBytes() / all.trainer.activationBytes(),
-                    median(run.millis),
-                    median(run.millis) / median(all.millis),
+                    Median.of(run.millis),
+                    Median.of(run.millis) / Median.of(all.millis),
                     run.trainer.model().values().equals(all.trainer.model().values()));
         }
-    }
-
-    private static double median(List<Double> values) {
-        double[] sorted = values.stream().mapToDouble(Double::doubleValue).toArray();
-        Arrays.sort(sorted);
-        return sorted[sorted.length / 2];
     }
 
     private Recomputing() {}

@@ -9,7 +9,6 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
@@ -42,8 +41,8 @@ public final class Scaling {
                 threads.add(together(step, 2, "0,1"));
                 processes.add(together(step, 1, "0", "1"));
             }
-            double one = median(threads);
-            double two = median(processes);
+            double one = Median.of(threads);
+            double two = Median.of(processes);
             System.out.printf(Locale.ROOT, "| %s | %.1f | %.1f | %.2f |%n", step, one, two, one / two);
         }
     }
@@ -94,12 +93,6 @@ public final class Scaling {
             ready.run();
         }
         return steps;
-    }
-
-    private static double median(List<Double> values) {
-        double[] sorted = values.stream().mapToDouble(Double::doubleValue).toArray();
-        Arrays.sort(sorted);
-        return sorted[sorted.length / 2];
     }
 
     private Scaling() {}

@@ -105,10 +105,10 @@ public final class Table {
                     .findFirst()
                     .orElse(null);
             for (Map.Entry<String, Measured> e : entrants.entrySet()) {
-                Measured other = e.getValue();
-                if (other == hadal) {
+                if (e.getKey().startsWith("hadal")) {
                     continue;
                 }
+                Measured other = e.getValue();
                 System.out.println("| "
                         + String.join(
                                 " | ",
