@@ -51,7 +51,9 @@ class ResumeTest {
         int kills = 0;
         Path done = dir.resolve("done.safetensors");
         Path never = Files.createDirectory(dir.resolve("never-killed"));
-        assertTrue(start(rule, never, 0).waitFor(2, TimeUnit.MINUTES), "the run hangs");
+        Process unharmed = start(rule, never, 0);
+        assertTrue(unharmed.waitFor(2, TimeUnit.MINUTES), "the run hangs");
+        assertEquals(0, unharmed.exitValue(), () -> "the run failed, see " + never.resolve("log.txt"));
         while (!Files.exists(done)) {
             List<Path> before = files();
             Process process = start(rule, dir, 8);
@@ -64,6 +66,8 @@ class ResumeTest {
                 assertTrue(kills < KILLS, "the run hangs");
                 process.destroyForcibly().waitFor();
                 kills++;
+            } else {
+                assertEquals(0, process.exitValue(), () -> "the run failed, see " + dir.resolve("log.txt"));
             }
         }
         assertEquals(
