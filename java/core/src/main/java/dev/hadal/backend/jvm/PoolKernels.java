@@ -8,6 +8,7 @@ import dev.hadal.op.Bins;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.Pool;
 import dev.hadal.op.Pooling;
+import dev.hadal.op.Window;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
 import java.util.List;
@@ -94,8 +95,10 @@ final class PoolKernels {
         final Bins rows;
         final Bins columns;
 
-        /** What each result reads of a row as its k-th; those that read fewer read the last again. */
-        final int[][] taps;
+        /** How a kernel of {@link #taps} slides along a row; null where the bins differ in size. */
+        final Window.@Nullable Axis slide;
+
+        final int taps;
 
         Plane(Pooling op, Shape x) {
             rows = op.rows(x);
@@ -103,31 +106,51 @@ final class PoolKernels {
             width = x.get(3);
             size = x.sizeFrom(2);
             results = rows.out() * columns.out();
-            taps = new int[Arrays.stream(columns.count()).max().orElse(0)][columns.out()];
-            for (int k = 0; k < taps.length; k++) {
-                for (int o = 0; o < columns.out(); o++) {
-                    taps[k][o] = columns.at(o, Math.min(k, columns.count()[o] - 1));
-                }
+            if (op instanceof Pool pool) {
+                slide = pool.window().width();
+                taps = pool.kernelWidth();
+            } else {
+                taps = width / columns.out();
+                slide = taps * columns.out() == width ? new Window.Axis(taps, 0, 0, 1) : null;
             }
         }
     }
 
-    /** A thread's scratch for one row of maxima: values and their places, the largest so far and theirs. */
+    /** A thread's scratch for one row of maxima: the lines of x that it reads between their padding; values and places. */
     private static final class Row {
         final Loops loops;
         final int padded;
-        final float[] values;
-        final float[] at;
+        final int pitch;
+        final float[] lines;
         final float[] best;
         final float[] found;
+
+        /** Where each tap lies in the lines, and in the plane, from the first. */
+        final int[] taps;
+
+        final int[] places;
 
         Row(Plane plane, Loops loops) {
             this.loops = loops;
             padded = Frame.padded(plane.columns.out());
-            values = new float[padded];
-            at = new float[padded];
             best = new float[padded];
             found = new float[padded];
+            Window.Axis slide = plane.slide;
+            int count = slide == null
+                    ? 0
+                    : Arrays.stream(plane.rows.count()).max().orElse(0);
+            taps = new int[count * plane.taps];
+            places = new int[count * plane.taps];
+            pitch = slide == null
+                    ? 0
+                    : slide.padBefore() + plane.width + padded * slide.stride() + plane.taps * slide.dilation();
+            for (int t = 0; t < taps.length; t++) {
+                int kw = t % plane.taps * plane.columns.step();
+                taps[t] = t / plane.taps * pitch + kw;
+                places[t] = t / plane.taps * plane.rows.step() * plane.width + kw;
+            }
+            lines = new float[count * pitch];
+            Arrays.fill(lines, Float.NEGATIVE_INFINITY);
         }
     }
 
@@ -165,34 +188,65 @@ final class PoolKernels {
 
     private static void max(Plane plane, int number, Span[] in, Span[] out, Row row) {
         float[] x = in[0].floats();
-        float[] y = out[0].floats();
         int[] index = out[1].ints();
         int yAt = out[0].offset() + number * plane.results;
         int indexAt = out[1].offset() + number * plane.results;
         int from = in[0].offset() + number * plane.size;
         int columns = plane.columns.out();
         for (int oh = 0; oh < plane.rows.out(); oh++, yAt += columns, indexAt += columns) {
-            int first = plane.rows.at(oh, 0) * plane.width;
-            gather(x, from, first, plane.taps[0], row.best, row.found);
-            for (int kh = 0; kh < plane.rows.count()[oh]; kh++) {
-                for (int[] tap : plane.taps) {
-                    gather(x, from, plane.rows.at(oh, kh) * plane.width, tap, row.values, row.at);
-                    row.loops.larger(row.padded, row.values, row.at, row.best, row.found);
-                }
+            if (plane.slide != null) {
+                slide(plane, plane.slide, oh, x, from, row);
+            } else {
+                bins(plane, oh, x, from, row);
             }
-            System.arraycopy(row.best, 0, y, yAt, columns);
-            for (int ow = 0; ow < columns; ow++) {
-                index[indexAt + ow] = (int) row.found[ow];
-            }
+            System.arraycopy(row.best, 0, out[0].floats(), yAt, columns);
+            places(columns, plane.rows.at(oh, 0) * plane.width, plane.columns.first(), row, index, indexAt);
         }
     }
 
-    /** The values under one tap, and their places in the plane: as f32, which holds them all, see {@link #forward}. */
-    private static void gather(float[] x, int from, int line, int[] tap, float[] values, float[] places) {
-        for (int ow = 0; ow < tap.length; ow++) {
-            int at = line + tap[ow];
-            values[ow] = x[from + at];
-            places[ow] = at;
+    /** What is found where all is −∞ may lie in the padding: then it is the first place. */
+    private static void places(int n, int line, int[] first, Row row, int[] index, int indexAt) {
+        float[] best = row.best;
+        float[] found = row.found;
+        for (int ow = 0; ow < n; ow++) {
+            index[indexAt + ow] = best[ow] == Float.NEGATIVE_INFINITY ? line + first[ow] : (int) found[ow];
+        }
+    }
+
+    /** Places are f32, which holds them all, see {@link #forward}. */
+    private static void slide(Plane plane, Window.Axis slide, int oh, float[] x, int from, Row row) {
+        int first = plane.rows.at(oh, 0) * plane.width;
+        int below = plane.rows.step() * plane.width;
+        int count = plane.rows.count()[oh];
+        for (int kh = 0; kh < count; kh++) {
+            System.arraycopy(
+                    x, from + first + kh * below, row.lines, kh * row.pitch + slide.padBefore(), plane.width);
+        }
+        row.loops.largest(
+                row.padded,
+                slide.stride(),
+                count * plane.taps,
+                row.taps,
+                row.lines,
+                first - slide.padBefore(),
+                row.places,
+                row.best,
+                row.found);
+    }
+
+    private static void bins(Plane plane, int oh, float[] x, int from, Row row) {
+        Arrays.fill(row.best, Float.NEGATIVE_INFINITY);
+        for (int ow = 0; ow < plane.columns.out(); ow++) {
+            for (int kh = 0; kh < plane.rows.count()[oh]; kh++) {
+                int line = plane.rows.at(oh, kh) * plane.width;
+                for (int kw = 0; kw < plane.columns.count()[ow]; kw++) {
+                    int at = line + plane.columns.at(ow, kw);
+                    if (x[from + at] > row.best[ow] || Float.isNaN(x[from + at])) {
+                        row.best[ow] = x[from + at];
+                        row.found[ow] = at;
+                    }
+                }
+            }
         }
     }
 

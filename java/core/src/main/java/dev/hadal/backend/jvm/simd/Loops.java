@@ -97,6 +97,19 @@ public interface Loops {
             float[] m,
             int mAt);
 
-    /** Where x > best or x is NaN: best = x and found = at, for the first n values of each; n is a multiple of 16. */
-    void larger(int n, float[] x, float[] at, float[] best, float[] found);
+    /**
+     * The largest of what a kernel sees in each of n places: best[i] of x[taps[k] + i·stride] for k < count, and found[i] =
+     * place + places[k] + i·stride, the first place of the largest value, or the last of a NaN. x reaches n·stride beyond
+     * the last tap; n is a multiple of 16, and count > 0.
+     */
+    void largest(
+            int n,
+            int stride,
+            int count,
+            int[] taps,
+            float[] x,
+            int place,
+            int[] places,
+            float[] best,
+            float[] found);
 }

@@ -265,12 +265,27 @@ final class PlainLoops implements Loops {
     }
 
     @Override
-    public void larger(int n, float[] x, float[] at, float[] best, float[] found) {
+    public void largest(
+            int n,
+            int stride,
+            int count,
+            int[] taps,
+            float[] x,
+            int place,
+            int[] places,
+            float[] best,
+            float[] found) {
         for (int i = 0; i < n; i++) {
-            if (x[i] > best[i] || Float.isNaN(x[i])) {
-                best[i] = x[i];
-                found[i] = at[i];
+            float largest = x[taps[0] + i * stride];
+            int tap = 0;
+            for (int k = 1; k < count; k++) {
+                float xk = x[taps[k] + i * stride];
+                boolean larger = xk > largest || Float.isNaN(xk);
+                largest = larger ? xk : largest;
+                tap = larger ? k : tap;
             }
+            best[i] = largest;
+            found[i] = place + places[tap] + i * stride;
         }
     }
 }

@@ -10,6 +10,7 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /** Each loop takes a vector at a time, and what is left over one by one. */
@@ -20,7 +21,18 @@ final class VectorLoops implements Loops {
     /** The longest sum in one lane before it goes on in double precision. */
     private static final int STEPS = 64;
 
+    /** 0, 1, 2 and so on */
+    private static final FloatVector PLACES = FloatVector.zero(S).addIndex(1);
+
+    private static final FloatVector EVEN_PLACES = FloatVector.zero(S).addIndex(2);
+
+    /** Every other value of a vector, twice. */
+    private static final VectorShuffle<Float> EVEN = VectorShuffle.fromOp(S, i -> 2 * i % L);
+
+    private static final VectorMask<Float> UPPER = VectorMask.fromLong(S, -1L << (L / 2));
+
     private final float[] lanes = new float[2 * L];
+    private final int[] steps = new int[L];
     private final double[] sums0 = new double[L];
     private final double[] sums1 = new double[L];
 
@@ -433,16 +445,101 @@ final class VectorLoops implements Loops {
     }
 
     @Override
-    public void larger(int n, float[] x, float[] at, float[] best, float[] found) {
+    public void largest(
+            int n,
+            int stride,
+            int count,
+            int[] taps,
+            float[] x,
+            int place,
+            int[] places,
+            float[] best,
+            float[] found) {
+        switch (stride) {
+            case 1 -> largestByOne(n, count, taps, x, place, places, best, found);
+            case 2 -> largestByTwo(n, count, taps, x, place, places, best, found);
+            default -> {
+                Arrays.setAll(steps, l -> l * stride);
+                largest(n, stride, count, taps, x, place, places, best, found, steps);
+            }
+        }
+    }
+
+    private static void largestByOne(
+            int n,
+            int count,
+            int[] taps,
+            float[] x,
+            int place,
+            int[] places,
+            float[] best,
+            float[] found) {
         for (int i = 0; i < n; i += L) {
-            FloatVector xi = FloatVector.fromArray(S, x, i);
-            FloatVector ai = FloatVector.fromArray(S, at, i);
-            FloatVector b = FloatVector.fromArray(S, best, i);
-            FloatVector f = FloatVector.fromArray(S, found, i);
-            VectorMask<Float> greater = xi.compare(VectorOperators.GT, b);
-            VectorMask<Float> nan = xi.compare(VectorOperators.NE, xi);
-            b.blend(xi, greater).blend(xi, nan).intoArray(best, i);
-            f.blend(ai, greater).blend(ai, nan).intoArray(found, i);
+            FloatVector b = FloatVector.broadcast(S, Float.NEGATIVE_INFINITY);
+            FloatVector f = FloatVector.zero(S);
+            for (int k = 0; k < count; k++) {
+                FloatVector x0 = FloatVector.fromArray(S, x, taps[k] + i);
+                VectorMask<Float> larger = x0.compare(VectorOperators.GT, b);
+                VectorMask<Float> nan = x0.compare(VectorOperators.NE, x0);
+                b = b.blend(x0, larger).blend(x0, nan);
+                f = f.blend(places[k], larger).blend(places[k], nan);
+            }
+            b.intoArray(best, i);
+            f.add(PLACES).add(place + i).intoArray(found, i);
+        }
+    }
+
+    private static void largestByTwo(
+            int n,
+            int count,
+            int[] taps,
+            float[] x,
+            int place,
+            int[] places,
+            float[] best,
+            float[] found) {
+        for (int i = 0; i < n; i += L) {
+            FloatVector b = FloatVector.broadcast(S, Float.NEGATIVE_INFINITY);
+            FloatVector f = FloatVector.zero(S);
+            for (int k = 0; k < count; k++) {
+                FloatVector low = FloatVector.fromArray(S, x, taps[k] + 2 * i).rearrange(EVEN);
+                FloatVector high =
+                        FloatVector.fromArray(S, x, taps[k] + 2 * i + L).rearrange(EVEN);
+                FloatVector x0 = low.blend(high, UPPER);
+                VectorMask<Float> larger = x0.compare(VectorOperators.GT, b);
+                VectorMask<Float> nan = x0.compare(VectorOperators.NE, x0);
+                b = b.blend(x0, larger).blend(x0, nan);
+                f = f.blend(places[k], larger).blend(places[k], nan);
+            }
+            b.intoArray(best, i);
+            f.add(EVEN_PLACES).add(place + 2 * i).intoArray(found, i);
+        }
+    }
+
+    private static void largest(
+            int n,
+            int stride,
+            int count,
+            int[] taps,
+            float[] x,
+            int place,
+            int[] places,
+            float[] best,
+            float[] found,
+            int[] steps) {
+        FloatVector somePlaces = PLACES.mul((float) stride);
+        for (int i = 0; i < n; i += L) {
+            FloatVector b = FloatVector.broadcast(S, Float.NEGATIVE_INFINITY);
+            FloatVector f = FloatVector.zero(S);
+            for (int k = 0; k < count; k++) {
+                FloatVector x0 = FloatVector.fromArray(S, x, taps[k] + i * stride, steps, 0);
+                VectorMask<Float> larger = x0.compare(VectorOperators.GT, b);
+                VectorMask<Float> nan = x0.compare(VectorOperators.NE, x0);
+                b = b.blend(x0, larger).blend(x0, nan);
+                f = f.blend(places[k], larger).blend(places[k], nan);
+            }
+            b.intoArray(best, i);
+            f.add(somePlaces).add(place + i * stride).intoArray(found, i);
         }
     }
 }
