@@ -28,7 +28,9 @@ final class ActivationKernels {
                     if (op.function() == Function.RELU) {
                         loops.relu(n, in[0].floats(), xAt, y.floats(), y.offset() + at);
                     } else {
-                        forward(op, n, in[0].floats(), xAt, y.floats(), y.offset() + at);
+                        int yAt = y.offset() + at;
+                        int done = loops.activate(op.function(), n, in[0].floats(), xAt, y.floats(), yAt);
+                        forward(op, n - done, in[0].floats(), xAt + done, y.floats(), yAt + done);
                     }
                 })
                 .withInPlace(0);
@@ -142,7 +144,19 @@ final class ActivationKernels {
                             if (op.function() == Function.RELU) {
                                 loops.reluBackward(n, in[0].floats(), vAt, in[1].floats(), dyAt, dx.floats(), dxAt);
                             } else {
-                                backward(op, n, in[0].floats(), vAt, in[1].floats(), dyAt, dx.floats(), dxAt);
+                                float[] v = in[0].floats();
+                                float[] dy = in[1].floats();
+                                int done = loops.activateBackward(
+                                        op.function(), n, v, vAt, dy, dyAt, dx.floats(), dxAt);
+                                backward(
+                                        op,
+                                        n - done,
+                                        v,
+                                        vAt + done,
+                                        dy,
+                                        dyAt + done,
+                                        dx.floats(),
+                                        dxAt + done);
                             }
                         })
                 .withInPlace(1);

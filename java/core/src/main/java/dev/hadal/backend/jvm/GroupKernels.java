@@ -68,12 +68,16 @@ final class GroupKernels {
         private final Span[] in;
         private final Span[] out;
 
+        /** The bias of a norm that has none. */
+        private final float[] zeros;
+
         Forward(Groups g, Span[] in, Span[] out) {
             this.g = g;
             this.in = in;
             this.out = out;
             whole = Runs.of(g.width());
             plane = Runs.of(g.plane());
+            zeros = new float[g.centred() ? 0 : g.width()];
         }
 
         void run(Loops loops, double[] sums, int group) {
@@ -97,7 +101,7 @@ final class GroupKernels {
             if (g.plane() > 1) {
                 planes(loops, at, scales, near, rho, difference);
             } else {
-                values(at, scales, near, (float) rho, (float) (rho * difference));
+                values(loops, at, scales, near, (float) rho, (float) (rho * difference));
             }
         }
 
@@ -126,25 +130,23 @@ final class GroupKernels {
             }
         }
 
-        private void values(int at, int scales, float near, float rho, float difference) {
-            float[] x = in[0].floats();
-            float[] scale = in[1].floats();
-            float[] y = out[0].floats();
-            int xAt = in[0].offset() + at;
-            int scaleAt = in[1].offset() + scales;
-            int yAt = out[0].offset() + at;
-            if (g.centred()) {
-                float[] bias = in[2].floats();
-                int biasAt = in[2].offset() + scales;
-                for (int j = 0; j < g.channels(); j++) {
-                    float normal = (x[xAt + j] - near) * rho - difference;
-                    y[yAt + j] = normal * scale[scaleAt + j] + bias[biasAt + j];
-                }
-            } else {
-                for (int j = 0; j < g.channels(); j++) {
-                    y[yAt + j] = x[xAt + j] * rho * scale[scaleAt + j];
-                }
-            }
+        private void values(Loops loops, int at, int scales, float near, float rho, float difference) {
+            Span x = in[0];
+            Span scale = in[1];
+            Span y = out[0];
+            loops.normalize(
+                    g.width(),
+                    x.floats(),
+                    x.offset() + at,
+                    near,
+                    rho,
+                    difference,
+                    scale.floats(),
+                    scale.offset() + scales,
+                    g.centred() ? in[2].floats() : zeros,
+                    g.centred() ? in[2].offset() + scales : 0,
+                    y.floats(),
+                    y.offset() + at);
         }
     }
 
@@ -237,8 +239,7 @@ final class GroupKernels {
         private void values(Loops loops, double[] sums, float[] row, int block, int group, float mean, double rho) {
             int at = group * g.width();
             int xAt = in[0].offset() + at;
-            scaled(group, row);
-            terms(block, group, mean, (float) rho);
+            terms(loops, row, block, group, mean, (float) rho);
             sums[0] = 0;
             sums[1] = 0;
             loops.products(whole, in[0].floats(), xAt, mean, row, 0, sums);
@@ -259,31 +260,27 @@ final class GroupKernels {
                     out[0].offset() + at);
         }
 
-        /** g = γ·dy */
-        private void scaled(int group, float[] row) {
+        /** g = γ·dy in the row, and the terms of dγ and dβ. */
+        private void terms(Loops loops, float[] row, int block, int group, float mean, float rho) {
             float[] dy = in[1].floats();
-            float[] scale = in[2].floats();
             int dyAt = in[1].offset() + group * g.width();
-            int scaleAt = in[2].offset() + group % g.groups() * g.channels();
-            for (int j = 0; j < g.width(); j++) {
-                row[j] = dy[dyAt + j] * scale[scaleAt + j];
-            }
-        }
-
-        private void terms(int block, int group, float mean, float rho) {
-            float[] x = in[0].floats();
-            float[] dy = in[1].floats();
-            int xAt = in[0].offset() + group * g.width();
-            int dyAt = in[1].offset() + group * g.width();
-            int scaleAt = at(block, 1, group);
-            for (int j = 0; j < g.width(); j++) {
-                partial[scaleAt + j] += dy[dyAt + j] * ((x[xAt + j] - mean) * rho);
-            }
+            loops.normalizeBackward(
+                    g.width(),
+                    in[0].floats(),
+                    in[0].offset() + group * g.width(),
+                    mean,
+                    rho,
+                    dy,
+                    dyAt,
+                    in[2].floats(),
+                    in[2].offset() + group % g.groups() * g.channels(),
+                    partial,
+                    at(block, 1, group),
+                    row,
+                    0);
             if (g.centred()) {
                 int biasAt = at(block, 2, group);
-                for (int j = 0; j < g.width(); j++) {
-                    partial[biasAt + j] += dy[dyAt + j];
-                }
+                loops.combine(whole, 1, partial, biasAt, 1, dy, dyAt, 0, 0, partial, biasAt);
             }
         }
 

@@ -6,6 +6,9 @@ import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.backend.Memory;
 import dev.hadal.backend.Operand;
+import dev.hadal.backend.jvm.simd.PlainSimd;
+import dev.hadal.backend.jvm.simd.Simd;
+import dev.hadal.backend.jvm.simd.SimdChoice;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Mixed;
@@ -61,9 +64,13 @@ public final class JvmBackend implements Backend {
         boolean ownBf16 = fast && op instanceof Shadowed;
         if (!ownBf16 && MixedKernel.concerns(in, outputs)) {
             return compute(MixedKernel.wide(op), MixedKernel.wide(in), MixedKernel.wide(outputs), threads)
-                    .map(kernel -> new MixedKernel(kernel, in, outputs));
+                    .map(kernel -> new MixedKernel(kernel, in, outputs, simd()));
         }
         return compute(Mixed.inner(op), in, outputs, threads);
+    }
+
+    private Simd simd() {
+        return fast ? SimdChoice.best().simd() : new PlainSimd();
     }
 
     private Optional<Kernel> compute(Op op, List<Type> in, List<Type> outputs, int threads) {
@@ -82,7 +89,7 @@ public final class JvmBackend implements Backend {
         }
         Type type = from.type();
         return type.dtype() == DType.BF16
-                ? new MixedKernel(copy(Mixed.widened(type)), List.of(type), List.of(type))
+                ? new MixedKernel(copy(Mixed.widened(type)), List.of(type), List.of(type), simd())
                 : copy(type);
     }
 

@@ -3,11 +3,12 @@ package dev.hadal.backend.jvm;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.backend.Region;
+import dev.hadal.backend.jvm.simd.Loops;
+import dev.hadal.backend.jvm.simd.Simd;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Cast;
 import dev.hadal.op.Mixed;
-import dev.hadal.tensor.Bf16;
 import dev.hadal.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,7 +18,7 @@ import java.util.stream.Stream;
  * A kernel on f32 for operands and results of which some are bf16: those lie widened in the scratch memory, before the
  * kernel's own scratch, while it runs. Every operand is read before a bf16 result is written.
  */
-record MixedKernel(Kernel kernel, List<Type> in, List<Type> out) implements Kernel {
+record MixedKernel(Kernel kernel, List<Type> in, List<Type> out, Simd simd) implements Kernel {
     private static final int ALIGNMENT = 64;
 
     /** Whether a value is bf16. */
@@ -76,13 +77,14 @@ record MixedKernel(Kernel kernel, List<Type> in, List<Type> out) implements Kern
     @Override
     public Bound bind(List<Region> inputs, List<Region> outputs, Region scratch) {
         Room room = new Room(scratch);
+        Loops loops = simd.loops();
         List<Runnable> before = new ArrayList<>();
         List<Runnable> after = new ArrayList<>();
         List<Region> x = new ArrayList<>();
         for (Region from : inputs) {
             if (isBf16(from.layout().type())) {
                 Region to = room.widened(from);
-                before.add(widening(from, to));
+                before.add(widening(loops, from, to));
                 x.add(to);
             } else {
                 x.add(from);
@@ -92,7 +94,7 @@ record MixedKernel(Kernel kernel, List<Type> in, List<Type> out) implements Kern
         for (Region to : outputs) {
             if (isBf16(to.layout().type())) {
                 Region from = room.widened(to);
-                after.add(narrowing(from, to));
+                after.add(narrowing(loops, from, to));
                 y.add(from);
             } else {
                 y.add(to);
@@ -120,22 +122,22 @@ record MixedKernel(Kernel kernel, List<Type> in, List<Type> out) implements Kern
         };
     }
 
-    private static Runnable widening(Region from, Region to) {
+    private static Runnable widening(Loops loops, Region from, Region to) {
         short[] bits = ((HeapMemory) from.memory()).bf16();
         float[] floats = ((HeapMemory) to.memory()).floats();
         int fromAt = (int) (from.offset() / Short.BYTES);
         int toAt = (int) (to.offset() / Float.BYTES);
         int count = from.layout().type().shape().size();
-        return () -> Bf16.widen(count, bits, fromAt, floats, toAt);
+        return () -> loops.widen(count, bits, fromAt, floats, toAt);
     }
 
-    private static Runnable narrowing(Region from, Region to) {
+    private static Runnable narrowing(Loops loops, Region from, Region to) {
         float[] floats = ((HeapMemory) from.memory()).floats();
         short[] bits = ((HeapMemory) to.memory()).bf16();
         int fromAt = (int) (from.offset() / Float.BYTES);
         int toAt = (int) (to.offset() / Short.BYTES);
         int count = to.layout().type().shape().size();
-        return () -> Bf16.narrow(count, floats, fromAt, bits, toAt);
+        return () -> loops.narrow(count, floats, fromAt, bits, toAt);
     }
 
     @Override

@@ -14,6 +14,7 @@ import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Convolution;
 import dev.hadal.op.Dropout;
 import dev.hadal.op.Hyper;
+import dev.hadal.op.LayerNorm;
 import dev.hadal.op.Lion;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.NAdam;
@@ -103,6 +104,28 @@ final class KernelTimings {
         norm(Type.f32(64, 64, 28, 28));
         norm(Type.f32(64, 32, 7, 7));
         norm(Type.f32(128, 1024));
+        Type x2 = Type.f32(2048, 1024);
+        Type scale = Type.f32(1024);
+        Type groups = new LayerNorm(1, 1e-5f).infer(List.of(x2, scale, scale)).get(1);
+        time("layer norm", new LayerNorm(1, 1e-5f), x2.shape().size(), x2, scale, scale);
+        time(
+                "layer norm backward",
+                new LayerNorm.Backward(1, 1e-5f),
+                x2.shape().size(),
+                x2,
+                x2,
+                scale,
+                groups,
+                groups);
+        for (Activation.Function f : Activation.Function.values()) {
+            time("activation " + f, new Activation(f), 1e6, Type.f32(1_000_000));
+            time(
+                    "activation " + f + " backward",
+                    new Activation.Backward(f),
+                    1e6,
+                    Type.f32(1_000_000),
+                    Type.f32(1_000_000));
+        }
         for (int n : new int[] {1000, 64 * 8 * 784, 64 * 64 * 784}) {
             Type x = Type.f32(n);
             time("relu " + n, new Activation(Activation.Function.RELU), n, x);

@@ -1,5 +1,6 @@
 package dev.hadal.backend.jvm.simd;
 
+import dev.hadal.op.Activation;
 import dev.hadal.op.Adam;
 import dev.hadal.op.Sgd;
 
@@ -33,6 +34,55 @@ public interface Loops {
 
     /** y = e^(x − s) for x ≤ s, as {@link Exponential} has it; returns Σy. y may lie over x. */
     double exponentials(int n, float[] x, int xAt, float s, float[] y, int yAt);
+
+    /** y = ((x − s)·ρ − c)·a + b, with an a and a b for each value; y may lie over x. */
+    void normalize(
+            int n,
+            float[] x,
+            int xAt,
+            float s,
+            float rho,
+            float c,
+            float[] a,
+            int aAt,
+            float[] b,
+            int bAt,
+            float[] y,
+            int yAt);
+
+    /** sums += (x − s)·ρ·dy and z = a·dy, with an a for each value. */
+    void normalizeBackward(
+            int n,
+            float[] x,
+            int xAt,
+            float s,
+            float rho,
+            float[] dy,
+            int dyAt,
+            float[] a,
+            int aAt,
+            float[] sums,
+            int sumsAt,
+            float[] z,
+            int zAt);
+
+    /** Widens n values, as {@link dev.hadal.tensor.Bf16} does. */
+    void widen(int n, short[] x, int xAt, float[] y, int yAt);
+
+    /** Narrows n values, as {@link dev.hadal.tensor.Bf16} does. */
+    void narrow(int n, float[] x, int xAt, short[] y, int yAt);
+
+    /**
+     * y = f(x), within a few units in the last place; y may lie over x.
+     *
+     * @return how many of the n values were done, from the first on: those that fill vectors, and none in plain loops or
+     *     where a plain loop is as fast
+     */
+    int activate(Activation.Function f, int n, float[] x, int xAt, float[] y, int yAt);
+
+    /** dx = dy·f′(x), in the same way; dx may lie over x or dy. */
+    int activateBackward(
+            Activation.Function f, int n, float[] x, int xAt, float[] dy, int dyAt, float[] dx, int dxAt);
 
     /** c[j] = Σₖ a[k]·b[k][j] for j < n: a {@link Tile} of one row, as wide as it likes. */
     void blend(int n, int depth, float[] a, int aAt, float[] b, int[] bRows, int bAt, float[] c, int cAt);

@@ -1,7 +1,9 @@
 package dev.hadal.backend.jvm.simd;
 
+import dev.hadal.op.Activation;
 import dev.hadal.op.Adam;
 import dev.hadal.op.Sgd;
+import dev.hadal.tensor.Bf16;
 import java.util.Arrays;
 
 /** Each loop copies up to a row's length of every operand, works on the rows, and copies the result out. */
@@ -134,6 +136,68 @@ final class PlainLoops implements Loops {
             sum += e;
         }
         return sum;
+    }
+
+    @Override
+    public void normalize(
+            int n,
+            float[] x,
+            int xAt,
+            float shift,
+            float rho,
+            float c,
+            float[] a,
+            int aAt,
+            float[] b,
+            int bAt,
+            float[] y,
+            int yAt) {
+        for (int i = 0; i < n; i++) {
+            y[yAt + i] = ((x[xAt + i] - shift) * rho - c) * a[aAt + i] + b[bAt + i];
+        }
+    }
+
+    @Override
+    public void normalizeBackward(
+            int n,
+            float[] x,
+            int xAt,
+            float shift,
+            float rho,
+            float[] dy,
+            int dyAt,
+            float[] a,
+            int aAt,
+            float[] sums,
+            int sumsAt,
+            float[] z,
+            int zAt) {
+        for (int i = 0; i < n; i++) {
+            float d = dy[dyAt + i];
+            sums[sumsAt + i] += d * ((x[xAt + i] - shift) * rho);
+            z[zAt + i] = d * a[aAt + i];
+        }
+    }
+
+    @Override
+    public void widen(int n, short[] x, int xAt, float[] y, int yAt) {
+        Bf16.widen(n, x, xAt, y, yAt);
+    }
+
+    @Override
+    public void narrow(int n, float[] x, int xAt, short[] y, int yAt) {
+        Bf16.narrow(n, x, xAt, y, yAt);
+    }
+
+    @Override
+    public int activate(Activation.Function f, int n, float[] x, int xAt, float[] y, int yAt) {
+        return 0;
+    }
+
+    @Override
+    public int activateBackward(
+            Activation.Function f, int n, float[] x, int xAt, float[] dy, int dyAt, float[] dx, int dxAt) {
+        return 0;
     }
 
     @Override

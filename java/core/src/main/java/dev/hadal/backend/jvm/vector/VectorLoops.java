@@ -3,13 +3,19 @@ package dev.hadal.backend.jvm.vector;
 import dev.hadal.backend.jvm.simd.Exponential;
 import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.backend.jvm.simd.Runs;
+import dev.hadal.op.Activation;
 import dev.hadal.op.Adam;
 import dev.hadal.op.Hyper;
 import dev.hadal.op.Sgd;
+import dev.hadal.tensor.Bf16;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.Vector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -17,6 +23,10 @@ import jdk.incubator.vector.VectorSpecies;
 final class VectorLoops implements Loops {
     private static final VectorSpecies<Float> S = FloatVector.SPECIES_PREFERRED;
     private static final int L = S.length();
+
+    private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
+    private static final VectorSpecies<Short> HALF =
+            VectorSpecies.of(short.class, VectorShape.forBitSize(S.vectorBitSize() / 2));
 
     /** The longest sum in one lane before it goes on in double precision. */
     private static final int STEPS = 64;
@@ -32,6 +42,7 @@ final class VectorLoops implements Loops {
     private static final VectorMask<Float> UPPER = VectorMask.fromLong(S, -1L << (L / 2));
 
     private final float[] lanes = new float[2 * L];
+    private final VectorCurves curves = new VectorCurves();
     private final int[] steps = new int[L];
     private final double[] sums0 = new double[L];
     private final double[] sums1 = new double[L];
@@ -267,6 +278,101 @@ final class VectorLoops implements Loops {
             sum = sum.add(e);
         }
         sum.intoArray(lanes, 0);
+    }
+
+    @Override
+    public void normalize(
+            int n,
+            float[] x,
+            int xAt,
+            float s,
+            float rho,
+            float c,
+            float[] a,
+            int aAt,
+            float[] b,
+            int bAt,
+            float[] y,
+            int yAt) {
+        int i = 0;
+        for (; i < S.loopBound(n); i += L) {
+            FloatVector normal =
+                    FloatVector.fromArray(S, x, xAt + i).sub(s).mul(rho).sub(c);
+            FloatVector ai = FloatVector.fromArray(S, a, aAt + i);
+            normal.mul(ai).add(FloatVector.fromArray(S, b, bAt + i)).intoArray(y, yAt + i);
+        }
+        for (; i < n; i++) {
+            y[yAt + i] = ((x[xAt + i] - s) * rho - c) * a[aAt + i] + b[bAt + i];
+        }
+    }
+
+    @Override
+    public void normalizeBackward(
+            int n,
+            float[] x,
+            int xAt,
+            float s,
+            float rho,
+            float[] dy,
+            int dyAt,
+            float[] a,
+            int aAt,
+            float[] sums,
+            int sumsAt,
+            float[] z,
+            int zAt) {
+        int i = 0;
+        for (; i < S.loopBound(n); i += L) {
+            FloatVector d = FloatVector.fromArray(S, dy, dyAt + i);
+            FloatVector normal = FloatVector.fromArray(S, x, xAt + i).sub(s).mul(rho);
+            FloatVector.fromArray(S, sums, sumsAt + i).add(d.mul(normal)).intoArray(sums, sumsAt + i);
+            d.mul(FloatVector.fromArray(S, a, aAt + i)).intoArray(z, zAt + i);
+        }
+        for (; i < n; i++) {
+            float d = dy[dyAt + i];
+            sums[sumsAt + i] += d * ((x[xAt + i] - s) * rho);
+            z[zAt + i] = d * a[aAt + i];
+        }
+    }
+
+    @Override
+    public void widen(int n, short[] x, int xAt, float[] y, int yAt) {
+        int i = 0;
+        for (; i < S.loopBound(n); i += L) {
+            Vector<Integer> bits = ShortVector.fromArray(HALF, x, xAt + i).convertShape(VectorOperators.S2I, INTS, 0);
+            bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(y, yAt + i);
+        }
+        Bf16.widen(n - i, x, xAt + i, y, yAt + i);
+    }
+
+    @Override
+    public void narrow(int n, float[] x, int xAt, short[] y, int yAt) {
+        int i = 0;
+        for (; i < S.loopBound(n); i += L) {
+            FloatVector xi = FloatVector.fromArray(S, x, xAt + i);
+            IntVector bits = xi.reinterpretAsInts();
+            IntVector upper = bits.lanewise(VectorOperators.LSHR, 16);
+            IntVector rounded =
+                    upper.and(1).add(bits).add(0x7FFF).lanewise(VectorOperators.LSHR, 16);
+            IntVector quiet = upper.or(0x40);
+            VectorMask<Integer> nan = bits.and(Integer.MAX_VALUE).compare(VectorOperators.GT, 0x7F800000);
+            rounded.blend(quiet, nan)
+                    .convertShape(VectorOperators.I2S, HALF, 0)
+                    .reinterpretAsShorts()
+                    .intoArray(y, yAt + i);
+        }
+        Bf16.narrow(n - i, x, xAt + i, y, yAt + i);
+    }
+
+    @Override
+    public int activate(Activation.Function f, int n, float[] x, int xAt, float[] y, int yAt) {
+        return curves.activate(f, n, x, xAt, y, yAt);
+    }
+
+    @Override
+    public int activateBackward(
+            Activation.Function f, int n, float[] x, int xAt, float[] dy, int dyAt, float[] dx, int dxAt) {
+        return curves.activateBackward(f, n, x, xAt, dy, dyAt, dx, dxAt);
     }
 
     @Override
