@@ -72,23 +72,28 @@ constexpr int64_t kSums = 4;
 // So many vectors each sum adds up in float before it goes to double: a few roundings' worth of error.
 constexpr int64_t kBlock = 32 * kSums * kWidth;
 
-/** The sum of a vector's values, folded in halves. */
-inline double total(Vector v) {
+/** All values of a vector in one, halves at a time. */
+template <class Two>
+inline float folded(Vector v, Two two) {
     typedef float Four __attribute__((vector_size(16)));
 #if defined(__AVX2__)
     typedef float Eight __attribute__((vector_size(32)));
     Eight eight[sizeof v / sizeof(Eight)];
     __builtin_memcpy(eight, &v, sizeof v);
 #if defined(__AVX512F__)
-    eight[0] += eight[1];
+    eight[0] = two(eight[0], eight[1]);
 #endif
     Four four[2];
     __builtin_memcpy(four, eight, sizeof four);
-    four[0] += four[1];
+    four[0] = two(four[0], four[1]);
 #else
     Four four[1] = {v};
 #endif
-    return (double)((four[0][0] + four[0][2]) + (four[0][1] + four[0][3]));
+    return two(two(four[0][0], four[0][2]), two(four[0][1], four[0][3]));
+}
+
+inline double total(Vector v) {
+    return (double)folded(v, [](auto a, auto b) { return a + b; });
 }
 
 /** The processor fetches ahead within a page; rows often begin one. */
@@ -116,23 +121,32 @@ inline void sum(int64_t n, double* totals, Add add) {
     }
 }
 
-/** eˣ for x ≤ 0 as in kernels.cpp: 0 for x < −87, NaN for NaN. */
+/**
+ * eˣ for x ≤ 0, within 2 units in the last place; NaN for NaN. Subnormal results may be 0.
+ * x = n·ln 2 + r with |r| ≤ ln 2 / 2, as in kernels.cpp, and eʳ within 1.05·10⁻⁷ of it by the polynomial of degree 5
+ * that begins 1 + r and whose largest relative error is smallest (Remez).
+ */
 inline Vector exp_of_negative(Vector x) {
     const float round = 12582912.0f;  // adding 1.5·2²³ leaves the nearest integer in the low bits
+#if defined(__AVX512F__)
+    x = x < -104.0f ? all(-104.0f) : x;  // −Inf has no r
+#endif
     Vector shifted = x * 1.44269504088896341f + round;
     Vector n = shifted - round;
     Vector r = x - n * 0.693359375f;
     r = r - n * -2.12194440e-4f;
 
-    Vector y = 1.9875691500e-4f * r + 1.3981999507e-3f;
-    y = y * r + 8.3334519073e-3f;
-    y = y * r + 4.1665795894e-2f;
-    y = y * r + 1.6666665459e-1f;
-    y = y * r + 5.0000001201e-1f;
-    y = y * (r * r) + r;
-
+    Vector y = 8.312501013e-3f * r + 4.1890330613e-2f;
+    y = y * r + 1.6667115688e-1f;
+    y = y * r + 4.9999231100e-1f;
+    y = y * r + 1.0f;
+    y = y * r + 1.0f;
+#if defined(__AVX512F__)
+    return __builtin_ia32_scalefps512_mask(y, n, Vector{}, -1, 4);  // y·2ⁿ, rounded as the mode says
+#else
     Vector power = (Vector)((bits_of(shifted) << 23) + (127 << 23));  // 2ⁿ: the shift drops the bits of `round`
-    return x < -87.0f ? Vector{} : power * y + power;
+    return x < -87.0f ? Vector{} : power * y;
+#endif
 }
 
 }  // namespace
@@ -274,9 +288,7 @@ inline float max(const float* x, int64_t n) {
     }
     over(n - i, [&](int64_t j, auto part) { largest[0] = larger(load(x + i + j, part, -kInfinity), largest[0]); });
     Vector most = larger(larger(largest[0], largest[1]), larger(largest[2], largest[3]));
-    float result = most[0];
-    for (int64_t lane = 1; lane < kWidth; lane++) result = most[lane] > result ? most[lane] : result;
-    return result;
+    return folded(most, [](auto a, auto b) { return a > b ? a : b; });
 }
 
 }  // namespace
