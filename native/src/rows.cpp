@@ -27,6 +27,7 @@ constexpr int64_t kWidth = 4;
 
 typedef float Vector __attribute__((vector_size(kWidth * sizeof(float))));
 typedef int32_t Integers __attribute__((vector_size(kWidth * sizeof(float))));
+typedef uint32_t Words __attribute__((vector_size(kWidth * sizeof(float))));
 
 /** All of a vector, or the first values of one: what loads and stores are told. */
 struct Whole {};
@@ -144,7 +145,7 @@ inline Vector exp_of_negative(Vector x) {
 #if defined(__AVX512F__)
     return __builtin_ia32_scalefps512_mask(y, n, Vector{}, -1, 4);  // y·2ⁿ, rounded as the mode says
 #else
-    Vector power = (Vector)((bits_of(shifted) << 23) + (127 << 23));  // 2ⁿ: the shift drops the bits of `round`
+    Vector power = (Vector)(((Words)shifted << 23) + (127u << 23));  // 2ⁿ: the shift drops the bits of `round`
     return x < -87.0f ? Vector{} : power * y;
 #endif
 }

@@ -27,7 +27,7 @@ endforeach()
 # Nothing leaves the library but what hadal.h declares.
 string(REGEX MATCHALL "GLOBAL +DEFAULT +[0-9]+ [^\n]+" exports "${symbols}")
 foreach(line ${exports})
-  if(NOT line MATCHES " hadal_[a-z_]+$")
+  if(NOT line MATCHES " hadal_[a-z0-9_]+$")
     message(FATAL_ERROR "${LIBRARY} exports: ${line}")
   endif()
 endforeach()
