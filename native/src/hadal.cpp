@@ -289,12 +289,13 @@ void hadal_relu_bias_backward(const float* y, const float* dy, int64_t rows, int
                               float* dx, float* db, float* scratch) {
     int64_t per_block = rows_of_block(columns);
     int64_t blocks = (rows + per_block - 1) / per_block;
-#pragma omp parallel for schedule(static) if (rows * columns >= kParallelElements)
-    for (int64_t block = 0; block < blocks; block++) {
-        int64_t begin = block * per_block, at = begin * columns;
-        int64_t count = rows - begin < per_block ? rows - begin : per_block;
-        active->relu_bias_backward(y + at, dy + at, count, columns, slope, dx + at, scratch + block * columns);
-    }
+    share(blocks, 1, rows * columns, [=](int64_t first, int64_t last) {
+        for (int64_t block = first; block < last; block++) {
+            int64_t begin = block * per_block, at = begin * columns;
+            int64_t count = rows - begin < per_block ? rows - begin : per_block;
+            active->relu_bias_backward(y + at, dy + at, count, columns, slope, dx + at, scratch + block * columns);
+        }
+    });
     active->column_sums(scratch, blocks, columns, columns, db);
 }
 

@@ -784,7 +784,7 @@ struct Largest {
     template <int64_t n>
     inline void run(int64_t c) const {
         const int32_t start = first_row * p.columns.in + first_column;
-        typename Vectors<n>::Floats best, next;  // unlike arrays, vectors stay in registers
+        typename Vectors<n>::Floats best{}, next{};  // unlike arrays, vectors stay in registers
         typename Vectors<n>::Integers found = start - typename Vectors<n>::Integers{};
         get<n>(x + (int64_t)start * p.channels + c, (float*)&best);
         for (int32_t kh = 0; kh < row_count; kh++) {
