@@ -36,7 +36,8 @@ public final class AgainstCpp {
                 cases.put("matmul/%1$dx%1$dx%1$d".formatted(n) + suffix + "/plain", Workload.gemm(n, type));
             }
             for (Shape images : List.of(Shape.of(8, 64, 56, 56), Shape.of(8, 128, 28, 28), Shape.of(8, 256, 14, 14))) {
-                String size = String.join("x", images.dims().stream().map(String::valueOf).toList());
+                String size = String.join(
+                        "x", images.dims().stream().map(String::valueOf).toList());
                 String name = "convolution/" + size + "/";
                 cases.put(name + "forward" + suffix, Workload.convolution(images, type));
                 cases.put(name + "backward_data" + suffix, Workload.convolutionBackwardData(images, type));

@@ -52,13 +52,12 @@ public class DirectBenchmark {
 
     @Setup(Level.Trial)
     public void prepare() {
-        Backends backends =
-                switch (backend) {
-                    case "chosen" -> Backends.automatic();
-                    case "native" -> Backends.of("onednn").required();
-                    case "java" -> Backends.of("java");
-                    default -> throw new IllegalArgumentException(backend);
-                };
+        Backends backends = switch (backend) {
+            case "chosen" -> Backends.automatic();
+            case "native" -> Backends.of("onednn").required();
+            case "java" -> Backends.of("java");
+            default -> throw new IllegalArgumentException(backend);
+        };
         kernels = Kernels.of(backends.withThreads(1));
         Random random = new Random(1);
         a = random(random);

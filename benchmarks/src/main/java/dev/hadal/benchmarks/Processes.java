@@ -22,7 +22,8 @@ final class Processes {
     }
 
     /** Runs a class in a JVM like this one, to its end. */
-    static void java(List<String> options, Class<?> main, String... arguments) throws IOException, InterruptedException {
+    static void java(List<String> options, Class<?> main, String... arguments)
+            throws IOException, InterruptedException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(options);

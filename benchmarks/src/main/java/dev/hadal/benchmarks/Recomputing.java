@@ -98,7 +98,8 @@ public final class Recomputing {
             for (double budget : BUDGETS) {
                 Trainer.Builder builder = subject.trainer();
                 if (budget < 1) {
-                    builder.activationMemory((long) (budget * runs.get(0).trainer.activationBytes()));
+                    builder.activationMemory(
+                            (long) (budget * runs.get(0).trainer.activationBytes()));
                 }
                 runs.add(new Run(budget, builder.build(), new ArrayList<>()));
             }

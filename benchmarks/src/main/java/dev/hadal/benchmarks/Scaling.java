@@ -56,7 +56,8 @@ public final class Scaling {
                             "taskset",
                             "-c",
                             set,
-                            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                            Path.of(System.getProperty("java.home"), "bin", "java")
+                                    .toString(),
                             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
                             "-cp",
                             System.getProperty("java.class.path"),

@@ -62,7 +62,9 @@ public class StartBenchmark {
     public static void main(String... arguments) throws IOException {
         Backends backends = Backends.of(arguments[0]).withThreads(1);
         try (Predictor predictor = Predictor.of(Model.load(Path.of(arguments[1])), backends)) {
-            float[] y = predictor.predict(Tensor.zeros(DType.F32, SAMPLE.prepend(1))).floats();
+            float[] y = predictor
+                    .predict(Tensor.zeros(DType.F32, SAMPLE.prepend(1)))
+                    .floats();
             if (y.length != 10) {
                 throw new IllegalStateException("ten classes were expected, not " + y.length);
             }

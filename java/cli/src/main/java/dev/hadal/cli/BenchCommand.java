@@ -126,7 +126,9 @@ final class BenchCommand implements Callable<Integer> {
                 "Java",
                 System.getProperty("java.runtime.version") + ", Vector API " + (vectors ? "on" : "off") + ", "
                         + System.getProperty("os.name") + " " + System.getProperty("os.arch"));
-        facts.put("when", ZonedDateTime.now(ZoneOffset.UTC).format(DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm 'UTC'")));
+        facts.put(
+                "when",
+                ZonedDateTime.now(ZoneOffset.UTC).format(DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm 'UTC'")));
         return facts;
     }
 

@@ -62,7 +62,8 @@ record BenchReport(Map<String, String> facts, Ceilings ceilings, String natively
                     + " |");
         }
         lines.add("");
-        lines.add("Medians, with the quartiles in brackets. The ceilings were measured in the same run: " + ceilings + ".");
+        lines.add("Medians, with the quartiles in brackets. The ceilings were measured in the same run: " + ceilings
+                + ".");
         return String.join("\n", lines) + "\n";
     }
 
@@ -89,11 +90,13 @@ record BenchReport(Map<String, String> facts, Ceilings ceilings, String natively
                 .append("<style>\n" + STYLE + "</style>\n</head>\n<body>\n<h1>Hadal, measured</h1>\n<dl>\n");
         facts.forEach((what, value) -> page.append("<dt>" + escaped(what) + "</dt><dd>" + escaped(value) + "</dd>\n"));
         page.append("<dt>ceilings</dt><dd>" + escaped(ceilings.toString()) + "</dd>\n</dl>\n<p>")
-                .append("<span class=\"key native\"></span>" + escaped(natively) + " <span class=\"key java\"></span>Java")
+                .append("<span class=\"key native\"></span>" + escaped(natively)
+                        + " <span class=\"key java\"></span>Java")
                 .append(" <span class=\"key ceiling\"></span>the ceiling of the core. Bars are medians, whiskers reach"
                         + " from quartile to quartile; longer is faster.</p>\n<main>\n");
         Map<String, List<Row>> groups = new LinkedHashMap<>();
-        rows.forEach(row -> groups.computeIfAbsent(row.workload.name(), n -> new ArrayList<>()).add(row));
+        rows.forEach(row -> groups.computeIfAbsent(row.workload.name(), n -> new ArrayList<>())
+                .add(row));
         groups.forEach((name, members) -> page.append(new Bars(name, members).svg()));
         return page.append("</main>\n</body>\n</html>\n").toString();
     }
@@ -131,7 +134,9 @@ record BenchReport(Map<String, String> facts, Ceilings ceilings, String natively
         String svg() {
             int height = TOP + ROW * members.size();
             add("<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">", WIDTH, height, escaped(title));
-            add("<text class=\"title\" x=\"0\" y=\"18\">%s, %s</text>", escaped(title), members.get(0).unit());
+            add(
+                    "<text class=\"title\" x=\"0\" y=\"18\">%s, %s</text>",
+                    escaped(title), members.get(0).unit());
             for (int i = 0; i < members.size(); i++) {
                 row(members.get(i), TOP + ROW * i);
             }
@@ -147,7 +152,9 @@ record BenchReport(Map<String, String> facts, Ceilings ceilings, String natively
             double ceiling = ceiling(row);
             if (Double.isFinite(ceiling)) {
                 double x = x(ceiling);
-                add("<line class=\"ceiling\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>", x, x, y - 2, y + 2 * BAR + 4);
+                add(
+                        "<line class=\"ceiling\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>",
+                        x, x, y - 2, y + 2 * BAR + 4);
             }
         }
 

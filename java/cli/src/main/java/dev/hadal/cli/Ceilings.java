@@ -41,7 +41,8 @@ record Ceilings(double f32, double bf16, TreeMap<Long, Double> streams, int thre
     double leastSeconds(Workload workload) {
         Workload.Cost cost = workload.cost();
         double peak = workload.type() == DType.BF16 ? bf16 : f32;
-        double least = cost.flops() > 0 ? cost.flops() / peak : cost.bytes() > 0 ? cost.bytes() / stream(cost) : Double.NaN;
+        double least =
+                cost.flops() > 0 ? cost.flops() / peak : cost.bytes() > 0 ? cost.bytes() / stream(cost) : Double.NaN;
         return least / threads;
     }
 
@@ -62,6 +63,10 @@ record Ceilings(double f32, double bf16, TreeMap<Long, Double> streams, int thre
                         1e-9 * f32,
                         1e-9 * bf16,
                         1e-9 * streams.lastEntry().getValue(),
-                        1e-9 * streams.values().stream().mapToDouble(s -> s).max().orElse(Double.NaN));
+                        1e-9
+                                * streams.values().stream()
+                                        .mapToDouble(s -> s)
+                                        .max()
+                                        .orElse(Double.NaN));
     }
 }

@@ -46,9 +46,7 @@ final class Comparison {
                 Column.numbers(isNative ? best.name() : "native", "ms"),
                 Column.numbers("java", "ms"),
                 Column.numbers("times faster", ""));
-        List<Backends> sides = isNative
-                ? List.of(Backends.of(best).withThreads(threads), java)
-                : List.of(java);
+        List<Backends> sides = isNative ? List.of(Backends.of(best).withThreads(threads), java) : List.of(java);
         for (Workload workload : KERNELS) {
             row(table, workload.name(), workload.size(), workload.times(sides, SECONDS));
         }
@@ -76,7 +74,8 @@ final class Comparison {
         try (Batches batches = Batching.of(BATCH).threads(0).open(train)) {
             batches.startEpoch(0);
             Batch batch = batches.next();
-            return Workload.training(network, train.shape(), batch.x(), batch.target(), DType.F32).times(sides, SECONDS);
+            return Workload.training(network, train.shape(), batch.x(), batch.target(), DType.F32)
+                    .times(sides, SECONDS);
         }
     }
 }

@@ -226,14 +226,22 @@ public final class Workload {
     /** Softmax of rows. */
     public static Workload softmax(int rows, int columns) {
         Shape x = Shape.of(rows, columns);
-        return ops("softmax", x.toString(), Cost.bytes(2.0 * FLOAT * x.size()), r -> new Softmax(-1, false).of(r.operand("x", x)));
+        return ops(
+                "softmax",
+                x.toString(),
+                Cost.bytes(2.0 * FLOAT * x.size()),
+                r -> new Softmax(-1, false).of(r.operand("x", x)));
     }
 
     /** An activation function. */
     public static Workload activation(Activation.Function function, int rows, int columns) {
         Shape x = Shape.of(rows, columns);
         String name = function.name().toLowerCase(Locale.ROOT).replace('_', ' ');
-        return ops(name, x.toString(), Cost.bytes(2.0 * FLOAT * x.size()), r -> new Activation(function).of(r.operand("x", x)));
+        return ops(
+                name,
+                x.toString(),
+                Cost.bytes(2.0 * FLOAT * x.size()),
+                r -> new Activation(function).of(r.operand("x", x)));
     }
 
     /** One fused update: four values are read for each weight, three written. */
@@ -374,8 +382,7 @@ public final class Workload {
     }
 
     /** The same on random samples of ten classes. */
-    private static Workload training(
-            String name, Layer network, Shape sample, int batch, DType type, Cost cost) {
+    private static Workload training(String name, Layer network, Shape sample, int batch, DType type, Cost cost) {
         int[] classes = new int[batch];
         Philox random = new Philox(2, 0);
         for (int i = 0; i < batch; i++) {
@@ -408,10 +415,14 @@ public final class Workload {
             for (Backends side : sides) {
                 ready.add(prepareIfPossible(side));
             }
-            List<Runnable> bodies =
-                    ready.stream().filter(Objects::nonNull).<Runnable>map(r -> r::run).toList();
+            List<Runnable> bodies = ready.stream()
+                    .filter(Objects::nonNull)
+                    .<Runnable>map(r -> r::run)
+                    .toList();
             Iterator<Timing> times = Timing.inTurns(bodies, seconds).iterator();
-            return ready.stream().map(r -> r == null ? Timing.NONE : times.next()).toList();
+            return ready.stream()
+                    .map(r -> r == null ? Timing.NONE : times.next())
+                    .toList();
         } finally {
             ready.stream().filter(Objects::nonNull).forEach(Ready::close);
         }

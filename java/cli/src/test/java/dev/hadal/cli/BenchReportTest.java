@@ -54,8 +54,14 @@ class BenchReportTest {
                 .parse(new InputSource(new StringReader(page.replace("<!DOCTYPE html>", ""))));
         assertEquals(2, document.getElementsByTagName("svg").getLength(), "one chart for each kind of work");
         assertEquals(3, document.getElementsByTagName("rect").getLength(), "one bar for each time");
-        assertEquals(3, Pattern.compile("class=\"whisker\"").matcher(page).results().count());
-        assertEquals(2, Pattern.compile("<line class=\"ceiling\"").matcher(page).results().count());
+        assertEquals(
+                3, Pattern.compile("class=\"whisker\"").matcher(page).results().count());
+        assertEquals(
+                2,
+                Pattern.compile("<line class=\"ceiling\"")
+                        .matcher(page)
+                        .results()
+                        .count());
         assertTrue(page.contains("not here"), "what native code declines");
         assertTrue(page.contains("an &lt;x&gt; &amp; a y"));
         assertTrue(!page.contains("http"), "nothing is loaded");
@@ -80,7 +86,8 @@ class BenchReportTest {
     void everyWorkloadHasACostAndANameOfItsOwn() {
         for (Workload workload : Workload.all()) {
             assertTrue(workload.cost().flops() + workload.cost().bytes() > 0, workload::toString);
-            assertEquals(workload.toString(), Workload.named(workload.toString()).toString());
+            assertEquals(
+                    workload.toString(), Workload.named(workload.toString()).toString());
         }
         assertEquals(
                 Workload.all().size(),

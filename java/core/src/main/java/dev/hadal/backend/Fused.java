@@ -89,7 +89,9 @@ public record Fused(List<Part> parts, boolean keep) implements Op {
 
     @Override
     public List<Type> infer(List<Type> in) {
-        int needed = parts.stream().mapToInt(p -> p.at < 0 ? p.operands : p.operands - 1).sum();
+        int needed = parts.stream()
+                .mapToInt(p -> p.at < 0 ? p.operands : p.operands - 1)
+                .sum();
         if (in.size() != needed) {
             throw new TypeException(name() + " takes " + needed + " operands, but got " + in.size());
         }

@@ -308,7 +308,9 @@ public final class Graph {
                 mapped.put(v, results.get(v.index()));
             }
         }
-        apart.stream().filter(mapped::containsKey).forEach(v -> target.keepApart(Objects.requireNonNull(mapped.get(v))));
+        apart.stream()
+                .filter(mapped::containsKey)
+                .forEach(v -> target.keepApart(Objects.requireNonNull(mapped.get(v))));
         outputs.forEach((name, v) -> target.output(name, Objects.requireNonNull(mapped.get(v))));
         commits.forEach((leaf, v) ->
                 target.commit(Objects.requireNonNull(mapped.get(leaf)), Objects.requireNonNull(mapped.get(v))));

@@ -86,7 +86,9 @@ public record MixedPrecision(boolean shadows) implements Pass {
 
     private static List<DType> results(Node node, Set<Node> narrowed) {
         return node.outputs().stream()
-                .map(v -> narrowed.contains(node) && isData(v) ? DType.BF16 : v.type().dtype())
+                .map(v -> narrowed.contains(node) && isData(v)
+                        ? DType.BF16
+                        : v.type().dtype())
                 .toList();
     }
 

@@ -304,9 +304,7 @@ final class Tape {
     /** Which copy of a value an entry of the order reads; those of second copies lie behind all first ones. */
     private int read(int value, int entry, BitSet kept) {
         int p = producer[value];
-        boolean again = entry < 0
-                ? !kept.get(value) || unit[~entry] == unit[p]
-                : entry >= backward && !kept.get(value);
+        boolean again = entry < 0 ? !kept.get(value) || unit[~entry] == unit[p] : entry >= backward && !kept.get(value);
         return again ? value + values() : value;
     }
 

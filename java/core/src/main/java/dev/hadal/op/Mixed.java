@@ -47,8 +47,7 @@ public record Mixed(Op op, List<DType> results) implements Op {
     @Override
     public List<Type> infer(List<Type> in) {
         List<Type> wide = op.infer(in.stream().map(Mixed::widened).toList());
-        Require.that(
-                wide.size() == results.size(), "%s has results %s, which cannot be %s", name(), wide, results);
+        Require.that(wide.size() == results.size(), "%s has results %s, which cannot be %s", name(), wide, results);
         List<Type> out = new ArrayList<>();
         for (int i = 0; i < results.size(); i++) {
             DType computed = wide.get(i).dtype();

@@ -14,12 +14,12 @@ import java.util.Set;
  * the old one, too. One pass.
  */
 public record Shadowed(UpdateOp rule) implements Op {
-    private static final Set<Class<?>> RULES =
-            Set.of(Sgd.class, RmsProp.class, Adam.class, NAdam.class, Lion.class);
+    private static final Set<Class<?>> RULES = Set.of(Sgd.class, RmsProp.class, Adam.class, NAdam.class, Lion.class);
 
     public Shadowed {
         if (!covers(rule)) {
-            throw new IllegalArgumentException(rule + " has no form that keeps a shadow; cast the weights that it gives");
+            throw new IllegalArgumentException(
+                    rule + " has no form that keeps a shadow; cast the weights that it gives");
         }
     }
 

@@ -218,8 +218,7 @@ final class Compilation {
         boolean committed =
                 options.commitInPlace() && result.equals(graph.commits().get(operand));
         boolean readOnce = Collections.frequency(in, from) == 1;
-        boolean dead =
-                computed.containsAll(readersOf(operand)) && !left.contains(operand) && from.stored == null;
+        boolean dead = computed.containsAll(readersOf(operand)) && !left.contains(operand) && from.stored == null;
         return readOnce && from.layout.bytes() == to.layout.bytes() && (leaf ? committed : dead);
     }
 
@@ -340,17 +339,12 @@ final class Compilation {
 
     /** An output of {@link Plan.Options#like} lies as its leaf does. */
     private void store(String name, Value v, String leaf) {
-        Slot model = Objects.requireNonNull(leaves.containsKey(leaf) ? leaves.get(leaf) : leaves.get(alike(leaf)), leaf);
+        Slot model =
+                Objects.requireNonNull(leaves.containsKey(leaf) ? leaves.get(leaf) : leaves.get(alike(leaf)), leaf);
         Layout layout = model.layout.as(v.type().dtype());
         Slot slot = find(v, model.backend, layout, "as " + leaf + " lies");
         if (slot.root().stored != null || slot.root() != slot) {
-            slot = move(
-                    v,
-                    slot,
-                    model.backend,
-                    model.backend.reorder(slot.layout, layout),
-                    layout,
-                    "copy " + v);
+            slot = move(v, slot, model.backend, model.backend.reorder(slot.layout, layout), layout, "copy " + v);
         }
         slot.stored = name;
     }

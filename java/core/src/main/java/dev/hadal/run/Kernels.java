@@ -189,8 +189,7 @@ public final class Kernels implements AutoCloseable {
     // ---- normalizations ----
 
     /** y = γ·(x − μ)/√(σ² + ε) + β with given statistics, for x: [N,C,…] and all else [C]: ONNX's BatchNormalization. */
-    public void batchNorm(
-            Tensor x, Tensor scale, Tensor bias, Tensor mean, Tensor variance, float epsilon, Tensor y) {
+    public void batchNorm(Tensor x, Tensor scale, Tensor bias, Tensor mean, Tensor variance, float epsilon, Tensor y) {
         run(new BatchNorm(epsilon, 0), List.of(x, scale, bias, mean, variance), List.of(y));
     }
 
@@ -223,8 +222,7 @@ public final class Kernels implements AutoCloseable {
     }
 
     /** The same, which also writes μ and σ² (biased), of the shape of x's other axes. */
-    public void layerNorm(
-            Tensor x, Tensor scale, Tensor bias, float epsilon, Tensor y, Tensor mean, Tensor variance) {
+    public void layerNorm(Tensor x, Tensor scale, Tensor bias, float epsilon, Tensor y, Tensor mean, Tensor variance) {
         run(new LayerNorm(scale.shape().rank(), epsilon), List.of(x, scale, bias), List.of(y, mean, variance));
     }
 

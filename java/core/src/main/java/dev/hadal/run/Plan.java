@@ -28,7 +28,8 @@ public final class Plan implements AutoCloseable {
      * @param commitInPlace whether a step may write a committed value over the leaf at once, instead of when the
      *     session commits
      */
-    public record Options(@Nullable Store store, Map<String, String> like, Map<String, String> alike, boolean commitInPlace) {
+    public record Options(
+            @Nullable Store store, Map<String, String> like, Map<String, String> alike, boolean commitInPlace) {
         public static final Options DEFAULT = new Options(null, Map.of(), Map.of(), false);
 
         public Options(@Nullable Store store, Map<String, String> like, boolean commitInPlace) {

@@ -144,9 +144,10 @@ public final class Predictor implements AutoCloseable {
     private Map<String, Tensor> values(Plan plan) {
         Map<String, Tensor> values = new LinkedHashMap<>(model.values());
         for (String name : plan.stored().keySet()) {
-            values.computeIfAbsent(name, shadow -> Objects.requireNonNull(
-                            model.values().get(MixedPrecision.weight(shadow)), shadow)
-                    .narrowed());
+            values.computeIfAbsent(
+                    name,
+                    shadow -> Objects.requireNonNull(model.values().get(MixedPrecision.weight(shadow)), shadow)
+                            .narrowed());
         }
         return values;
     }

@@ -73,7 +73,8 @@ final class Prepared {
             return new Prepared(node, java, Plan.compile(graph, backends, Plan.Options.DEFAULT), null, held);
         }
         Kernel kernel = kernel(java, node, backends.threads())
-                .orElseThrow(() -> new IllegalStateException("no kernel for " + node + "; a new op needs a Java kernel"));
+                .orElseThrow(
+                        () -> new IllegalStateException("no kernel for " + node + "; a new op needs a Java kernel"));
         return new Prepared(node, java, null, kernel, held);
     }
 
@@ -139,7 +140,10 @@ final class Prepared {
 
     private Desk desk(Plan plan) {
         return new Desk.OfSession(
-                plan.session(new Store()), names(node.inputs().size()), names(results().size()), plan.sessionBytes());
+                plan.session(new Store()),
+                names(node.inputs().size()),
+                names(results().size()),
+                plan.sessionBytes());
     }
 
     synchronized void release(@Nullable Desk desk) {
@@ -205,7 +209,9 @@ final class Prepared {
         for (int i = 0; fits && i < out.size(); i++) {
             Type type = wanted.get(i);
             Tensor given = out.get(i);
-            fits = given != null && given.dtype() == type.dtype() && given.shape().equals(type.shape());
+            fits = given != null
+                    && given.dtype() == type.dtype()
+                    && given.shape().equals(type.shape());
         }
         if (!fits) {
             throw new IllegalArgumentException(node.op() + " of "

@@ -264,7 +264,8 @@ public final class Session implements AutoCloseable {
     }
 
     private static long median(long[][] nanos, int step) {
-        long[] sorted = Arrays.stream(nanos).mapToLong(each -> each[step]).sorted().toArray();
+        long[] sorted =
+                Arrays.stream(nanos).mapToLong(each -> each[step]).sorted().toArray();
         return sorted[sorted.length / 2];
     }
 

@@ -67,7 +67,8 @@ public final class Store implements AutoCloseable {
         checkOpen();
         Placement first = values.values().iterator().next();
         String pool = first.backend().pool(first.layout().type().dtype());
-        long bytes = values.values().stream().mapToLong(p -> aligned(p.layout())).sum();
+        long bytes =
+                values.values().stream().mapToLong(p -> aligned(p.layout())).sum();
         Memory block = first.backend().allocate(pool, bytes);
         blocks.add(block);
         block.clear();

@@ -27,8 +27,7 @@ import org.jspecify.annotations.Nullable;
  * @param trained which weights to differentiate, by name
  * @param bf16 whether steps are taken in mixed precision, from the weights' shadows
  */
-record StepGraphs(
-        Model model, List<Objective> objectives, boolean weighted, Predicate<String> trained, boolean bf16) {
+record StepGraphs(Model model, List<Objective> objectives, boolean weighted, Predicate<String> trained, boolean bf16) {
     /** The output that is made small; behind a slash and a name, one of its terms. */
     static final String LOSS = "loss";
     /** The scalar that the loss is multiplied with before it is differentiated. */

@@ -54,6 +54,7 @@ final class TrainingPlans implements AutoCloseable {
     private final List<Group> groups = new ArrayList<>();
     /** From the blocks of weights that have shadows to the blocks of these. */
     private final Map<String, String> shadows = new LinkedHashMap<>();
+
     private final Map<Object, Ready> steps = recent();
     private final Map<Object, Ready> others = recent();
     private final Ready main;
@@ -90,8 +91,7 @@ final class TrainingPlans implements AutoCloseable {
     }
 
     /** @param samples the usual size of a batch, or of a part of one */
-    TrainingPlans(
-            StepGraphs graphs, Updating updating, Backends backends, ActivationMemory activations, int samples) {
+    TrainingPlans(StepGraphs graphs, Updating updating, Backends backends, ActivationMemory activations, int samples) {
         this.model = graphs.model();
         this.graphs = graphs;
         this.updating = updating;
@@ -202,9 +202,7 @@ final class TrainingPlans implements AutoCloseable {
     Map<String, Tensor> everything() {
         Map<String, Tensor> values = new LinkedHashMap<>();
         for (String name : store.names()) {
-            if (!name.startsWith(GRADIENT)
-                    && !name.startsWith(ACCUMULATED + "/")
-                    && !name.startsWith(SHADOWS + "/")) {
+            if (!name.startsWith(GRADIENT) && !name.startsWith(ACCUMULATED + "/") && !name.startsWith(SHADOWS + "/")) {
                 values.put(name, store.read(name));
             }
         }
@@ -361,7 +359,8 @@ final class TrainingPlans implements AutoCloseable {
         Map<String, Store.Placement> stored = plan.stored();
         Map<String, Store.Placement> places = new LinkedHashMap<>();
         stored.forEach((name, place) -> places.put(
-                MixedPrecision.weight(name), place.layout().type().dtype() == DType.BF16 ? place.as(DType.F32) : place));
+                MixedPrecision.weight(name),
+                place.layout().type().dtype() == DType.BF16 ? place.as(DType.F32) : place));
         places.forEach((name, placement) -> {
             Value leaf = model.graph().leaf(name);
             String backend = placement.backend().name();

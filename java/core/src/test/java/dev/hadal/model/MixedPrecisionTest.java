@@ -102,7 +102,8 @@ class MixedPrecisionTest {
         Graph graph = new MixedPrecision(true)
                 .apply(step(sequential(linear(8), layerNorm(), linear(8), tanh(), linear(3)), Shape.of(5)));
         for (Node node : graph.nodes()) {
-            boolean keeps = List.of("layer_norm", "layer_norm_backward").contains(node.op().name())
+            boolean keeps = List.of("layer_norm", "layer_norm_backward")
+                            .contains(node.op().name())
                     || node.op().toString().startsWith("tanh");
             if (keeps) {
                 Stream.concat(node.inputs().stream(), node.outputs().stream())

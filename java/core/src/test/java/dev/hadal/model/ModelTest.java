@@ -155,7 +155,8 @@ class ModelTest {
         String json = new String(now, 8, header, StandardCharsets.UTF_8)
                 .replaceFirst("\"hadal.crc\":\"[0-9a-f]{16}\"", "\"hadal.sha256\":\"" + "0".repeat(64) + "\"");
         byte[] text = json.getBytes(StandardCharsets.UTF_8);
-        ByteBuffer then = ByteBuffer.allocate(8 + text.length + now.length - 8 - header).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer then =
+                ByteBuffer.allocate(8 + text.length + now.length - 8 - header).order(ByteOrder.LITTLE_ENDIAN);
         then.putLong(text.length).put(text).put(now, 8 + header, now.length - 8 - header);
         byte[] sum = MessageDigest.getInstance("SHA-256").digest(then.array());
         then.position(8 + json.indexOf("0".repeat(64)));

@@ -30,8 +30,8 @@ import org.junit.jupiter.api.Test;
 
 class RecomputeTest {
     private static final String SEED = "seed";
-    private static final Layer PERCEPTRON = sequential(
-            linear(64), repeat(100, i -> residual(layerNorm(), linear(64), gelu(), linear(64))), linear(10));
+    private static final Layer PERCEPTRON =
+            sequential(linear(64), repeat(100, i -> residual(layerNorm(), linear(64), gelu(), linear(64))), linear(10));
 
     private static Layer convolutional(int blocks) {
         return sequential(
@@ -40,7 +40,11 @@ class RecomputeTest {
                         blocks,
                         i -> sequential(
                                 residual(
-                                        conv2d(8, 3).padded(), batchNorm(), relu(), conv2d(8, 3).padded(), batchNorm()),
+                                        conv2d(8, 3).padded(),
+                                        batchNorm(),
+                                        relu(),
+                                        conv2d(8, 3).padded(),
+                                        batchNorm()),
                                 relu())),
                 globalAveragePool(),
                 linear(10));
@@ -84,14 +88,13 @@ class RecomputeTest {
     void withAllTheMemoryNothingIsComputedAgain() {
         Graph graph = gradients(PERCEPTRON, Shape.of(64), 16);
         Recompute recompute = of(graph);
-        assertEquals(
-                graph.toString(), recompute.within(recompute.bytes()).toString());
+        assertEquals(graph.toString(), recompute.within(recompute.bytes()).toString());
     }
 
     @Test
     void chainsOfTwoHundredLayersTakeAFifthOfTheMemory() {
-        for (Graph graph : List.of(
-                gradients(PERCEPTRON, Shape.of(64), 16), gradients(convolutional(100), Shape.of(1, 8, 8), 4))) {
+        for (Graph graph :
+                List.of(gradients(PERCEPTRON, Shape.of(64), 16), gradients(convolutional(100), Shape.of(1, 8, 8), 4))) {
             Recompute recompute = of(graph);
             assertTrue(
                     recompute.leastBytes() < 0.2 * recompute.bytes(),
@@ -146,7 +149,9 @@ class RecomputeTest {
         Graph graph = gradients(convolutional(10), Shape.of(1, 8, 8), 4);
         Graph least = of(graph).within(0);
         assertEquals(graph.commits().size(), least.commits().size());
-        least.commits().values().forEach(v -> assertFalse(again(v.node()), v.node().toString()));
+        least.commits()
+                .values()
+                .forEach(v -> assertFalse(again(v.node()), v.node().toString()));
         assertEquals(graph.outputs().keySet(), least.outputs().keySet());
     }
 

@@ -112,7 +112,8 @@ abstract class CastSpec extends Spec {
     Stream<DynamicTest> exactBetweenBf16AndIntegers() {
         return each("exact", List.of(Shape.of(7)), (shape, draw) -> {
             Tensor whole = Tensor.of(shape, 1, -7, 256, 257, 259, 0, 1 << 20);
-            Tensor narrow = Tensor.of(shape, 1f, -7f, 256f, 256f, 260f, 0f, 0x1p20f).narrowed();
+            Tensor narrow =
+                    Tensor.of(shape, 1f, -7f, 256f, 256f, 260f, 0f, 0x1p20f).narrowed();
             becomes(whole, narrow);
             becomes(narrow, Tensor.of(shape, 1, -7, 256, 256, 260, 0, 1 << 20));
         });

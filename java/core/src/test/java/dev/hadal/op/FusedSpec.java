@@ -25,12 +25,8 @@ abstract class FusedSpec extends Spec {
     /** Whose results are whole numbers, or zero, if their operands are. */
     private static final List<Function> PIECEWISE = List.of(Function.RELU);
 
-    private static final List<Function> SMOOTH = List.of(
-            Function.LEAKY_RELU,
-            Function.SIGMOID,
-            Function.TANH,
-            Function.SILU,
-            Function.HARD_SWISH);
+    private static final List<Function> SMOOTH =
+            List.of(Function.LEAKY_RELU, Function.SIGMOID, Function.TANH, Function.SILU, Function.HARD_SWISH);
 
     /** A chain, and the shapes of its operands. */
     private record Chain(Fused op, List<Shape> shapes) {
@@ -153,9 +149,8 @@ abstract class FusedSpec extends Spec {
                 .toArray(double[][]::new);
         Fused sums = new Fused(
                 chain.op.parts().stream()
-                        .map(p -> p.op() instanceof Activation
-                                ? new Fused.Part(new Activation(Function.RELU), 1, 0)
-                                : p)
+                        .map(p ->
+                                p.op() instanceof Activation ? new Fused.Part(new Activation(Function.RELU), 1, 0) : p)
                         .toList(),
                 false);
         double[] bound = Truth.formula(sums, chain.types(), magnitudes)[0];
@@ -244,10 +239,9 @@ abstract class FusedSpec extends Spec {
                         double[] dx = Arrays.stream(out[0])
                                 .map(v -> Truth.U * Math.abs(v))
                                 .toArray();
-                        double[] sums = Truth.formula(
-                                new Bias.Backward(),
-                                List.of(Type.f32(g.shape)),
-                                new double[][] {Arrays.stream(out[0]).map(Math::abs).toArray()})[0];
+                        double[] sums = Truth.formula(new Bias.Backward(), List.of(Type.f32(g.shape)), new double[][] {
+                            Arrays.stream(out[0]).map(Math::abs).toArray()
+                        })[0];
                         double[] db = Arrays.stream(sums)
                                 .map(v -> 4 * Math.sqrt(places) * Truth.U * v)
                                 .toArray();

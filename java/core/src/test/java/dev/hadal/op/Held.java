@@ -131,12 +131,11 @@ final class Held implements AutoCloseable {
         for (long offset : List.of(0L, GUARD + (long) dtype.bytes() * count)) {
             Tensor guard = read(offset, Shape.of(number));
             for (int i = 0; i < number; i++) {
-                boolean untouched =
-                        switch (dtype) {
-                            case F32 -> guard.floats()[i] == GUARD_FLOAT;
-                            case BF16 -> guard.bf16Bits()[i] == Bf16.narrow(GUARD_FLOAT);
-                            case I32 -> guard.ints()[i] == GUARD_INT;
-                        };
+                boolean untouched = switch (dtype) {
+                    case F32 -> guard.floats()[i] == GUARD_FLOAT;
+                    case BF16 -> guard.bf16Bits()[i] == Bf16.narrow(GUARD_FLOAT);
+                    case I32 -> guard.ints()[i] == GUARD_INT;
+                };
                 if (!untouched) {
                     throw new AssertionError((offset == 0 ? "the memory before " : "the memory behind ") + whose + " "
                             + layout.type() + " was written to");

@@ -244,9 +244,7 @@ abstract class MixedSpec extends Spec {
         return each("exact", cases, (c, draw) -> {
             Pooling.MaxBackward op = (Pooling.MaxBackward) c.op();
             Tensor x = draw.normal(op.x());
-            Tensor index = Truth.tensor(
-                    c.in().get(1),
-                    Truth.formula(op.forward(), List.of(x))[1]);
+            Tensor index = Truth.tensor(c.in().get(1), Truth.formula(op.forward(), List.of(x))[1]);
             Tensor dy = draw.integers(99, c.in().get(0).shape());
             exact(c.mixed(), c.narrowed(List.of(dy, index)));
         });
@@ -374,10 +372,14 @@ abstract class MixedSpec extends Spec {
     void typesThatDoNotFitAreRefused() {
         Mixed toTwo = new Mixed(new MatMul(false, false), List.of(DType.BF16, DType.F32));
         Exception count = assertThrows(TypeException.class, () -> toTwo.infer(List.of(MATRIX, NARROW)));
-        assertTrue(String.valueOf(count.getMessage()).contains("[f32[2,2]], which cannot be [BF16, F32]"), count::getMessage);
+        assertTrue(
+                String.valueOf(count.getMessage()).contains("[f32[2,2]], which cannot be [BF16, F32]"),
+                count::getMessage);
         Mixed toInteger = new Mixed(new MatMul(false, false), List.of(DType.I32));
         Exception dtype = assertThrows(TypeException.class, () -> toInteger.infer(List.of(MATRIX, NARROW)));
-        assertTrue(String.valueOf(dtype.getMessage()).contains("result 0 is f32[2,2], which cannot be rounded to I32"), dtype::getMessage);
+        assertTrue(
+                String.valueOf(dtype.getMessage()).contains("result 0 is f32[2,2], which cannot be rounded to I32"),
+                dtype::getMessage);
         assertThrows(IllegalArgumentException.class, () -> new Mixed(toTwo, List.of()));
     }
 

@@ -7,7 +7,6 @@ import dev.hadal.backend.jvm.JvmBackend;
 class ReferenceOpsTest extends OpSpecs {
     @Override
     protected Subject subject() {
-        return Subject.of(JvmBackend.reference())
-                .mayDecline("chains run op by op", c -> c.op() instanceof Fused);
+        return Subject.of(JvmBackend.reference()).mayDecline("chains run op by op", c -> c.op() instanceof Fused);
     }
 }

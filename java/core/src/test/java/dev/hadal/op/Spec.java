@@ -98,9 +98,8 @@ abstract class Spec {
         double[][] expected = Truth.formula(op, in);
         List<Type> out = op.infer(Bench.types(in));
         for (int o = 0; o < expected.length; o++) {
-            expected[o] = out.get(o).dtype() == DType.BF16
-                    ? Truth.wide(Truth.tensor(out.get(o), expected[o]))
-                    : expected[o];
+            expected[o] =
+                    out.get(o).dtype() == DType.BF16 ? Truth.wide(Truth.tensor(out.get(o), expected[o])) : expected[o];
         }
         bench().check(op, in, y -> {
             for (int o = 0; o < expected.length; o++) {

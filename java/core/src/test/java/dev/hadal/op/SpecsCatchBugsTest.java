@@ -111,8 +111,8 @@ class SpecsCatchBugsTest {
             for (int o = 0; o < y.length; o++) {
                 if (out.get(o).dtype() == DType.BF16) {
                     double[] values = op instanceof Cast ? x[0] : y[o];
-                    Arrays.setAll(y[o], i -> Float.intBitsToFloat(
-                            Float.floatToRawIntBits((float) values[i]) & 0xFFFF0000));
+                    Arrays.setAll(
+                            y[o], i -> Float.intBitsToFloat(Float.floatToRawIntBits((float) values[i]) & 0xFFFF0000));
                 }
             }
         });

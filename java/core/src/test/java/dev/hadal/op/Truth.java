@@ -95,8 +95,7 @@ final class Truth {
         for (int i = 0; i < expected.length; i++) {
             if ((float) expected[i] != expected[i]
                     || (narrow && Bf16.widen(Bf16.narrow((float) expected[i])) != expected[i])) {
-                throw new AssertionError(
-                        what + ": the case is not exact, " + expected[i] + " is no " + actual.dtype());
+                throw new AssertionError(what + ": the case is not exact, " + expected[i] + " is no " + actual.dtype());
             }
             if (Float.floatToIntBits(values[i] + 0f) != Float.floatToIntBits((float) expected[i] + 0f)) {
                 throw new AssertionError(

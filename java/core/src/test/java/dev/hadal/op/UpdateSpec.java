@@ -230,7 +230,8 @@ abstract class UpdateSpec extends Spec {
                 (c, draw) -> bounded(
                         new Shadowed(c.op()),
                         (in, out) -> {
-                            double[][] bounds = Arrays.copyOf(bounds(c.op(), in, Arrays.copyOf(out, out.length - 1)), out.length);
+                            double[][] bounds =
+                                    Arrays.copyOf(bounds(c.op(), in, Arrays.copyOf(out, out.length - 1)), out.length);
                             bounds[out.length - 1] = bounds[0].clone();
                             return bounds;
                         },

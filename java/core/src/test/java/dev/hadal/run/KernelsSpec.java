@@ -90,8 +90,7 @@ public abstract class KernelsSpec {
             }
         }
         List<Type> results = op.infer(types);
-        double[][] ys =
-                results.stream().map(t -> new double[t.shape().size()]).toArray(double[][]::new);
+        double[][] ys = results.stream().map(t -> new double[t.shape().size()]).toArray(double[][]::new);
         Reference.formula(op, types, results).orElseThrow().run(xs, ys);
         return ys;
     }
@@ -153,7 +152,16 @@ public abstract class KernelsSpec {
                         expected[i] = factors[0] * product[i] + old;
                     }
                     kernels.gemm(
-                            transposeA, transposeB, m, n, k, factors[0], a.floats(), b.floats(), factors[1], y.floats());
+                            transposeA,
+                            transposeB,
+                            m,
+                            n,
+                            k,
+                            factors[0],
+                            a.floats(),
+                            b.floats(),
+                            factors[1],
+                            y.floats());
                     assertNear(expected, y);
                 }
             }
@@ -394,11 +402,8 @@ public abstract class KernelsSpec {
                 .getMessage();
         assertEquals("shape [2,2] takes 4 values, but the array has 5", length);
         assertThrows(IllegalArgumentException.class, () -> kernels.run(new Norm(), (Tensor) null));
-        assertThrows(
-                IllegalArgumentException.class, () -> kernels.run(new Norm(), List.of(normal(2)), List.of()));
-        assertThrows(
-                IllegalArgumentException.class,
-                () -> kernels.softmax(Tensor.of(Shape.of(2), 1, 2), 0, room(2)));
+        assertThrows(IllegalArgumentException.class, () -> kernels.run(new Norm(), List.of(normal(2)), List.of()));
+        assertThrows(IllegalArgumentException.class, () -> kernels.softmax(Tensor.of(Shape.of(2), 1, 2), 0, room(2)));
     }
 
     @Test
@@ -406,10 +411,8 @@ public abstract class KernelsSpec {
         kernels.matmul(normal(2, 2), normal(2, 2), room(2, 2));
         kernels.close();
         kernels.close();
-        assertThrows(
-                IllegalStateException.class, () -> kernels.matmul(normal(2, 2), normal(2, 2), room(2, 2)));
-        assertThrows(
-                IllegalStateException.class, () -> kernels.matmul(normal(3, 2), normal(2, 2), room(3, 2)));
+        assertThrows(IllegalStateException.class, () -> kernels.matmul(normal(2, 2), normal(2, 2), room(2, 2)));
+        assertThrows(IllegalStateException.class, () -> kernels.matmul(normal(3, 2), normal(2, 2), room(3, 2)));
     }
 
     // ---- the cache ----

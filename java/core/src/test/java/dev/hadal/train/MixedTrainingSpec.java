@@ -49,7 +49,8 @@ import org.junit.jupiter.api.TestFactory;
 @Tag("variant")
 public abstract class MixedTrainingSpec {
     private static final Shape IMAGE = Shape.of(1, 8, 8);
-    private static final Layer MLP = sequential(flatten(), linear(32), relu(), dropout(0.1), linear(24), relu(), linear(3));
+    private static final Layer MLP =
+            sequential(flatten(), linear(32), relu(), dropout(0.1), linear(24), relu(), linear(3));
     private static final Layer CNN = sequential(
             conv2d(8, 3), relu(), conv2d(16, 3), relu(), maxPool2d(2), flatten(), linear(24), relu(), linear(3));
     private static final Layer RESIDUAL = sequential(
@@ -72,8 +73,7 @@ public abstract class MixedTrainingSpec {
             layerNorm(),
             flatten(),
             linear(3));
-    private static final Layer RECURRENT =
-            sequential(reshape(8, 8), linear(12), lstm(10).last(), linear(3));
+    private static final Layer RECURRENT = sequential(reshape(8, 8), linear(12), lstm(10).last(), linear(3));
 
     /** Where to train; fallback is an error where the backend is to do everything itself. */
     protected abstract Backends backends();
@@ -168,7 +168,8 @@ public abstract class MixedTrainingSpec {
                 .map(net -> DynamicTest.dynamicTest(net.name, () -> {
                     Backends here = net.required ? backends() : loose();
                     try (Trainer mixed = builder(net.layer, here).bf16().build();
-                            Trainer exact = builder(net.layer, Backends.of(JvmBackend.reference())).build()) {
+                            Trainer exact = builder(net.layer, Backends.of(JvmBackend.reference()))
+                                    .build()) {
                         String[] wanted = exact.model().values().keySet().stream()
                                 .filter(name -> !name.contains("running"))
                                 .map(name -> "gradient/" + name)
@@ -290,7 +291,9 @@ public abstract class MixedTrainingSpec {
                             trainer.step(batch(16, 20));
                             trainer.step(batch(5, 21));
                         }
-                        assertEquals(first.checkpoint().tensors(), second.checkpoint().tensors());
+                        assertEquals(
+                                first.checkpoint().tensors(),
+                                second.checkpoint().tensors());
                     }
                 }));
     }

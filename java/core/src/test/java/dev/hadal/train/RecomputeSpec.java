@@ -63,7 +63,12 @@ public abstract class RecomputeSpec {
             repeat(
                     5,
                     i -> sequential(
-                            residual(conv2d(6, 3).padded(), batchNorm(), relu(), conv2d(6, 3).padded(), batchNorm()),
+                            residual(
+                                    conv2d(6, 3).padded(),
+                                    batchNorm(),
+                                    relu(),
+                                    conv2d(6, 3).padded(),
+                                    batchNorm()),
                             relu())),
             maxPool2d(2),
             conv2d(10, 1),
@@ -142,9 +147,10 @@ public abstract class RecomputeSpec {
 
     /** The least memory that the trainer says it can do with. */
     private static long least(Trainer.Builder builder) {
-        String message = String.valueOf(
-                assertThrows(IllegalArgumentException.class, () -> builder.activationMemory(1).build())
-                        .getMessage());
+        String message = String.valueOf(assertThrows(
+                        IllegalArgumentException.class,
+                        () -> builder.activationMemory(1).build())
+                .getMessage());
         Matcher bytes = Pattern.compile("at least (\\d+) bytes").matcher(message);
         assertTrue(bytes.find(), message);
         return Long.parseLong(bytes.group(1));
@@ -272,15 +278,19 @@ public abstract class RecomputeSpec {
             case 5 -> groupNorm(2);
             case 6 -> dropout(0.1);
             case 7 -> prelu();
-            case 8 -> residual(
-                    randomImageLayer(random, at + 1000, depth - 1), randomImageLayer(random, at + 2000, depth - 1));
-            case 9 -> residual(conv2d(6, 3).padded(), relu(), randomImageLayer(random, at + 3000, depth - 1))
-                    .shortcut(randomImageLayer(random, at + 4000, depth - 1));
-            default -> sequential(
-                    concat(1, randomImageLayer(random, at + 5000, depth - 1), averagePool2d(3)
-                            .stride(1)
-                            .padding(1)),
-                    conv2d(6, 1));
+            case 8 ->
+                residual(
+                        randomImageLayer(random, at + 1000, depth - 1), randomImageLayer(random, at + 2000, depth - 1));
+            case 9 ->
+                residual(conv2d(6, 3).padded(), relu(), randomImageLayer(random, at + 3000, depth - 1))
+                        .shortcut(randomImageLayer(random, at + 4000, depth - 1));
+            default ->
+                sequential(
+                        concat(
+                                1,
+                                randomImageLayer(random, at + 5000, depth - 1),
+                                averagePool2d(3).stride(1).padding(1)),
+                        conv2d(6, 1));
         };
     }
 }

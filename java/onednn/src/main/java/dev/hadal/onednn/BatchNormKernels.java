@@ -104,10 +104,10 @@ final class BatchNormKernels {
     private static boolean fits(Request r, int images) {
         DType image = r.result(0).dtype();
         List<Type> types = Stream.concat(
-                        r.operands().stream().map(Operand::type), r.results().stream().skip(1))
+                        r.operands().stream().map(Operand::type),
+                        r.results().stream().skip(1))
                 .toList();
-        return IntStream.range(0, types.size())
-                .allMatch(i -> types.get(i).dtype() == (i < images ? image : DType.F32));
+        return IntStream.range(0, types.size()).allMatch(i -> types.get(i).dtype() == (i < images ? image : DType.F32));
     }
 
     private static PrimitiveDescriptor forward(Request r, int propagation, float epsilon, int flags) {

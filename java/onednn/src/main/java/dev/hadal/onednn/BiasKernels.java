@@ -71,8 +71,7 @@ final class BiasKernels {
     /** The gradient of a ReLU, and its sums, in one pass. */
     static @Nullable Kernel reluBackward(Fused op, Request r) {
         if (!(op.root() instanceof Activation.Backward relu
-                && (relu.function() == Activation.Function.RELU
-                        || relu.function() == Activation.Function.LEAKY_RELU)
+                && (relu.function() == Activation.Function.RELU || relu.function() == Activation.Function.LEAKY_RELU)
                 && op.epilogue().equals(SUMS))) {
             return null;
         }

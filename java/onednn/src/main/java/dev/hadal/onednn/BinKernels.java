@@ -67,13 +67,11 @@ final class BinKernels {
             if (r.hasBf16()) {
                 ShortPointer dy = new ShortPointer(b.input(0));
                 ShortPointer dx = new ShortPointer(b.output(0));
-                HadalNative.maxPoolBackward(
-                        steps.list(), dy, index, rows, columns, planes.images, planes.channels, dx);
+                HadalNative.maxPoolBackward(steps.list(), dy, index, rows, columns, planes.images, planes.channels, dx);
             } else {
                 FloatPointer dy = floats(b.input(0));
                 FloatPointer dx = floats(b.output(0));
-                HadalNative.maxPoolBackward(
-                        steps.list(), dy, index, rows, columns, planes.images, planes.channels, dx);
+                HadalNative.maxPoolBackward(steps.list(), dy, index, rows, columns, planes.images, planes.channels, dx);
             }
         });
     }
@@ -90,13 +88,11 @@ final class BinKernels {
             if (r.hasBf16()) {
                 ShortPointer dy = new ShortPointer(b.input(0));
                 ShortPointer dx = new ShortPointer(b.output(0));
-                HadalNative.averagePoolBackward(
-                        steps.list(), dy, rows, columns, planes.images, planes.channels, dx);
+                HadalNative.averagePoolBackward(steps.list(), dy, rows, columns, planes.images, planes.channels, dx);
             } else {
                 FloatPointer dy = floats(b.input(0));
                 FloatPointer dx = floats(b.output(0));
-                HadalNative.averagePoolBackward(
-                        steps.list(), dy, rows, columns, planes.images, planes.channels, dx);
+                HadalNative.averagePoolBackward(steps.list(), dy, rows, columns, planes.images, planes.channels, dx);
             }
         });
     }

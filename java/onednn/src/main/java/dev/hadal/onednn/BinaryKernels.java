@@ -33,8 +33,10 @@ final class BinaryKernels {
         boolean alike = r.shape(0).equals(r.shape(1));
         Layout whole = alike ? r.common() : Layout.plain(r.result(0));
         Layout other = alike ? whole : Layout.plain(r.type(swapped ? 0 : 1));
-        dnnl_memory_desc full = alike ? d.plain(DType.F32, whole.bytes() / Float.BYTES) : d.plain(DType.F32, Descriptors.dims(y));
-        dnnl_memory_desc part = alike ? full : d.plain(DType.F32, padded(other.type().shape(), y.rank()));
+        dnnl_memory_desc full =
+                alike ? d.plain(DType.F32, whole.bytes() / Float.BYTES) : d.plain(DType.F32, Descriptors.dims(y));
+        dnnl_memory_desc part =
+                alike ? full : d.plain(DType.F32, padded(other.type().shape(), y.rank()));
         PrimitiveDescriptor primitive = d.primitive((desc, engine, attributes) ->
                 dnnl_binary_primitive_desc_create(desc, engine, algorithm, full, part, full, attributes));
         if (primitive.implementation().startsWith("ref")) {

@@ -82,9 +82,8 @@ final class ConvolutionKernels {
     static Kernel backwardWeights(Convolution.BackwardWeights op, Request r) {
         Geometry g = new Geometry(op.forward(), r, r.type(0), r.result(0), r.type(1));
         PrimitiveDescriptor hint = g.hint();
-        Layout w = r.hasBf16()
-                ? Layout.plain(r.result(0))
-                : OneDnnLayout.of(hint.memory(DNNL_ARG_WEIGHTS), r.result(0));
+        Layout w =
+                r.hasBf16() ? Layout.plain(r.result(0)) : OneDnnLayout.of(hint.memory(DNNL_ARG_WEIGHTS), r.result(0));
         PrimitiveDescriptor dw = g.backwardWeights(w, hint);
         return new PrimitiveKernel.Builder(op, dw)
                 .in(DNNL_ARG_SRC, OneDnnLayout.channelsLast(r.type(0)))

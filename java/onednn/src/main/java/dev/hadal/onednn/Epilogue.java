@@ -48,7 +48,8 @@ final class Epilogue {
                     ? i == 1
                     : part.op() instanceof Activation a
                             ? fits(a.function())
-                            : part.op() instanceof WeightedSum sum && sum.scales().equals(PAIR);
+                            : part.op() instanceof WeightedSum sum
+                                    && sum.scales().equals(PAIR);
             if (!can) {
                 return null;
             }

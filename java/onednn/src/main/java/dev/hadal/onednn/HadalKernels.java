@@ -203,8 +203,8 @@ final class HadalKernels {
                 x,
                 2,
                 switch (op.function()) {
-                    case SELU -> (s, in, n, dx) ->
-                        HadalNative.eluBackward(s, in[0], in[1], n, SELU_ABOVE, SELU_BELOW, dx);
+                    case SELU ->
+                        (s, in, n, dx) -> HadalNative.eluBackward(s, in[0], in[1], n, SELU_ABOVE, SELU_BELOW, dx);
                     case MISH -> (s, in, n, dx) -> HadalNative.mishBackward(s, in[0], in[1], n, dx);
                     case GELU -> (s, in, n, dx) -> HadalNative.geluBackward(s, in[0], in[1], n, 0, dx);
                     case GELU_TANH -> (s, in, n, dx) -> HadalNative.geluBackward(s, in[0], in[1], n, 1, dx);
@@ -245,7 +245,8 @@ final class HadalKernels {
         return new FunctionKernel(op, plain(types(r)), plain(r.results()), List.of(-1, 0), 0, weights, (b, steps) -> {
             FloatPointer x = floats(b.input(0));
             IntPointer labels = new IntPointer(b.input(1));
-            FloatPointer classWeights = weights.isEmpty() ? null : floats(weights.get(0).at(0));
+            FloatPointer classWeights =
+                    weights.isEmpty() ? null : floats(weights.get(0).at(0));
             FloatPointer sampleWeights = op.weighted() ? floats(b.input(2)) : null;
             FloatPointer loss = floats(b.output(0));
             FloatPointer p = floats(b.output(1));
@@ -272,7 +273,8 @@ final class HadalKernels {
         return new FunctionKernel(backward, plain(types(r)), plain(r.results()), List.of(0), 0, weights, (b, steps) -> {
             FloatPointer p = floats(b.input(0));
             IntPointer labels = new IntPointer(b.input(1));
-            FloatPointer classWeights = weights.isEmpty() ? null : floats(weights.get(0).at(0));
+            FloatPointer classWeights =
+                    weights.isEmpty() ? null : floats(weights.get(0).at(0));
             FloatPointer sampleWeights = op.weighted() ? floats(b.input(2)) : null;
             FloatPointer dloss = floats(b.input(op.weighted() ? 3 : 2));
             FloatPointer dx = floats(b.output(0));
@@ -495,11 +497,7 @@ final class HadalKernels {
             BoundFunctions.Body body)
             implements Kernel {
         FunctionKernel(
-                Op op,
-                List<Layout> inputs,
-                List<Layout> outputs,
-                List<Integer> takenOver,
-                BoundFunctions.Body body) {
+                Op op, List<Layout> inputs, List<Layout> outputs, List<Integer> takenOver, BoundFunctions.Body body) {
             this(op, inputs, outputs, takenOver, 0, body);
         }
 
@@ -525,8 +523,7 @@ final class HadalKernels {
 
         @Override
         public Bound bind(List<Region> inputRegions, List<Region> outputRegions, Region scratchRegion) {
-            return new BoundFunctions(
-                    new Binding(this, inputRegions, outputRegions, scratchRegion), constants, body);
+            return new BoundFunctions(new Binding(this, inputRegions, outputRegions, scratchRegion), constants, body);
         }
 
         @Override

@@ -56,8 +56,7 @@ final class KernelTable {
         Kernel prepare(O op, Request request);
     }
 
-    private record Row<O extends Op>(
-            Class<O> op, boolean needsHadal, boolean takesBf16, Preparation<O> preparation) {
+    private record Row<O extends Op>(Class<O> op, boolean needsHadal, boolean takesBf16, Preparation<O> preparation) {
         @Nullable
         Kernel prepare(Op any, Request request) {
             return preparation.prepare(op.cast(any), request);
@@ -165,7 +164,10 @@ final class KernelTable {
             return direct(op, request);
         }
         Optional<Kernel> kernel = inBf16(op, request);
-        return kernel.isPresent() || op instanceof Cast || op instanceof Fused || !Library.get().hasHadal()
+        return kernel.isPresent()
+                        || op instanceof Cast
+                        || op instanceof Fused
+                        || !Library.get().hasHadal()
                 ? kernel
                 : WidenedKernel.prepare(op, request);
     }

@@ -170,8 +170,9 @@ final class MatMulKernels {
             dnnl_memory_desc y = matrix(r.result(0), m, n, false);
             dnnl_memory_desc bias = more.hasBias() ? descriptors().plain(DType.F32, 1, n) : NO_BIAS;
             dnnl_primitive_attr attributes = more.attributes(descriptors(), y);
-            return descriptors().primitive((desc, engine, plain) ->
-                    dnnl_matmul_primitive_desc_create(desc, engine, a, b, bias, y, attributes));
+            return descriptors()
+                    .primitive((desc, engine, plain) ->
+                            dnnl_matmul_primitive_desc_create(desc, engine, a, b, bias, y, attributes));
         }
 
         private dnnl_memory_desc matrix(Type type, long rows, long columns, boolean transposed) {

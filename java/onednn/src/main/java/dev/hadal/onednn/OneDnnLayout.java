@@ -107,7 +107,8 @@ final class OneDnnLayout implements Layout {
             OneDnnLayout layout = new OneDnnLayout(other, placement, size, name, changed);
             Layout read = of(descriptors.of(layout, dims()), other);
             if (!read.equals(layout) || read.bytes() != size) {
-                throw new IllegalStateException("oneDNN takes " + type + " in " + this + " for " + other + " in " + read);
+                throw new IllegalStateException(
+                        "oneDNN takes " + type + " in " + this + " for " + other + " in " + read);
             }
             return layout;
         }

@@ -140,8 +140,7 @@ final class RecurrentKernels {
         return types.stream().map(Layout::plain).toList();
     }
 
-    private record LayerKernel(
-            Op op, List<Layout> inputs, List<Layout> outputs, long scratch, BoundFunctions.Body body)
+    private record LayerKernel(Op op, List<Layout> inputs, List<Layout> outputs, long scratch, BoundFunctions.Body body)
             implements Kernel {
         @Override
         public String implementation() {
@@ -150,8 +149,7 @@ final class RecurrentKernels {
 
         @Override
         public Bound bind(List<Region> inputRegions, List<Region> outputRegions, Region scratchRegion) {
-            return new BoundFunctions(
-                    new Binding(this, inputRegions, outputRegions, scratchRegion), List.of(), body);
+            return new BoundFunctions(new Binding(this, inputRegions, outputRegions, scratchRegion), List.of(), body);
         }
     }
 

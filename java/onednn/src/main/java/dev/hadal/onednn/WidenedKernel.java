@@ -30,13 +30,17 @@ record WidenedKernel(Kernel kernel, List<Layout> inputs, List<Layout> outputs) i
     /** Empty where there is no kernel on f32, or it lays a bf16 value out as only f32 lies. */
     static Optional<Kernel> prepare(Op op, Request r) {
         List<Operand> operands = r.operands().stream()
-                .map(o -> new Operand(Mixed.widened(o.type()), Objects.requireNonNullElse(
-                        with(o.layout(), Mixed.widened(o.type())), Layout.plain(Mixed.widened(o.type())))))
+                .map(o -> new Operand(
+                        Mixed.widened(o.type()),
+                        Objects.requireNonNullElse(
+                                with(o.layout(), Mixed.widened(o.type())), Layout.plain(Mixed.widened(o.type())))))
                 .toList();
         List<Type> results = r.results().stream().map(Mixed::widened).toList();
         return KernelTable.prepare(op, new Request(operands, results, r.descriptors()))
                 .flatMap(kernel -> {
-                    List<Layout> in = narrowed(kernel.inputs(), r.operands().stream().map(Operand::type).toList());
+                    List<Layout> in = narrowed(
+                            kernel.inputs(),
+                            r.operands().stream().map(Operand::type).toList());
                     List<Layout> out = narrowed(kernel.outputs(), r.results());
                     if (in.size() < operands.size() || out.size() < results.size()) {
                         kernel.close();

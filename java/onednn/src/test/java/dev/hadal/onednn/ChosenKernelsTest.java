@@ -147,12 +147,18 @@ class ChosenKernelsTest {
             assertEquals(List.of(), with(plan, "onednn bias ", "onednn activation ", "onednn activation_backward "));
             assertEquals(1, with(plan, "onednn bias_backward ").size(), String.join("\n", plan));
         }
-        assertEquals(2, with(convolutional(), "onednn convolution+bias+activation ").size());
+        assertEquals(
+                2, with(convolutional(), "onednn convolution+bias+activation ").size());
         assertEquals(1, with(convolutional(), "onednn matmul+bias+activation ").size());
-        assertEquals(3, with(convolutional(), "onednn activation_backward+bias_backward ").size());
+        assertEquals(
+                3,
+                with(convolutional(), "onednn activation_backward+bias_backward ")
+                        .size());
         assertEquals(2, with(perceptron(), "onednn matmul+bias+activation ").size());
         assertEquals(1, with(perceptron(), "onednn matmul+bias ").size());
-        assertEquals(2, with(perceptron(), "onednn activation_backward+bias_backward ").size());
+        assertEquals(
+                2,
+                with(perceptron(), "onednn activation_backward+bias_backward ").size());
     }
 
     /** Three biases and two activations forward, and two sums of a bias backward, are no steps of their own. */

@@ -50,7 +50,9 @@ class OneDnnKernelsTest extends KernelsSpec {
             Tensor x = Tensor.of(Shape.of(2, 2), 1f, 2f, 3f, 4f);
             MatMul op = new MatMul(false, false);
             assertTrue(kernels.implementation(op, x, x).contains("onednn matmul"), kernels.implementation(op, x, x));
-            assertEquals(Tensor.of(Shape.of(2, 2), 7f, 10f, 15f, 22f), kernels.run(op, x, x).get(0));
+            assertEquals(
+                    Tensor.of(Shape.of(2, 2), 7f, 10f, 15f, 22f),
+                    kernels.run(op, x, x).get(0));
         }
     }
 }

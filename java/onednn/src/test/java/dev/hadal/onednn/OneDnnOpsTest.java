@@ -161,11 +161,8 @@ class OneDnnOpsTest extends OpSpecs {
             Reshape.class,
             Dropout.class);
 
-    private static final Set<Class<?>> PRODUCTS = Set.of(
-            MatMul.class,
-            Convolution.class,
-            Convolution.BackwardData.class,
-            Convolution.BackwardWeights.class);
+    private static final Set<Class<?>> PRODUCTS =
+            Set.of(MatMul.class, Convolution.class, Convolution.BackwardData.class, Convolution.BackwardWeights.class);
 
     private static final Set<Class<?>> NORMS =
             Set.of(BatchNorm.class, BatchNorm.Training.class, BatchNorm.Backward.class);
@@ -189,7 +186,8 @@ class OneDnnOpsTest extends OpSpecs {
         } else if (POOLS.contains(op.getClass())) {
             return isBf16(c.inputs().get(0)) && isBf16(c.outputs().get(0));
         }
-        return ALIKE_IN_BF16.contains(op.getClass()) && all.stream().allMatch(OneDnnOpsTest::isBf16)
+        return ALIKE_IN_BF16.contains(op.getClass())
+                && all.stream().allMatch(OneDnnOpsTest::isBf16)
                 && !needLibhadal(op);
     }
 

@@ -146,17 +146,9 @@ final class ActivationKernels {
                             } else {
                                 float[] v = in[0].floats();
                                 float[] dy = in[1].floats();
-                                int done = loops.activateBackward(
-                                        op.function(), n, v, vAt, dy, dyAt, dx.floats(), dxAt);
-                                backward(
-                                        op,
-                                        n - done,
-                                        v,
-                                        vAt + done,
-                                        dy,
-                                        dyAt + done,
-                                        dx.floats(),
-                                        dxAt + done);
+                                int done =
+                                        loops.activateBackward(op.function(), n, v, vAt, dy, dyAt, dx.floats(), dxAt);
+                                backward(op, n - done, v, vAt + done, dy, dyAt + done, dx.floats(), dxAt + done);
                             }
                         })
                 .withInPlace(1);

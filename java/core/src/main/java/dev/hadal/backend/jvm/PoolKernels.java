@@ -136,9 +136,8 @@ final class PoolKernels {
             best = new float[padded];
             found = new float[padded];
             Window.Axis slide = plane.slide;
-            int count = slide == null
-                    ? 0
-                    : Arrays.stream(plane.rows.count()).max().orElse(0);
+            int count =
+                    slide == null ? 0 : Arrays.stream(plane.rows.count()).max().orElse(0);
             taps = new int[count * plane.taps];
             places = new int[count * plane.taps];
             pitch = slide == null
@@ -219,8 +218,7 @@ final class PoolKernels {
         int below = plane.rows.step() * plane.width;
         int count = plane.rows.count()[oh];
         for (int kh = 0; kh < count; kh++) {
-            System.arraycopy(
-                    x, from + first + kh * below, row.lines, kh * row.pitch + slide.padBefore(), plane.width);
+            System.arraycopy(x, from + first + kh * below, row.lines, kh * row.pitch + slide.padBefore(), plane.width);
         }
         row.loops.largest(
                 row.padded,

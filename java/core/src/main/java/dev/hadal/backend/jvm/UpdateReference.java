@@ -71,7 +71,8 @@ final class UpdateReference {
     private static Formula shadowed(Shadowed op, OpTable.Types types) {
         int operands = types.in().size() - 1;
         int results = types.out().size() - 1;
-        Formula rule = Reference.formula(op.rule(), types.in().subList(0, operands), types.out().subList(0, results))
+        Formula rule = Reference.formula(
+                        op.rule(), types.in().subList(0, operands), types.out().subList(0, results))
                 .orElseThrow();
         return (in, out) -> {
             rule.run(Arrays.copyOf(in, operands), Arrays.copyOf(out, results));

@@ -108,15 +108,7 @@ final class KernelTimings {
         Type scale = Type.f32(1024);
         Type groups = new LayerNorm(1, 1e-5f).infer(List.of(x2, scale, scale)).get(1);
         time("layer norm", new LayerNorm(1, 1e-5f), x2.shape().size(), x2, scale, scale);
-        time(
-                "layer norm backward",
-                new LayerNorm.Backward(1, 1e-5f),
-                x2.shape().size(),
-                x2,
-                x2,
-                scale,
-                groups,
-                groups);
+        time("layer norm backward", new LayerNorm.Backward(1, 1e-5f), x2.shape().size(), x2, x2, scale, groups, groups);
         for (Activation.Function f : Activation.Function.values()) {
             time("activation " + f, new Activation(f), 1e6, Type.f32(1_000_000));
             time(

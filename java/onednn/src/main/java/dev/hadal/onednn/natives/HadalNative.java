@@ -33,7 +33,9 @@ import org.jspecify.annotations.Nullable;
  * a wrong pointer or length ends the JVM, so callers must know their buffers. JavaCPP writes the JNI code for this
  * class during the build (native/build.sh).
  */
-@Platform(include = {"hadal.h", "hadal_step.h"}, link = "hadal")
+@Platform(
+        include = {"hadal.h", "hadal_step.h"},
+        link = "hadal")
 @NoException
 public final class HadalNative {
     /** The HADAL_ABI_VERSION that these methods are written for. */
@@ -188,8 +190,7 @@ public final class HadalNative {
 
     /** Sets bytes. */
     @Name("hadal_step<memset>::add")
-    public static native void memset(
-            StepList steps, @Cast("void*") Pointer to, int value, @Cast("size_t") long bytes);
+    public static native void memset(StepList steps, @Cast("void*") Pointer to, int value, @Cast("size_t") long bytes);
 
     /**
      * A primitive of oneDNN. Its status is its fault.
@@ -248,7 +249,11 @@ public final class HadalNative {
     @Name("hadal_step<hadal_moving_average>::add")
     public static native void movingAverage(
             StepList steps,
-            FloatPointer e, @Const FloatPointer w, @Cast("int64_t") long n, float beta, @Const FloatPointer norm);
+            FloatPointer e,
+            @Const FloatPointer w,
+            @Cast("int64_t") long n,
+            float beta,
+            @Const FloatPointer norm);
 
     /** One tensor's gradient, no longer than the limit; y may be g. */
     @Name("hadal_step<hadal_clip_norm>::add")
@@ -330,7 +335,10 @@ public final class HadalNative {
     @Name("hadal_step<hadal_column_sums>::add")
     public static native void columnSums(
             StepList steps,
-            @Const FloatPointer x, @Cast("int64_t") long rows, @Cast("int64_t") long columns, FloatPointer y);
+            @Const FloatPointer x,
+            @Cast("int64_t") long rows,
+            @Cast("int64_t") long columns,
+            FloatPointer y);
 
     /** How many floats of scratch the function below needs. */
     @Name("hadal_relu_bias_backward_scratch")
@@ -353,8 +361,7 @@ public final class HadalNative {
     /** y = above·x if x > 0, else below·(eˣ − 1); y may be x. */
     @Name("hadal_step<hadal_elu>::add")
     public static native void elu(
-            StepList steps,
-            @Const FloatPointer x, @Cast("int64_t") long n, float above, float below, FloatPointer y);
+            StepList steps, @Const FloatPointer x, @Cast("int64_t") long n, float above, float below, FloatPointer y);
 
     /** Its gradient, from y; dx may be y or dy. */
     @Name("hadal_step<hadal_elu_backward>::add")
@@ -371,23 +378,25 @@ public final class HadalNative {
     @Name("hadal_step<hadal_clip>::add")
     public static native void clip(
             StepList steps,
-            @Const FloatPointer x, @Cast("int64_t") long n, float scale, float shift, float limit, FloatPointer y);
+            @Const FloatPointer x,
+            @Cast("int64_t") long n,
+            float scale,
+            float shift,
+            float limit,
+            FloatPointer y);
 
     /** y = ln(1 + eˣ); y may be x. */
     @Name("hadal_step<hadal_softplus>::add")
-    public static native void softplus(
-            StepList steps, @Const FloatPointer x, @Cast("int64_t") long n, FloatPointer y);
+    public static native void softplus(StepList steps, @Const FloatPointer x, @Cast("int64_t") long n, FloatPointer y);
 
     /** y = x·tanh ln(1 + eˣ); y may be x. */
     @Name("hadal_step<hadal_mish>::add")
-    public static native void mish(
-            StepList steps, @Const FloatPointer x, @Cast("int64_t") long n, FloatPointer y);
+    public static native void mish(StepList steps, @Const FloatPointer x, @Cast("int64_t") long n, FloatPointer y);
 
     /** Its gradient, from x; dx may be x or dy. */
     @Name("hadal_step<hadal_mish_backward>::add")
     public static native void mishBackward(
-            StepList steps,
-            @Const FloatPointer x, @Const FloatPointer dy, @Cast("int64_t") long n, FloatPointer dx);
+            StepList steps, @Const FloatPointer x, @Const FloatPointer dy, @Cast("int64_t") long n, FloatPointer dx);
 
     /** GELU, with erf or with tanh; y may be x. */
     @Name("hadal_step<hadal_gelu>::add")

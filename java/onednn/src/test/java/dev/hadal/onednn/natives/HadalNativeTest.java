@@ -144,8 +144,8 @@ class HadalNativeTest {
                     FloatPointer pv = new FloatPointer(v);
                     FloatPointer ph = new FloatPointer(hyper);
                     FloatPointer pn = new FloatPointer(norm)) {
-                run(steps -> HadalNative.update(
-                        steps, ADAM, pw, pg, pm, pv, null, null, N, beta1, beta2, epsilon, ph, pn));
+                run(steps ->
+                        HadalNative.update(steps, ADAM, pw, pg, pm, pv, null, null, N, beta1, beta2, epsilon, ph, pn));
                 assertClose(w1, pw);
                 assertClose(m1, pm);
                 assertClose(v1, pv);

@@ -81,8 +81,7 @@ public interface Loops {
     int activate(Activation.Function f, int n, float[] x, int xAt, float[] y, int yAt);
 
     /** dx = dy·f′(x), in the same way; dx may lie over x or dy. */
-    int activateBackward(
-            Activation.Function f, int n, float[] x, int xAt, float[] dy, int dyAt, float[] dx, int dxAt);
+    int activateBackward(Activation.Function f, int n, float[] x, int xAt, float[] dy, int dyAt, float[] dx, int dxAt);
 
     /** c[j] = Σₖ a[k]·b[k][j] for j < n: a {@link Tile} of one row, as wide as it likes. */
     void blend(int n, int depth, float[] a, int aAt, float[] b, int[] bRows, int bAt, float[] c, int cAt);
@@ -153,13 +152,5 @@ public interface Loops {
      * the last tap; n is a multiple of 16, and count > 0.
      */
     void largest(
-            int n,
-            int stride,
-            int count,
-            int[] taps,
-            float[] x,
-            int place,
-            int[] places,
-            float[] best,
-            float[] found);
+            int n, int stride, int count, int[] taps, float[] x, int place, int[] places, float[] best, float[] found);
 }

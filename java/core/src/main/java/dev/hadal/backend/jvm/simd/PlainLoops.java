@@ -330,15 +330,7 @@ final class PlainLoops implements Loops {
 
     @Override
     public void largest(
-            int n,
-            int stride,
-            int count,
-            int[] taps,
-            float[] x,
-            int place,
-            int[] places,
-            float[] best,
-            float[] found) {
+            int n, int stride, int count, int[] taps, float[] x, int place, int[] places, float[] best, float[] found) {
         for (int i = 0; i < n; i++) {
             float largest = x[taps[0] + i * stride];
             int tap = 0;

@@ -49,8 +49,7 @@ final class VectorCurves {
         return vectors;
     }
 
-    int activateBackward(
-            Activation.Function f, int n, float[] x, int xAt, float[] dy, int dyAt, float[] dx, int dxAt) {
+    int activateBackward(Activation.Function f, int n, float[] x, int xAt, float[] dy, int dyAt, float[] dx, int dxAt) {
         int vectors = S.loopBound(n);
         for (int i = 0; i < vectors; i += ROW) {
             int count = Math.min(ROW, vectors - i);

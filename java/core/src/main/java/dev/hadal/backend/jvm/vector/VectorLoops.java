@@ -352,8 +352,7 @@ final class VectorLoops implements Loops {
             FloatVector xi = FloatVector.fromArray(S, x, xAt + i);
             IntVector bits = xi.reinterpretAsInts();
             IntVector upper = bits.lanewise(VectorOperators.LSHR, 16);
-            IntVector rounded =
-                    upper.and(1).add(bits).add(0x7FFF).lanewise(VectorOperators.LSHR, 16);
+            IntVector rounded = upper.and(1).add(bits).add(0x7FFF).lanewise(VectorOperators.LSHR, 16);
             IntVector quiet = upper.or(0x40);
             VectorMask<Integer> nan = bits.and(Integer.MAX_VALUE).compare(VectorOperators.GT, 0x7F800000);
             rounded.blend(quiet, nan)
@@ -552,15 +551,7 @@ final class VectorLoops implements Loops {
 
     @Override
     public void largest(
-            int n,
-            int stride,
-            int count,
-            int[] taps,
-            float[] x,
-            int place,
-            int[] places,
-            float[] best,
-            float[] found) {
+            int n, int stride, int count, int[] taps, float[] x, int place, int[] places, float[] best, float[] found) {
         switch (stride) {
             case 1 -> largestByOne(n, count, taps, x, place, places, best, found);
             case 2 -> largestByTwo(n, count, taps, x, place, places, best, found);
@@ -572,14 +563,7 @@ final class VectorLoops implements Loops {
     }
 
     private static void largestByOne(
-            int n,
-            int count,
-            int[] taps,
-            float[] x,
-            int place,
-            int[] places,
-            float[] best,
-            float[] found) {
+            int n, int count, int[] taps, float[] x, int place, int[] places, float[] best, float[] found) {
         for (int i = 0; i < n; i += L) {
             FloatVector b = FloatVector.broadcast(S, Float.NEGATIVE_INFINITY);
             FloatVector f = FloatVector.zero(S);
@@ -596,14 +580,7 @@ final class VectorLoops implements Loops {
     }
 
     private static void largestByTwo(
-            int n,
-            int count,
-            int[] taps,
-            float[] x,
-            int place,
-            int[] places,
-            float[] best,
-            float[] found) {
+            int n, int count, int[] taps, float[] x, int place, int[] places, float[] best, float[] found) {
         for (int i = 0; i < n; i += L) {
             FloatVector b = FloatVector.broadcast(S, Float.NEGATIVE_INFINITY);
             FloatVector f = FloatVector.zero(S);
