@@ -155,7 +155,7 @@ abstract class FusedSpec extends Spec {
                 false);
         double[] bound = Truth.formula(sums, chain.types(), magnitudes)[0];
         for (int i = 0; i < bound.length; i++) {
-            bound[i] = Truth.U * (1.2 * 4 * Math.sqrt(k) * bound[i] + 16 * (bound[i] + 1));
+            bound[i] = Truth.U * (2.4 * Math.sqrt(k) * bound[i] + 8 * (bound[i] + 1));
         }
         return bound;
     }

@@ -1,6 +1,7 @@
 package dev.hadal.op;
 
 import dev.hadal.backend.Backend;
+import dev.hadal.backend.Fused;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.jvm.Reference;
 import dev.hadal.backend.jvm.Reference.Formula;
@@ -10,8 +11,10 @@ import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Window.Axis;
 import dev.hadal.tensor.Philox;
 import dev.hadal.tensor.Shape;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,9 +32,38 @@ final class NaiveLoops {
         if (op instanceof Dropout.Training d) {
             return new FormulaKernel("naive", in, out, dropout(d));
         }
+        if (op instanceof Fused chain) {
+            return new FormulaKernel("naive", in, out, (x, y) -> chained(chain, in, x, y));
+        }
         Loops loops = loops(op, in, out);
-        Formula formula = loops == null ? Reference.formula(op, in, out).orElseThrow() : loops::runNarrow;
-        return new FormulaKernel(loops == null ? "reference" : "naive", in, out, formula);
+        return new FormulaKernel(loops == null ? "reference" : "naive", in, out, formula(op, in, out, loops));
+    }
+
+    private static Formula formula(Op op, List<Type> in, List<Type> out, @Nullable Loops loops) {
+        return loops == null ? Reference.formula(op, in, out).orElseThrow() : loops::runNarrow;
+    }
+
+    /** One op after the other. */
+    private static void chained(Fused chain, List<Type> in, double[][] x, double[][] y) {
+        record Typed(Type type, double[] values) {}
+        List<Typed> operands = new ArrayList<>();
+        for (int i = 0; i < x.length; i++) {
+            operands.add(new Typed(in.get(i), x[i]));
+        }
+        List<Typed> results = chain.through(operands, (op, taken) -> {
+            List<Type> types = taken.stream().map(Typed::type).toList();
+            List<Type> out = op.infer(types);
+            double[][] values =
+                    out.stream().map(t -> new double[t.shape().size()]).toArray(double[][]::new);
+            formula(op, types, out, loops(op, types, out))
+                    .run(taken.stream().map(Typed::values).toArray(double[][]::new), values);
+            return IntStream.range(0, values.length)
+                    .mapToObj(i -> new Typed(out.get(i), values[i]))
+                    .toList();
+        });
+        for (int i = 0; i < y.length; i++) {
+            y[i] = results.get(i).values();
+        }
     }
 
     /** Loops over f32 arrays. */
