@@ -484,68 +484,74 @@ void hadal_softmax_backward(const float* y, const float* dy, int64_t outer, int6
     });
 }
 
-void hadal_max_pool(const float* x, const int32_t* rows, const int32_t* columns, int64_t images,
-                    int64_t channels, float* y, int32_t* index) {
+// Of f32 and bf16 alike, each with its kernel.
+
+template <auto kernel, class T>
+static void max_pool(const T* x, const int32_t* rows, const int32_t* columns, int64_t images, int64_t channels, T* y,
+                     int32_t* index) {
     share_rows(rows, columns, images, channels, false,
                [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
-                   active->max_pool(pooling, row, x + image, y + at, index + at);
+                   (active->*kernel)(pooling, row, x + image, y + at, index + at);
                });
+}
+
+template <auto kernel, class T>
+static void max_pool_backward(const T* dy, const int32_t* index, const int32_t* rows, const int32_t* columns,
+                              int64_t images, int64_t channels, T* dx) {
+    share_rows(rows, columns, images, channels, true,
+               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
+                   (active->*kernel)(pooling, row, dy + image, index + image, dx + at);
+               });
+}
+
+/** From the one side to the other: the mean, or its gradient. */
+template <auto kernel, class T>
+static void average_pool(const T* from, const int32_t* rows, const int32_t* columns, int64_t images, int64_t channels,
+                         bool backward, T* to) {
+    share_rows(rows, columns, images, channels, backward,
+               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
+                   (active->*kernel)(pooling, row, from + image, to + at);
+               });
+}
+
+void hadal_max_pool(const float* x, const int32_t* rows, const int32_t* columns, int64_t images, int64_t channels,
+                    float* y, int32_t* index) {
+    max_pool<&Kernels::max_pool>(x, rows, columns, images, channels, y, index);
 }
 
 void hadal_max_pool_backward(const float* dy, const int32_t* index, const int32_t* rows, const int32_t* columns,
                              int64_t images, int64_t channels, float* dx) {
-    share_rows(rows, columns, images, channels, true,
-               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
-                   active->max_pool_backward(pooling, row, dy + image, index + image, dx + at);
-               });
+    max_pool_backward<&Kernels::max_pool_backward>(dy, index, rows, columns, images, channels, dx);
 }
 
 void hadal_average_pool(const float* x, const int32_t* rows, const int32_t* columns, int64_t images,
                         int64_t channels, float* y) {
-    share_rows(rows, columns, images, channels, false,
-               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
-                   active->average_pool(pooling, row, x + image, y + at);
-               });
+    average_pool<&Kernels::average_pool>(x, rows, columns, images, channels, false, y);
 }
 
 void hadal_average_pool_backward(const float* dy, const int32_t* rows, const int32_t* columns, int64_t images,
                                  int64_t channels, float* dx) {
-    share_rows(rows, columns, images, channels, true,
-               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
-                   active->average_pool_backward(pooling, row, dy + image, dx + at);
-               });
+    average_pool<&Kernels::average_pool_backward>(dy, rows, columns, images, channels, true, dx);
 }
 
-void hadal_max_pool_bf16(const uint16_t* x, const int32_t* rows, const int32_t* columns, int64_t images,
-                    int64_t channels, uint16_t* y, int32_t* index) {
-    share_rows(rows, columns, images, channels, false,
-               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
-                   active->max_pool_bf16(pooling, row, x + image, y + at, index + at);
-               });
+void hadal_max_pool_bf16(const uint16_t* x, const int32_t* rows, const int32_t* columns, int64_t images, int64_t channels,
+                    uint16_t* y, int32_t* index) {
+    max_pool<&Kernels::max_pool_bf16>(x, rows, columns, images, channels, y, index);
 }
 
 void hadal_max_pool_backward_bf16(const uint16_t* dy, const int32_t* index, const int32_t* rows, const int32_t* columns,
                              int64_t images, int64_t channels, uint16_t* dx) {
-    share_rows(rows, columns, images, channels, true,
-               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
-                   active->max_pool_backward_bf16(pooling, row, dy + image, index + image, dx + at);
-               });
+    max_pool_backward<&Kernels::max_pool_backward_bf16>(dy, index, rows, columns, images, channels, dx);
 }
 
 void hadal_average_pool_bf16(const uint16_t* x, const int32_t* rows, const int32_t* columns, int64_t images,
                         int64_t channels, uint16_t* y) {
-    share_rows(rows, columns, images, channels, false,
-               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
-                   active->average_pool_bf16(pooling, row, x + image, y + at);
-               });
+    average_pool<&Kernels::average_pool_bf16>(x, rows, columns, images, channels, false, y);
 }
 
 void hadal_average_pool_backward_bf16(const uint16_t* dy, const int32_t* rows, const int32_t* columns, int64_t images,
                                  int64_t channels, uint16_t* dx) {
-    share_rows(rows, columns, images, channels, true,
-               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
-                   active->average_pool_backward_bf16(pooling, row, dy + image, dx + at);
-               });
+    average_pool<&Kernels::average_pool_backward_bf16>(dy, rows, columns, images, channels, true, dx);
 }
 
 void hadal_dropout(const float* x, int64_t n, const int32_t* random, int64_t stream, int threshold, float scale,
