@@ -1,14 +1,5 @@
 package dev.hadal.cli;
 
-import static dev.hadal.nn.Layers.batchNorm;
-import static dev.hadal.nn.Layers.conv2d;
-import static dev.hadal.nn.Layers.globalAveragePool;
-import static dev.hadal.nn.Layers.linear;
-import static dev.hadal.nn.Layers.relu;
-import static dev.hadal.nn.Layers.repeat;
-import static dev.hadal.nn.Layers.residual;
-import static dev.hadal.nn.Layers.sequential;
-
 import dev.hadal.backend.Backends;
 import dev.hadal.data.Augmentation;
 import dev.hadal.data.Dataset;
@@ -16,6 +7,7 @@ import dev.hadal.data.Normalization;
 import dev.hadal.graph.Leaf;
 import dev.hadal.model.Model;
 import dev.hadal.nn.Layer;
+import dev.hadal.nn.ResNet;
 import dev.hadal.optim.Clip;
 import dev.hadal.optim.Optimizer;
 import dev.hadal.optim.Schedule;
@@ -68,7 +60,7 @@ final class Quickstart {
         say("data", "%,d images to train with, %,d to test with, %s", train.size(), test.size(), train.shape());
         say("backend", "%s%s", backends, remark());
 
-        Layer network = network(images.names().size());
+        Layer network = ResNet.resnet20(8, images.names().size());
         Model model = train(network, train, normalization.apply(0, 0));
         Predictions predictions = Predictions.of(model, test, backends);
         say("test", "%.2f %% of %,d images are recognised", 100 * predictions.accuracy(), test.size());
@@ -86,44 +78,6 @@ final class Quickstart {
                 .findFirst()
                 .map(b -> "; " + b.name() + " would be faster: leave out --backend")
                 .orElse("");
-    }
-
-    /** A residual network (He, Zhang, Ren and Sun 2016) of 20 layers, in three stages of images half as large. */
-    static Layer network(int classes) {
-        return sequential(
-                conv2d(8, 3).padded(),
-                batchNorm(),
-                relu(),
-                repeat(3, i -> block(8)),
-                halving(16),
-                repeat(2, i -> block(16)),
-                halving(32),
-                repeat(2, i -> block(32)),
-                globalAveragePool(),
-                linear(classes));
-    }
-
-    private static Layer block(int channels) {
-        return sequential(
-                residual(
-                        conv2d(channels, 3).padded(),
-                        batchNorm(),
-                        relu(),
-                        conv2d(channels, 3).padded(),
-                        batchNorm()),
-                relu());
-    }
-
-    private static Layer halving(int channels) {
-        return sequential(
-                residual(
-                                conv2d(channels, 3).padded().stride(2),
-                                batchNorm(),
-                                relu(),
-                                conv2d(channels, 3).padded(),
-                                batchNorm())
-                        .shortcut(conv2d(channels, 1).stride(2), batchNorm()),
-                relu());
     }
 
     private Model train(Layer network, Dataset train, float black) {
