@@ -12,6 +12,7 @@ import dev.hadal.cli.Workload;
 import dev.hadal.graph.Op;
 import dev.hadal.model.Model;
 import dev.hadal.nn.Layer;
+import dev.hadal.nn.ResNet;
 import dev.hadal.op.Binary;
 import dev.hadal.op.MatMul;
 import dev.hadal.optim.Optimizer;
@@ -27,6 +28,8 @@ public final class Hadal {
     private static final Layer MLP = sequential(linear(1024), relu(), linear(1024), relu(), linear(10));
     private static final Layer CNN = sequential(
             conv2d(32, 3), relu(), conv2d(64, 3), relu(), maxPool2d(2), flatten(), linear(128), relu(), linear(10));
+
+    private static final Shape IMAGE = Shape.of(3, 224, 224);
 
     private Hadal() {}
 
@@ -53,10 +56,23 @@ public final class Hadal {
                 Tensor a = Tensor.of(Shape.of(16, 16), Work.random(256));
                 call(stopwatch, new MatMul(false, false), a, a);
             }
+            case "mlp1-f32" -> predict(stopwatch, Predictor.of(mlp(), oneThread()), Shape.of(1, 784));
+            case "resnet50-1-f32" -> predict(stopwatch, Predictor.of(resnet50(), oneThread()), IMAGE.prepend(1));
+            case "resnet50-8-f32" -> predict(stopwatch, Predictor.of(resnet50(), oneThread()), IMAGE.prepend(8));
+            case "resnet50-1-bf16" -> predict(stopwatch, Predictor.bf16(resnet50(), oneThread()), IMAGE.prepend(1));
+            case "resnet50-8-bf16" -> predict(stopwatch, Predictor.bf16(resnet50(), oneThread()), IMAGE.prepend(8));
             case "start" -> start(stopwatch, Path.of(args[1]));
-            case "write" -> MLP.model(Shape.of(784), 1).save(Path.of(args[1]));
+            case "write" -> mlp().save(Path.of(args[1]));
             default -> throw new IllegalArgumentException(args[0]);
         }
+    }
+
+    private static Model mlp() {
+        return MLP.model(Shape.of(784), 1);
+    }
+
+    private static Model resnet50() {
+        return ResNet.resnet50(1000).model(IMAGE, 1);
     }
 
     private static Backends oneThread() {
@@ -85,6 +101,13 @@ public final class Hadal {
                 trainer.step(x[b], target[b]);
                 return trainer.loss();
             });
+        }
+    }
+
+    private static void predict(Stopwatch stopwatch, Predictor network, Shape batch) throws Exception {
+        Tensor x = Tensor.of(batch, Work.random(batch.size()));
+        try (Predictor predictor = network) {
+            stopwatch.time(() -> predictor.predict(x));
         }
     }
 

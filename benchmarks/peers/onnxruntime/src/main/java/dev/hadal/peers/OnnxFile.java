@@ -11,47 +11,27 @@ import java.util.List;
  * length and as many bytes (2). The field numbers are those of onnx.proto.
  */
 final class OnnxFile {
-    private static final int FLOAT = 1;
+    /** An element's type, as the file numbers it. */
+    static final int FLOAT = 1;
+
+    static final int UINT8 = 2;
+    static final int INT8 = 3;
+    static final int INT32 = 6;
+
+    private static final int INT = 2; // types of attributes
+    private static final int INTS = 7;
     private static final int IR_VERSION = 8;
     private static final int OPSET = 13;
 
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 
-    /** x → Gemm, Relu, Gemm, Relu, … Gemm → y, with random weights. */
-    static byte[] mlp(int... widths) {
-        OnnxFile graph = new OnnxFile().text(2, "mlp");
-        int layers = widths.length - 1;
-        for (int i = 0; i < layers; i++) {
-            float[] w = Work.random(widths[i] * widths[i + 1]);
-            for (int j = 0; j < w.length; j++) {
-                w[j] *= (float) Math.sqrt(2.0 / widths[i]);
-            }
-            boolean last = i == layers - 1;
-            String sum = last ? "y" : "sum" + i;
-            graph.message(1, node("Gemm", List.of(i == 0 ? "x" : "h" + i, "w" + i, "b" + i), sum));
-            if (!last) {
-                graph.message(1, node("Relu", List.of(sum), "h" + (i + 1)));
-            }
-            graph.message(5, tensor("w" + i, w, widths[i], widths[i + 1]));
-            graph.message(5, tensor("b" + i, new float[widths[i + 1]], widths[i + 1]));
-        }
-        graph.message(11, value("x", 1, widths[0]));
-        graph.message(12, value("y", 1, widths[layers]));
-        return model(graph);
+    /** GraphProto: its nodes, constants, inputs and outputs are appended. */
+    static OnnxFile graph() {
+        return new OnnxFile().text(2, "graph");
     }
 
-    /** a, b → the op → y, all of one shape. */
-    static byte[] binary(String op, int... shape) {
-        return model(new OnnxFile()
-                .text(2, "binary")
-                .message(1, node(op, List.of("a", "b"), "y"))
-                .message(11, value("a", shape))
-                .message(11, value("b", shape))
-                .message(12, value("y", shape)));
-    }
-
-    /** ModelProto. */
-    private static byte[] model(OnnxFile graph) {
+    /** ModelProto: a whole file. */
+    static byte[] model(OnnxFile graph) {
         return new OnnxFile()
                 .number(1, IR_VERSION)
                 .message(7, graph)
@@ -60,22 +40,55 @@ final class OnnxFile {
                 .toByteArray();
     }
 
-    /** NodeProto. */
-    private static OnnxFile node(String op, List<String> inputs, String output) {
+    /** Appends a node to a graph. */
+    OnnxFile node(String op, List<String> inputs, String output, OnnxFile... attributes) {
         OnnxFile node = new OnnxFile();
         inputs.forEach(input -> node.text(1, input));
-        return node.text(2, output).text(4, op);
+        node.text(2, output).text(4, op);
+        for (OnnxFile attribute : attributes) {
+            node.message(5, attribute);
+        }
+        return message(1, node);
     }
 
-    /** TensorProto. */
-    private static OnnxFile tensor(String name, float[] values, int... shape) {
+    /** An attribute of one number. */
+    static OnnxFile attribute(String name, int value) {
+        return new OnnxFile().text(1, name).number(3, value).number(20, INT);
+    }
+
+    /** An attribute of several numbers. */
+    static OnnxFile attributes(String name, int... values) {
+        OnnxFile attribute = new OnnxFile().text(1, name);
+        for (int value : values) {
+            attribute.number(8, value);
+        }
+        return attribute.number(20, INTS);
+    }
+
+    /** Appends a constant to a graph. */
+    OnnxFile constant(String name, float[] values, int... shape) {
+        ByteBuffer raw = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+        raw.asFloatBuffer().put(values);
+        return constant(name, FLOAT, raw.array(), shape);
+    }
+
+    /** Appends a constant of that type to a graph, whose elements are little endian. */
+    OnnxFile constant(String name, int type, byte[] raw, int... shape) {
         OnnxFile tensor = new OnnxFile();
         for (int dim : shape) {
             tensor.number(1, dim);
         }
-        ByteBuffer raw = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
-        raw.asFloatBuffer().put(values);
-        return tensor.number(2, FLOAT).text(8, name).field(9, raw.array());
+        return message(5, tensor.number(2, type).text(8, name).field(9, raw));
+    }
+
+    /** Names an input of a graph. */
+    OnnxFile input(String name, int... shape) {
+        return message(11, value(name, shape));
+    }
+
+    /** Names an output of a graph. */
+    OnnxFile output(String name, int... shape) {
+        return message(12, value(name, shape));
     }
 
     /** ValueInfoProto: TypeProto.Tensor with a TensorShapeProto. */

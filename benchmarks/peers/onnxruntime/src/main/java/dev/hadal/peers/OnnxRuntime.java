@@ -7,6 +7,8 @@ import ai.onnxruntime.OrtSession;
 import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 
 /** ONNX Runtime, which runs models and trains none. */
@@ -15,7 +17,7 @@ public final class OnnxRuntime {
 
     public static void main(String[] args) throws Exception {
         if (args[0].equals("write")) {
-            Files.write(Path.of(args[1]), OnnxFile.mlp(Work.MLP));
+            Files.write(Path.of(args[1]), OnnxNetwork.mlp(false, Work.MLP));
             return;
         }
         OrtEnvironment environment = OrtEnvironment.getEnvironment();
@@ -24,6 +26,7 @@ public final class OnnxRuntime {
         options.setIntraOpNumThreads(1);
         options.setInterOpNumThreads(1);
         options.setOptimizationLevel(OrtSession.SessionOptions.OptLevel.ALL_OPT);
+        boolean int8 = args[0].endsWith("-int8");
         switch (args[0]) {
             case "start" -> {
                 try (OrtSession session = environment.createSession(args[1], options);
@@ -34,16 +37,45 @@ public final class OnnxRuntime {
             }
             case "add", "matmul16" -> {
                 boolean add = args[0].equals("add");
-                byte[] model = add ? OnnxFile.binary("Add", 2) : OnnxFile.binary("MatMul", 16, 16);
-                long[] shape = add ? new long[] {2} : new long[] {16, 16};
+                int[] dims = add ? new int[] {2} : new int[] {16, 16};
+                byte[] model = binary(add ? "Add" : "MatMul", dims);
+                long[] shape = Arrays.stream(dims).asLongStream().toArray();
                 try (OrtSession session = environment.createSession(model, options);
                         OnnxTensor a = random(environment, shape);
                         OnnxTensor b = random(environment, shape)) {
                     stopwatch.time(() -> call(session, Map.of("a", a, "b", b)));
                 }
             }
+            case "mlp1-f32", "mlp1-int8" ->
+                predict(stopwatch, environment, options, OnnxNetwork.mlp(int8, Work.MLP), 1, Work.MLP[0]);
+            case "resnet50-1-f32", "resnet50-1-int8" ->
+                predict(stopwatch, environment, options, OnnxNetwork.resnet50(int8, 1), 1, 3, 224, 224);
+            case "resnet50-8-f32", "resnet50-8-int8" ->
+                predict(stopwatch, environment, options, OnnxNetwork.resnet50(int8, 8), 8, 3, 224, 224);
             default -> throw new IllegalArgumentException(args[0]);
         }
+    }
+
+    private static void predict(
+            Stopwatch stopwatch,
+            OrtEnvironment environment,
+            OrtSession.SessionOptions options,
+            byte[] model,
+            long... shape)
+            throws Exception {
+        try (OrtSession session = environment.createSession(model, options);
+                OnnxTensor x = random(environment, shape)) {
+            stopwatch.time(() -> call(session, Map.of("x", x)));
+        }
+    }
+
+    /** a, b → the op → y, all of one shape. */
+    private static byte[] binary(String op, int... shape) {
+        return OnnxFile.model(OnnxFile.graph()
+                .node(op, List.of("a", "b"), "y")
+                .input("a", shape)
+                .input("b", shape)
+                .output("y", shape));
     }
 
     private static OnnxTensor random(OrtEnvironment environment, long... shape) throws OrtException {
