@@ -40,6 +40,12 @@ public final class Table {
                 return seconds * 1e6;
             }
         },
+        MILLIS("%.1f ms") {
+            @Override
+            double of(double seconds) {
+                return seconds * 1e3;
+            }
+        },
         SECONDS("%.2f s") {
             @Override
             double of(double seconds) {
@@ -72,7 +78,15 @@ public final class Table {
             new Row("adam", "Adam, 10,000,000 weights", Unit.NANOS_A_WEIGHT),
             new Row("add", "sum of two floats and two floats, a call", Unit.MICROS),
             new Row("matmul16", "16×16 matrix product, a call", Unit.MICROS),
-            new Row("start", "JVM start to first prediction of a saved MLP", Unit.SECONDS));
+            new Row("start", "JVM start to first prediction of a saved MLP", Unit.SECONDS),
+            new Row("mlp1-f32", "MLP, prediction of one sample, f32", Unit.MICROS),
+            new Row("mlp1-int8", "MLP, prediction of one sample, int8", Unit.MICROS),
+            new Row("resnet50-1-f32", "ResNet-50, prediction of one image, f32", Unit.MILLIS),
+            new Row("resnet50-8-f32", "ResNet-50, prediction of eight images, f32", Unit.MILLIS),
+            new Row("resnet50-1-bf16", "ResNet-50, prediction of one image, bf16", Unit.MILLIS),
+            new Row("resnet50-8-bf16", "ResNet-50, prediction of eight images, bf16", Unit.MILLIS),
+            new Row("resnet50-1-int8", "ResNet-50, prediction of one image, int8", Unit.MILLIS),
+            new Row("resnet50-8-int8", "ResNet-50, prediction of eight images, int8", Unit.MILLIS));
 
     /** What an entrant measured in a row, a value for each round. */
     private record Measured(String what, List<Double> seconds) {

@@ -2,6 +2,7 @@ package dev.hadal.peers;
 
 import static org.bytedeco.pytorch.global.torch.clear_cache;
 import static org.bytedeco.pytorch.global.torch.cross_entropy_loss;
+import static org.bytedeco.pytorch.global.torch.load;
 import static org.bytedeco.pytorch.global.torch.max_pool2d;
 import static org.bytedeco.pytorch.global.torch.rand;
 import static org.bytedeco.pytorch.global.torch.relu;
@@ -17,6 +18,9 @@ import org.bytedeco.pytorch.Adam;
 import org.bytedeco.pytorch.AdamOptions;
 import org.bytedeco.pytorch.Conv2dImpl;
 import org.bytedeco.pytorch.Conv2dOptions;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.IValueVector;
+import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.LinearImpl;
 import org.bytedeco.pytorch.Module;
 import org.bytedeco.pytorch.NoGradGuard;
@@ -38,6 +42,8 @@ public final class PyTorch {
             case "mlp-bf16" -> train(stopwatch, new Mlp(), Work.mlp(), true, 784);
             case "cnn-f32" -> train(stopwatch, new Cnn(), Work.cnn(), false, 1, 28, 28);
             case "cnn-bf16" -> train(stopwatch, new Cnn(), Work.cnn(), true, 1, 28, 28);
+            case "resnet50-1-bf16" -> resnet50(stopwatch, args[1], 1);
+            case "resnet50-8-bf16" -> resnet50(stopwatch, args[1], 8);
             case "adam" -> adam(stopwatch);
             case "add" -> {
                 try (NoGradGuard inference = new NoGradGuard()) {
@@ -127,6 +133,16 @@ public final class PyTorch {
             adam.step();
             return loss.item_float();
         }));
+    }
+
+    /** What resnet50.py wrote. */
+    private static void resnet50(Stopwatch stopwatch, String file, int batch) throws Exception {
+        try (NoGradGuard inference = new NoGradGuard()) {
+            JitModule network = load(file);
+            network.eval();
+            Tensor x = rand(batch, 3, 224, 224).to(ScalarType.BFloat16).contiguous(MemoryFormat.ChannelsLast);
+            stopwatch.time(scoped(() -> network.forward(new IValueVector(new IValue(x)))));
+        }
     }
 
     private static void adam(Stopwatch stopwatch) throws Exception {
