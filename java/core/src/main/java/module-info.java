@@ -14,6 +14,7 @@ module dev.hadal.core {
     exports dev.hadal.optim;
     exports dev.hadal.backend.jvm;
     exports dev.hadal.train;
+    exports dev.hadal.compress;
     exports dev.hadal.data;
 
     uses dev.hadal.backend.Backend;

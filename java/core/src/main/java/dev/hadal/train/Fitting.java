@@ -64,7 +64,9 @@ final class Fitting {
         start = trainer.steps();
         measured = new Measured(how.metrics());
         int firstBatch = resume();
-        trainer.planSteps(start + (long) how.epochs() * batches.batchesPerEpoch());
+        long steps = (long) how.epochs() * batches.batchesPerEpoch();
+        trainer.planSteps(start + steps);
+        progress.plan(start, steps);
         try {
             tell(l -> l.onTrainStart(progress));
             while (progress.epoch() < how.epochs() && progress.stopReason() == null) {

@@ -14,11 +14,18 @@ public final class Progress {
     private int epoch;
     private int samples;
     private @Nullable String stopReason;
+    private long start;
+    private long plannedSteps;
 
     Progress(Trainer trainer, int epochs, int samplesPerEpoch) {
         this.trainer = trainer;
         this.epochs = epochs;
         this.samplesPerEpoch = samplesPerEpoch;
+    }
+
+    void plan(long firstStep, long steps) {
+        start = firstStep;
+        plannedSteps = steps;
     }
 
     void startEpoch(int number) {
@@ -47,6 +54,16 @@ public final class Progress {
     /** How many epochs there will be, unless training is stopped. */
     public int epochs() {
         return epochs;
+    }
+
+    /** How many steps have been taken, those before it was resumed included. */
+    public long step() {
+        return trainer.steps() - start;
+    }
+
+    /** How many steps there will be, unless training is stopped. */
+    public long plannedSteps() {
+        return plannedSteps;
     }
 
     /** How many samples of this epoch have been seen. */

@@ -220,7 +220,10 @@ public final class Trainer implements AutoCloseable {
     /** One that trains alike from the model as it is now, but with another optimizer, and at step 0. */
     Trainer copy(UnaryOperator<Optimizer> change) {
         Model now = model();
-        return builder.copy(seed -> now).optimizer(change.apply(optimizer)).build();
+        Trainer copy =
+                builder.copy(seed -> now).optimizer(change.apply(optimizer)).build();
+        copy.mask(masks());
+        return copy;
     }
 
     /** All that a prediction depends on, to be restored: weights, their averages and state, but no moments. */
@@ -411,6 +414,41 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
+    // ---- masks ----
+
+    /**
+     * Masks these weights from now on: where a weight's mask is 0, the weight is exactly 0 after every step, whatever the
+     * optimizer and its decay; the rest trains as if that part of the network did not exist. Other weights keep the masks
+     * that they have. Checkpoints hold masks, too.
+     *
+     * @param masks by the name of the weight: f32 of its shape, each value 0 or 1
+     * @throws IllegalArgumentException if there is no such weight, it is frozen, or the mask is none for it
+     */
+    public void mask(Map<String, Tensor> masks) {
+        enter();
+        try {
+            plans.checkMasks(masks);
+            plans.mask(masks);
+        } finally {
+            use.unlock();
+        }
+    }
+
+    /** The masks of all weights that have zeros in theirs, by the name of the weight. */
+    public Map<String, Tensor> masks() {
+        enterInTurn();
+        try {
+            return plans.masks();
+        } finally {
+            use.unlock();
+        }
+    }
+
+    /** Whether the optimizer trains the weight of that name; a frozen one it does not. */
+    public boolean trains(String weight) {
+        return graphs.trained().test(weight);
+    }
+
     // ---- checkpoints ----
 
     /** Where the run stands. */
@@ -449,7 +487,12 @@ public final class Trainer implements AutoCloseable {
             requireSame("micro_batch", String.valueOf(microBatch), from);
             Map<String, Tensor> mine = plans.everything();
             Map<String, Tensor> theirs = new LinkedHashMap<>();
+            Map<String, Tensor> masks = TrainingPlans.masksAmong(from.tensors());
+            plans.checkMasks(masks);
             mine.forEach((name, own) -> {
+                if (TrainingPlans.isMask(name)) {
+                    return;
+                }
                 Tensor other = from.tensors().get(name);
                 if (other == null
                         || other.dtype() != own.dtype()
@@ -470,7 +513,9 @@ public final class Trainer implements AutoCloseable {
             long stepThen = from.step();
             long runsThen = Long.parseLong(from.fact("runs"));
             long plannedThen = Long.parseLong(from.fact("planned_steps"));
-            plans.restore(theirs); // from here on nothing fails
+            plans.unmask(); // from here on nothing fails
+            plans.mask(masks);
+            plans.restore(theirs);
             plateauState = plateauThen;
             step = stepThen;
             runs = runsThen;

@@ -9,6 +9,7 @@ import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.model.MixedPrecision;
 import dev.hadal.model.Model;
+import dev.hadal.op.Binary;
 import dev.hadal.op.Cast;
 import dev.hadal.op.ClipGradient;
 import dev.hadal.op.Hyper;
@@ -25,10 +26,13 @@ import dev.hadal.run.Store;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -42,6 +46,7 @@ final class TrainingPlans implements AutoCloseable {
     private static final String ACCUMULATED = "accumulated";
     private static final String AVERAGE = "ema";
     private static final String SHADOWS = "bf16";
+    private static final String MASK = "mask";
     /** Plans for so many batch sizes are kept, of each kind. */
     private static final int SIZES = 8;
 
@@ -54,11 +59,13 @@ final class TrainingPlans implements AutoCloseable {
     private final List<Group> groups = new ArrayList<>();
     /** From the blocks of weights that have shadows to the blocks of these. */
     private final Map<String, String> shadows = new LinkedHashMap<>();
+    /** The names of the groups that have a block of masks. */
+    private final Set<String> masked = new HashSet<>();
 
     private final Map<Object, Ready> steps = recent();
     private final Map<Object, Ready> others = recent();
     private final Ready main;
-    private final Ready update;
+    private Ready update;
     private @Nullable Ready accumulate;
     private @Nullable Ready refresh;
 
@@ -107,7 +114,7 @@ final class TrainingPlans implements AutoCloseable {
                 throw e;
             }
             steps.put(samples, main);
-            update = compile(new Plan.Options(store, Map.of(), true), updateGraph());
+            update = compileUpdate();
         } catch (RuntimeException | Error e) {
             close();
             throw e;
@@ -219,10 +226,142 @@ final class TrainingPlans implements AutoCloseable {
         return state;
     }
 
-    /** Sets these values, by name. */
+    /** Sets these values, by name; what is masked stays zero. */
     void restore(Map<String, Tensor> values) {
         values.forEach(store::write);
+        masks().forEach(this::clearMasked);
         refreshShadows();
+    }
+
+    // ---- masks ----
+
+    /** Each mask that hides something, by the name of its weight. */
+    Map<String, Tensor> masks() {
+        Map<String, Tensor> masks = new LinkedHashMap<>();
+        for (Group group : groups) {
+            if (masked.contains(group.name())) {
+                group.weights().keySet().forEach(name -> masks.put(name, store.read(mask(name))));
+            }
+        }
+        masks.values().removeIf(mask -> !hides(mask));
+        return masks;
+    }
+
+    private static boolean hides(Tensor mask) {
+        for (float m : mask.floats()) {
+            if (m == 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** The masks in a run's values, by the names of their weights. */
+    static Map<String, Tensor> masksAmong(Map<String, Tensor> everything) {
+        Map<String, Tensor> masks = new LinkedHashMap<>();
+        everything.forEach((name, value) -> {
+            if (isMask(name)) {
+                masks.put(name.substring(mask("").length()), value);
+            }
+        });
+        return masks;
+    }
+
+    static boolean isMask(String name) {
+        return name.startsWith(mask(""));
+    }
+
+    private static String mask(String weight) {
+        return MASK + "/" + weight;
+    }
+
+    /**
+     * Checks masks by the name of their weight.
+     *
+     * @throws IllegalArgumentException if there is no such weight, it is not trained, or the mask is none for it
+     */
+    void checkMasks(Map<String, Tensor> masks) {
+        List<String> trained = trained();
+        masks.forEach((name, mask) -> {
+            if (!trained.contains(name)) {
+                throw new IllegalArgumentException(
+                        "there is no weight '" + name + "' that is trained and could be masked, only " + trained);
+            }
+            Type type = store.type(name);
+            Type given = new Type(mask.dtype(), mask.shape());
+            if (!given.equals(type)) {
+                throw new IllegalArgumentException("the mask of '" + name + "' must be " + type + ", but is " + given);
+            }
+            for (float m : mask.floats()) {
+                if (m != 0 && m != 1) {
+                    throw new IllegalArgumentException("the mask of '" + name + "' holds " + m + "; 0 or 1 it must be");
+                }
+            }
+        });
+    }
+
+    /**
+     * Gives these weights other masks. The first mask of a group recompiles its update. What is hidden is set to zero, with
+     * its moments and its average, and its gradient will be zero: an update rule whose elements are independent then leaves
+     * it there, whatever the decay; what other rules give is masked once more.
+     */
+    void mask(Map<String, Tensor> masks) {
+        boolean first = false;
+        for (Group group : groups) {
+            if (!masked.contains(group.name()) && group.weights().keySet().stream().anyMatch(masks::containsKey)) {
+                store.add(group.block(MASK), prefixed(MASK + "/", group.weights()));
+                group.weights().keySet().forEach(name -> store.write(mask(name), ones(store.type(name))));
+                masked.add(group.name());
+                first = true;
+            }
+        }
+        masks.forEach((name, mask) -> {
+            store.write(mask(name), mask);
+            clearMasked(name, mask);
+        });
+        if (first) {
+            Ready before = update;
+            update = compileUpdate();
+            before.plan().close();
+        }
+        refreshShadows();
+    }
+
+    /** Takes the masks from all weights, which stay as they are. */
+    void unmask() {
+        masks().keySet().forEach(name -> store.write(mask(name), ones(store.type(name))));
+    }
+
+    private static Tensor ones(Type type) {
+        Tensor ones = Tensor.zeros(type.dtype(), type.shape());
+        Arrays.fill(ones.floats(), 1);
+        return ones;
+    }
+
+    private void clearMasked(String weight, Tensor mask) {
+        Group group = groups.stream()
+                .filter(g -> g.weights().containsKey(weight))
+                .findFirst()
+                .orElseThrow();
+        List<String> names = new ArrayList<>(List.of(weight));
+        group.settings().rule().moments().forEach(moment -> names.add(moment + "/" + weight));
+        if (updating.averages()) {
+            names.add(AVERAGE + "/" + weight);
+        }
+        for (String name : names) {
+            Tensor value = store.read(name);
+            float[] v = value.floats();
+            for (int i = 0; i < v.length; i++) {
+                v[i] = mask.floats()[i] == 0 && v[i] != 0 ? 0 : v[i];
+            }
+            store.write(name, value);
+        }
+    }
+
+    // ---- compiling ----
+
+    private Ready compileUpdate() {
+        return compile(new Plan.Options(store, Map.of(), true), updateGraph());
     }
 
     private Ready compile(Plan.Options options, Graph graph) {
@@ -288,9 +427,7 @@ final class TrainingPlans implements AutoCloseable {
     /** One update per group, over its flat blocks or tensor by tensor, with the norm of all gradients together. */
     private Graph updateGraph() {
         Graph graph = new Graph();
-        Value[] dw = groups.stream()
-                .map(g -> graph.leaf(Role.INPUT, g.block("gradients"), flat(g)))
-                .toArray(Value[]::new);
+        Value[] dw = groups.stream().map(g -> gradient(graph, g)).toArray(Value[]::new);
         Value norm = new Norm().of(dw);
         graph.output(NORM, norm);
         for (int i = 0; i < groups.size(); i++) {
@@ -299,13 +436,33 @@ final class TrainingPlans implements AutoCloseable {
             if (group.settings().rule().wholeTensors() || updating.clip().perTensor() != null) {
                 for (String name : group.weights().keySet()) {
                     Value g = graph.leaf(Role.INPUT, GRADIENT + name, store.type(name));
-                    graph.within(name, () -> update(graph, group, name, g, kind -> kind + "/" + name, norm, hyper));
+                    UnaryOperator<String> kept = kind -> kind + "/" + name;
+                    Value visible = masked(group, g, kept);
+                    graph.within(name, () -> update(graph, group, name, visible, kept, norm, hyper));
                 }
             } else {
                 update(graph, group, group.block("weights"), dw[i], group::block, norm, hyper);
             }
         }
         return graph;
+    }
+
+    /** A group's gradient; it is masked in its place. */
+    private Value gradient(Graph graph, Group group) {
+        Role role = masked.contains(group.name()) ? Role.STATE : Role.INPUT;
+        Value g = graph.leaf(role, group.block("gradients"), flat(group));
+        Value visible = masked(group, g, group::block);
+        if (!visible.equals(g)) {
+            graph.commit(g, visible);
+        }
+        return visible;
+    }
+
+    private Value masked(Group group, Value v, UnaryOperator<String> kept) {
+        return masked.contains(group.name())
+                ? new Binary(Binary.Function.MUL)
+                        .of(v, v.graph().leaf(Role.INPUT, kept.apply(MASK), v.type()))
+                : v;
     }
 
     private Value update(
@@ -317,12 +474,22 @@ final class TrainingPlans implements AutoCloseable {
                 .toList();
         ClipGradient clip = updating.clip().perTensor();
         Value clipped = clip == null ? g : clip.of(w, g);
-        List<Value> updated;
-        if (!shadows.containsKey(group.block("weights"))) {
-            updated = rule.update(w, clipped, moments, norm, hyper);
+        Value shadow = shadows.containsKey(group.block("weights"))
+                ? graph.leaf(Role.STATE, kept.apply(SHADOWS), new Type(DType.BF16, g.shape()))
+                : null;
+        List<Value> updated = new ArrayList<>();
+        if (shadow != null && Shadowed.covers(rule)) {
+            updated.addAll(new Shadowed((UpdateOp) rule).update(w, clipped, moments, norm, hyper, shadow));
         } else {
-            Value shadow = graph.leaf(Role.STATE, kept.apply(SHADOWS), new Type(DType.BF16, g.shape()));
-            updated = shadowed(rule, w, clipped, moments, norm, hyper, shadow);
+            updated.addAll(rule.update(w, clipped, moments, norm, hyper));
+            if (!Shadowed.covers(rule)) { // its elements may depend on each other
+                updated.set(0, masked(group, updated.get(0), kept));
+            }
+            if (shadow != null) {
+                updated.add(new Cast(DType.BF16).of(updated.get(0)));
+            }
+        }
+        if (shadow != null) {
             graph.commit(shadow, updated.get(1 + moments.size()));
         }
         graph.commit(w, updated.get(0));
@@ -334,17 +501,6 @@ final class TrainingPlans implements AutoCloseable {
             graph.commit(average, new MovingAverage((float) updating.average()).of(average, updated.get(0), norm));
         }
         return norm;
-    }
-
-    /** In the rule's own pass, if it can be; else afterwards. */
-    private static List<Value> shadowed(
-            UpdateRule rule, Value w, Value g, List<Value> moments, Value norm, Value hyper, Value shadow) {
-        if (Shadowed.covers(rule)) {
-            return new Shadowed((UpdateOp) rule).update(w, g, moments, norm, hyper, shadow);
-        }
-        List<Value> updated = new ArrayList<>(rule.update(w, g, moments, norm, hyper));
-        updated.add(new Cast(DType.BF16).of(updated.get(0)));
-        return updated;
     }
 
     private Type flat(Group group) {

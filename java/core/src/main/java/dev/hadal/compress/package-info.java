@@ -1,0 +1,4 @@
+@NullMarked
+package dev.hadal.compress;
+
+import org.jspecify.annotations.NullMarked;
