@@ -13,7 +13,8 @@ import java.util.function.BooleanSupplier;
 
 /** The loss and the metrics of one pass over some data. */
 final class Measured {
-    private static final int EVALUATION_BATCH = 250;
+    /** Samples in a batch of what is only measured. */
+    static final int BATCH = 250;
 
     private final List<Metric> metrics;
     private final Map<Metric, Metric.Accumulator> accumulators = new LinkedHashMap<>();
@@ -67,7 +68,7 @@ final class Measured {
     boolean addAll(Trainer trainer, Dataset data, BooleanSupplier stopped) {
         trainer.check(data.size(), data.fields());
         try (Batches batches =
-                Batching.of(Math.min(EVALUATION_BATCH, data.size())).open(data)) {
+                Batching.of(Math.min(BATCH, data.size())).open(data)) {
             batches.startEpoch(0);
             while (batches.hasNext()) {
                 if (stopped.getAsBoolean()) {

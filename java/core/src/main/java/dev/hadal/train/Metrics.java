@@ -1,6 +1,11 @@
 package dev.hadal.train;
 
+import dev.hadal.data.Batch;
+import dev.hadal.data.Batches;
+import dev.hadal.data.Batching;
+import dev.hadal.data.Dataset;
 import dev.hadal.nn.Loss;
+import dev.hadal.run.Predictor;
 import dev.hadal.tensor.Tensor;
 
 /**
@@ -109,6 +114,24 @@ public final class Metrics {
     /** A loss that is not trained on, computed in Java: the mean over batches, each weighted by its samples. */
     public static Metric loss(String name, Loss function) {
         return Metric.of(name, false, () -> new LossOfBatches(function));
+    }
+
+    // ---- a whole data set ----
+
+    /**
+     * Shows a predictor's answers for all of the data to an accumulator, and gives it back; in batches of 250. For networks
+     * of one input, the field {@code x}, and one output, which is compared with the field {@code target}.
+     */
+    public static <A extends Metric.Accumulator> A measure(Predictor predictor, Dataset data, A accumulator) {
+        try (Batches batches =
+                Batching.of(Math.min(Measured.BATCH, data.size())).open(data)) {
+            batches.startEpoch(0);
+            while (batches.hasNext()) {
+                Batch batch = batches.next();
+                accumulator.add(predictor.predict(batch.x()), batch.target());
+            }
+        }
+        return accumulator;
     }
 
     // ---- accumulators ----

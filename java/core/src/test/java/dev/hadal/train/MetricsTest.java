@@ -4,7 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hadal.backend.Backends;
+import dev.hadal.data.Dataset;
+import dev.hadal.nn.Layers;
 import dev.hadal.nn.Loss;
+import dev.hadal.run.Predictor;
 import dev.hadal.tensor.Philox;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
@@ -331,5 +335,29 @@ class MetricsTest {
         assertRefused(
                 "a target of class indices for each row, or one output for each target, not F32[2,3] with targets I32[4]",
                 () -> value(Metrics.accuracy(), matrix(2, 3, new float[6]), labels(0, 1, 2, 0)));
+    }
+
+    /** Of 600 samples, in three batches: as the trainer measures it. */
+    @Test
+    void aPredictorIsMeasuredAsATrainerMeasures() {
+        int n = 600;
+        float[] x = new float[2 * n];
+        int[] sides = new int[n];
+        Philox random = new Philox(5, 0);
+        for (int i = 0; i < n; i++) {
+            x[2 * i] = random.normal(i);
+            x[2 * i + 1] = random.normal(n + i);
+            sides[i] = x[2 * i] > 0.3f ? 1 : 0;
+        }
+        Dataset data = Dataset.of(Tensor.of(Shape.of(n, 2), x), 2, sides);
+        try (Trainer trainer = Trainer.of(Layers.linear(2), Shape.of(2))
+                        .backends(Backends.of("java"))
+                        .build();
+                Predictor predictor = Predictor.of(trainer.model(), Backends.of("java"))) {
+            double share = Metrics.measure(predictor, data, Metrics.accuracy().start())
+                    .value();
+            assertEquals(trainer.accuracy(data), share);
+            assertTrue(share > 0 && share < 1, "accuracy " + share);
+        }
     }
 }
