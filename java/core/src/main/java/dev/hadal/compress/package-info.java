@@ -1,3 +1,4 @@
+/** Smaller and faster networks: pruning, quantizing, and what a network's values are like. */
 @NullMarked
 package dev.hadal.compress;
 
