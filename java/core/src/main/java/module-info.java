@@ -16,7 +16,6 @@ module dev.hadal.core {
     exports dev.hadal.train;
     exports dev.hadal.compress;
     exports dev.hadal.data;
-    exports dev.hadal.compress;
 
     uses dev.hadal.backend.Backend;
     uses dev.hadal.model.SavedOp.Provider;
