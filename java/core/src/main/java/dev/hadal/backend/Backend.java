@@ -1,5 +1,6 @@
 package dev.hadal.backend;
 
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.tensor.DType;
@@ -24,12 +25,22 @@ public interface Backend {
     Availability availability();
 
     /**
-     * A kernel for this op on these operands.
+     * A kernel for this op on these operands. A chain is an op as any other, which {@link ChainKernel} runs part by part.
      *
      * @param threads how many threads a run may use
      * @return empty to let the next backend try
      */
     Optional<Kernel> prepare(Op op, List<Operand> inputs, List<Type> outputs, int threads);
+
+    /**
+     * A kernel that computes several nodes at once, which a plan has found in a chain.
+     *
+     * @param threads how many threads a run may use
+     * @return empty where it is no better than one kernel after the other
+     */
+    default Optional<Kernel> fuse(Fused chain, List<Operand> inputs, List<Type> outputs, int threads) {
+        return Optional.empty();
+    }
 
     /** A kernel that copies one value from one of this backend's layouts to another of the same type. */
     Kernel reorder(Layout from, Layout to);
@@ -48,6 +59,24 @@ public interface Backend {
      */
     default @Nullable Memory over(Tensor values) {
         return null;
+    }
+
+    /** Several bound kernels as one, which runs and closes them in that order. */
+    default Kernel.Bound inOrder(List<Kernel.Bound> kernels) {
+        Kernel.Bound[] all = kernels.toArray(Kernel.Bound[]::new);
+        return new Kernel.Bound() {
+            @Override
+            public void run() {
+                for (Kernel.Bound kernel : all) {
+                    kernel.run();
+                }
+            }
+
+            @Override
+            public void close() {
+                kernels.forEach(Kernel.Bound::close);
+            }
+        };
     }
 
     /** Makes one of the bound kernels that follow each other, all of this backend, prepared for that many threads. */

@@ -1,5 +1,6 @@
 package dev.hadal.model;
 
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Node;
@@ -57,7 +58,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A graph as versioned JSON. An op is written as its name, its version and its record components, and read back through
- * the record's constructor, which checks them; nothing else is ever instantiated.
+ * the record's constructor, which checks them; nothing else is ever instantiated. A component that is an op itself, as in a
+ * chain, is written alike.
  */
 final class GraphFile {
     /** The metadata key of the graph in a model's file. */
@@ -82,6 +84,7 @@ final class GraphFile {
             new SavedOp("convolution_transpose", 1, ConvolutionTranspose.class),
             new SavedOp("dropout", 1, Dropout.class),
             new SavedOp("expand", 1, Expand.class),
+            new SavedOp("fused", 1, Fused.class),
             new SavedOp("gather", 1, Gather.class),
             new SavedOp("global_average_pool", 1, GlobalAveragePool.class),
             new SavedOp("group_norm", 1, GroupNorm.class),
@@ -147,12 +150,8 @@ final class GraphFile {
         List<Object> nodes = new ArrayList<>();
         for (Node node : graph.nodes()) {
             ids.put(node, ids.size());
-            SavedOp saved = saved(node.op());
-            Map<String, Object> entry = new LinkedHashMap<>();
-            entry.put("op", saved.name());
-            entry.put("version", saved.version());
+            Map<String, Object> entry = encodeOp(node.op());
             entry.put("path", node.path());
-            entry.put("attributes", encode(node.op()));
             entry.put(
                     "inputs", node.inputs().stream().map(v -> reference(ids, v)).toList());
             nodes.add(entry);
@@ -170,17 +169,32 @@ final class GraphFile {
         return List.of(Objects.requireNonNull(ids.get(v.node())), v.index());
     }
 
-    private static Object encode(Object value) {
-        if (value instanceof Record record) {
-            Map<String, Object> map = new LinkedHashMap<>();
-            for (RecordComponent c : record.getClass().getRecordComponents()) {
-                try {
-                    map.put(c.getName(), encode(c.getAccessor().invoke(record)));
-                } catch (ReflectiveOperationException e) {
-                    throw new IllegalStateException("cannot read " + c, e);
-                }
+    private static Map<String, Object> encodeOp(Op op) {
+        SavedOp saved = saved(op);
+        Map<String, Object> entry = new LinkedHashMap<>();
+        entry.put("op", saved.name());
+        entry.put("version", saved.version());
+        entry.put("attributes", encodeRecord((Record) op));
+        return entry;
+    }
+
+    private static Map<String, Object> encodeRecord(Record record) {
+        Map<String, Object> map = new LinkedHashMap<>();
+        for (RecordComponent c : record.getClass().getRecordComponents()) {
+            try {
+                map.put(c.getName(), encode(c.getAccessor().invoke(record)));
+            } catch (ReflectiveOperationException e) {
+                throw new IllegalStateException("cannot read " + c, e);
             }
-            return map;
+        }
+        return map;
+    }
+
+    private static Object encode(Object value) {
+        if (value instanceof Op op) {
+            return encodeOp(op);
+        } else if (value instanceof Record record) {
+            return encodeRecord(record);
         } else if (value instanceof Enum<?> e) {
             return e.name();
         } else if (value instanceof List<?> list) {
@@ -207,8 +221,7 @@ final class GraphFile {
             for (Object reference : list(node.get("inputs"), "inputs")) {
                 inputs.add(resolve(results, reference));
             }
-            SavedOp saved = saved(node.get("op"), node.get("version"));
-            Op op = (Op) decode(saved.type(), node.get("attributes"), saved.name());
+            Op op = decodeOp(node);
             results.add(graph.within(String.valueOf(node.get("path")), () -> graph.append(op, inputs)));
         }
         for (Map.Entry<?, ?> e : map(file.get("outputs"), "outputs").entrySet()) {
@@ -231,6 +244,11 @@ final class GraphFile {
         throw new ModelFormatException("reference " + reference + " names no earlier value of the graph");
     }
 
+    private static Op decodeOp(Map<?, ?> entry) throws ModelFormatException {
+        SavedOp saved = saved(entry.get("op"), entry.get("version"));
+        return (Op) decode(saved.type(), entry.get("attributes"), saved.name());
+    }
+
     private static Object decode(java.lang.reflect.Type type, @Nullable Object value, String what)
             throws ModelFormatException {
         if (type instanceof ParameterizedType list && list.getRawType() == List.class) {
@@ -239,6 +257,8 @@ final class GraphFile {
                 elements.add(decode(list.getActualTypeArguments()[0], element, what));
             }
             return elements;
+        } else if (type == Op.class) {
+            return decodeOp(map(value, what));
         } else if (type instanceof Class<?> c && c.isRecord()) {
             return decodeRecord(c, map(value, what), what);
         } else if (type instanceof Class<?> c && c.isEnum()) {

@@ -1,5 +1,6 @@
 package dev.hadal.model;
 
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Leaf.Role;
@@ -32,6 +33,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
  * Mixed precision (Micikevicius et al. 2018) in bf16, whose range is that of f32, so that no loss needs scaling. Matrix
@@ -69,7 +71,7 @@ public record MixedPrecision(boolean shadows) implements Pass {
             boolean reads = part.kind == Kind.PRODUCT || narrowed.contains(node);
             List<Value> operands = new ArrayList<>(inputs);
             for (int i = 0; i < operands.size(); i++) {
-                if (reads && part.takes(i) && operands.get(i).type().dtype() == DType.F32) {
+                if (reads && part.wants(i) && operands.get(i).type().dtype() == DType.F32) {
                     operands.set(i, copies.computeIfAbsent(operands.get(i), this::copy));
                 }
             }
@@ -153,12 +155,23 @@ public record MixedPrecision(boolean shadows) implements Pass {
      * How an op takes part, and with which operands.
      *
      * @param operands so many, from the first on; the others stay as they are
+     * @param either which others it reads as they come, bf16 or f32
      */
-    private record Part(Kind kind, int operands) {
+    private record Part(Kind kind, int operands, Set<Integer> either) {
         static final Part NONE = new Part(Kind.NONE, 0);
 
-        boolean takes(int operand) {
+        Part(Kind kind, int operands) {
+            this(kind, operands, Set.of());
+        }
+
+        /** Whether it reads the operand in bf16 and nothing else. */
+        boolean wants(int operand) {
             return operand < operands;
+        }
+
+        /** Whether the operand may be bf16. */
+        boolean takes(int operand) {
+            return wants(operand) || either.contains(operand);
         }
 
         boolean rounds() {
@@ -167,6 +180,9 @@ public record MixedPrecision(boolean shadows) implements Pass {
     }
 
     private static Part part(Op op) {
+        if (op instanceof Fused chain) {
+            return part(chain);
+        }
         if (op instanceof MatMul
                 || op instanceof Convolution
                 || op instanceof Convolution.BackwardData
@@ -181,6 +197,25 @@ public record MixedPrecision(boolean shadows) implements Pass {
             return new Part(Kind.SUM, 1);
         }
         return follows(op) ? new Part(Kind.FOLLOWER, 1) : Part.NONE;
+    }
+
+    /** A product with all that is done to its results before they are rounded: sums read what there is. */
+    private static Part part(Fused chain) {
+        Part root = part(chain.root());
+        if (root.kind != Kind.PRODUCT || chain.keep()) {
+            return Part.NONE;
+        }
+        Set<Integer> either = new HashSet<>();
+        int operand = chain.parts().get(0).operands();
+        for (Fused.Part p : chain.epilogue()) {
+            if (p.op() instanceof WeightedSum) {
+                IntStream.range(operand, operand + p.operands() - 1).forEach(either::add);
+            } else if (!(p.op() instanceof Bias || p.op() instanceof Activation)) {
+                return Part.NONE;
+            }
+            operand += p.operands() - 1;
+        }
+        return new Part(root.kind, root.operands, either);
     }
 
     private static boolean follows(Op op) {

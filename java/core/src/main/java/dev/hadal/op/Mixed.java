@@ -1,5 +1,6 @@
 package dev.hadal.op;
 
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Node;
 import dev.hadal.graph.Op;
@@ -34,9 +35,37 @@ public record Mixed(Op op, List<DType> results) implements Op {
         return op instanceof Mixed mixed ? mixed.op : op;
     }
 
+    /**
+     * The same as a chain of mixed ops: what leads from one op to the next stays f32. For whoever computes a chain op by op.
+     *
+     * @param in the types of the chain's operands
+     */
+    public static Fused apart(Fused chain, List<Type> in, List<DType> results) {
+        List<Fused.Part> parts = new ArrayList<>();
+        int[] given = {0};
+        chain.through(in, (op, types) -> {
+            boolean last = parts.size() + 1 == chain.parts().size();
+            List<Type> wide = op.infer(types.stream().map(Mixed::widened).toList());
+            List<DType> own = wide.stream().map(Type::dtype).toList();
+            if (chain.keep() || last) {
+                own = results.subList(given[0], given[0] + wide.size());
+                given[0] += wide.size();
+            }
+            Op part = types.stream().anyMatch(Mixed::isBf16) || own.contains(DType.BF16) ? new Mixed(op, own) : op;
+            Fused.Part before = chain.parts().get(parts.size());
+            parts.add(new Fused.Part(part, before.operands(), before.at()));
+            return part.infer(types);
+        });
+        return new Fused(parts, chain.keep());
+    }
+
+    private static boolean isBf16(Type type) {
+        return type.dtype() == DType.BF16;
+    }
+
     /** The type with f32 in the place of bf16. */
     public static Type widened(Type type) {
-        return type.dtype() == DType.BF16 ? Type.f32(type.shape()) : type;
+        return isBf16(type) ? Type.f32(type.shape()) : type;
     }
 
     @Override

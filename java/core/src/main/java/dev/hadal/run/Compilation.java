@@ -7,6 +7,7 @@ import dev.hadal.backend.Layout;
 import dev.hadal.backend.Memory;
 import dev.hadal.backend.Operand;
 import dev.hadal.backend.Region;
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Leaf.Role;
@@ -117,7 +118,9 @@ final class Compilation {
                 List<Operand> operands =
                         task.inputs().stream().map(v -> operand(v, backend)).toList();
                 List<Type> types = task.outputs().stream().map(Value::type).toList();
-                Optional<Kernel> kernel = backend.prepare(task.op(), operands, types, backends.threads());
+                Optional<Kernel> kernel = task.nodes().size() > 1
+                        ? backend.fuse((Fused) task.op(), operands, types, backends.threads())
+                        : backend.prepare(task.op(), operands, types, backends.threads());
                 if (kernel.isPresent()) {
                     noteFallback(node, backend);
                     append(task, backend, kernel.get());

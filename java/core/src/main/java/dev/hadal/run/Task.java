@@ -1,6 +1,6 @@
 package dev.hadal.run;
 
-import dev.hadal.backend.Fused;
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.Node;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Value;

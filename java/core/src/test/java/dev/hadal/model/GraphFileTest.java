@@ -3,6 +3,7 @@ package dev.hadal.model;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Op;
@@ -107,6 +108,16 @@ class GraphFileTest {
                 Case.of(new ConvolutionTranspose(WINDOW, 2, 1, 0), IMAGE, Type.f32(4, 3, 3, 2)),
                 Case.of(new Dropout(0.3f), ROWS),
                 Case.of(new Expand(List.of(5, 3, 4)), ROWS),
+                Case.of(
+                        Fused.of(new Convolution(WINDOW, 2), 2)
+                                .then(new Bias(), 2, 0)
+                                .then(new WeightedSum(List.of(1f, 0.3f)), 2, 1)
+                                .then(new Activation(Activation.Function.ELU, 0.3f), 1, 0)
+                                .keeping(),
+                        IMAGE,
+                        Type.f32(6, 2, 3, 2),
+                        Type.f32(6),
+                        Type.f32(2, 6, 4, 8)),
                 Case.of(new Gather(-2), ROWS, PLACES),
                 Case.of(new GlobalAveragePool(), IMAGE),
                 Case.of(new GroupNorm(2, 1e-6f), IMAGE, FOUR, FOUR),

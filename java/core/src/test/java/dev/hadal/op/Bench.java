@@ -1,12 +1,12 @@
 package dev.hadal.op;
 
 import dev.hadal.backend.Backend;
-import dev.hadal.backend.Fused;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.backend.Operand;
 import dev.hadal.backend.jvm.JvmBackend;
 import dev.hadal.backend.jvm.Reference;
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Node;
@@ -113,7 +113,7 @@ final class Bench {
     }
 
     private void noteJava(Case c) {
-        if (c.empty() || c.op() instanceof Fused) {
+        if (c.empty() || Mixed.inner(c.op()) instanceof Fused) {
             return;
         }
         List<Operand> plain = c.inputs().stream().map(Operand::plain).toList();

@@ -1,12 +1,18 @@
 package dev.hadal.op;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.hadal.backend.Fused;
+import dev.hadal.graph.Fused;
+import dev.hadal.graph.Graph;
+import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
+import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation.Function;
+import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
@@ -14,10 +20,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 /** Chains that a backend takes as one op: the same results as those of the ops one after the other. */
-@Covers({})
+@Covers(Fused.class)
 abstract class FusedSpec extends Spec {
     private static final WeightedSum SUM = new WeightedSum(List.of(1f, 1f));
     private static final Bias BIAS = new Bias();
@@ -160,6 +167,51 @@ abstract class FusedSpec extends Spec {
         return bound;
     }
 
+    /** In bf16, only the operands and the last result are. */
+    @TestFactory
+    Stream<DynamicTest> exactInBf16() {
+        return each("exact", chains(PIECEWISE), (chain, draw) -> {
+            Tensor[] operands = draw(chain, s -> draw.integers(4, s));
+            for (int i = 0; i < operands.length; i++) {
+                operands[i] = operands[i].shape().rank() > 1 ? operands[i].narrowed() : operands[i];
+            }
+            exact(new Mixed(chain.op, List.of(DType.F32)), operands);
+            if (chain.shapes.get(1).sizeFrom(1) < 8) {
+                exact(new Mixed(chain.op, List.of(DType.BF16)), operands);
+            }
+        });
+    }
+
+    @TestFactory
+    Stream<DynamicTest> boundedInBf16() {
+        return each("bounded", chains(SMOOTH), (chain, draw) -> {
+            Tensor[] operands = draw(chain, s -> draw.normal(0, 1 / Math.sqrt(s.sizeFrom(1)), s));
+            for (int i = 0; i < operands.length; i++) {
+                operands[i] = operands[i].shape().rank() > 1 ? operands[i].narrowed() : operands[i];
+            }
+            Mixed mixed = new Mixed(chain.op, List.of(DType.BF16));
+            bounded(mixed, (in, out) -> new double[][] {bound(chain, in)}, operands);
+        });
+    }
+
+    /** Ops that no kernel fuses, with values of another type between them, and a result that is read on the way. */
+    @TestFactory
+    Stream<DynamicTest> anyOps() {
+        List<Chain> chains = List.of(
+                new Chain(
+                        Fused.of(new Cast(DType.I32), 1).then(new Cast(DType.F32), 1, 0), List.of(Shape.of(3, 5))),
+                new Chain(
+                        Fused.of(BIAS, 2).then(new Transpose(List.of(1, 0)), 1, 0), List.of(Shape.of(3, 5), Shape.of(5))),
+                new Chain(
+                        Fused.of(new Transpose(List.of(0, 2, 3, 1)), 1)
+                                .then(new Convolution(Window.of(1, 1, 1), 1), 2, 0)
+                                .then(new Reshape(List.of(0, -1)), 1, 0)
+                                .then(new MatMul(false, true), 2, 1)
+                                .keeping(),
+                        List.of(Shape.of(2, 4, 5, 3), Shape.of(6, 5, 3, 3), Shape.of(7, 72))));
+        return each("exact", chains, (chain, draw) -> exact(chain.op, draw(chain, s -> draw.integers(9, s))));
+    }
+
     /** Whoever looks for the first NaN must find it behind a chain, too. */
     @TestFactory
     Stream<DynamicTest> notANumberStaysOne() {
@@ -177,6 +229,15 @@ abstract class FusedSpec extends Spec {
                 }
             });
         });
+    }
+
+    @Test
+    void thereIsNoGradient() {
+        Graph graph = new Graph();
+        Value x = graph.leaf(Role.INPUT, "x", Type.f32(2, 3));
+        Value y = Fused.of(new Activation(Function.RELU), 1).then(new Dropout(0.5f), 1, 0).of(x);
+        Exception e = assertThrows(IllegalStateException.class, () -> graph.differentiate(y, y, List.of(x)));
+        assertTrue(String.valueOf(e.getMessage()).contains("chain of ops has no gradient"), e::getMessage);
     }
 
     // ---- backward ----

@@ -1,10 +1,10 @@
 package dev.hadal.op;
 
 import dev.hadal.backend.Backend;
-import dev.hadal.backend.Fused;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.jvm.Reference;
 import dev.hadal.backend.jvm.Reference.Formula;
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.WeightedSum;
@@ -32,8 +32,9 @@ final class NaiveLoops {
         if (op instanceof Dropout.Training d) {
             return new FormulaKernel("naive", in, out, dropout(d));
         }
-        if (op instanceof Fused chain) {
-            return new FormulaKernel("naive", in, out, (x, y) -> chained(chain, in, x, y));
+        if (Mixed.inner(op) instanceof Fused chain) {
+            List<Type> wide = in.stream().map(Mixed::widened).toList();
+            return new FormulaKernel("naive", in, out, (x, y) -> chained(chain, wide, x, y));
         }
         Loops loops = loops(op, in, out);
         return new FormulaKernel(loops == null ? "reference" : "naive", in, out, formula(op, in, out, loops));

@@ -1,7 +1,7 @@
 package dev.hadal.op;
 
-import dev.hadal.backend.Fused;
 import dev.hadal.backend.jvm.Reference;
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.tensor.Bf16;
@@ -26,8 +26,8 @@ final class Truth {
     }
 
     static double[][] formula(Op op, List<Type> in, double[][] operands) {
-        if (op instanceof Fused chain) {
-            return chained(chain, in, operands);
+        if (Mixed.inner(op) instanceof Fused chain) {
+            return chained(chain, in.stream().map(Mixed::widened).toList(), operands);
         }
         List<Type> out = op.infer(in);
         double[][] y = out.stream().map(t -> new double[t.shape().size()]).toArray(double[][]::new);

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Op;
@@ -74,6 +75,7 @@ class TypeRuleTest {
             Activation.class,
             MatMul.class,
             Mixed.class,
+            Fused.class,
             Expand.class,
             Expand.Backward.class,
             Softmax.class,
@@ -333,6 +335,12 @@ class TypeRuleTest {
                         List.of(Type.f32(2, 3), Type.f32(3, 4)),
                         "a",
                         "b"),
+                new Rule(
+                        Fused.of(new MatMul(false, false), 2).then(new WeightedSum(List.of(1f, 1f)), 2, 1),
+                        List.of(Type.f32(2, 3), Type.f32(3, 4), Type.f32(2, 4)),
+                        "a",
+                        "b",
+                        "operand 0"),
                 new Rule(new ArgMax(2, false), List.of(IMAGE), "x"),
                 new Rule(new AttentionMask(1, true, true), List.of(IMAGE, Type.i32(2)), "x", "lengths"),
                 new Rule(
@@ -834,6 +842,11 @@ class TypeRuleTest {
         assertSays(badAttribute(() -> new Pad(List.of(-1), List.of(0), 0)), "[-1]");
         assertSays(badAttribute(() -> new Expand(List.of(-2))), "-2");
         assertSays(badAttribute(() -> new WeightedSum(List.of())), "at least one");
+        assertSays(badAttribute(() -> new Fused(List.of(), false)), "at least one op");
+        Fused chain = Fused.of(new Bias(), 2);
+        assertSays(badAttribute(() -> chain.then(new Bias(), 2, 2)), "part 1 of a chain", "at=2");
+        assertSays(badAttribute(() -> chain.then(chain, 2, 0)), "part 1 of a chain", "op=bias");
+        assertSays(badAttribute(() -> new Fused(List.of(new Fused.Part(new Bias(), 2, 0)), false)), "part 0", "at=0");
         assertSays(badAttribute(() -> new Recurrent.Backward(LSTM, List.of("dh", "dy"))), "[dh, dy]");
         assertSays(
                 badAttribute(() -> new Recurrent.Backward(

@@ -10,9 +10,9 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_add;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_matmul_primitive_desc_create;
 
-import dev.hadal.backend.Fused;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
+import dev.hadal.graph.Fused;
 import dev.hadal.onednn.HadalKernels.FunctionKernel;
 import dev.hadal.onednn.natives.HadalNative;
 import dev.hadal.op.Activation;

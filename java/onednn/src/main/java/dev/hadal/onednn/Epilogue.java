@@ -13,8 +13,8 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_post_ops_append_binary;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_post_ops_append_eltwise;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_post_ops_append_prelu;
 
-import dev.hadal.backend.Fused;
 import dev.hadal.backend.Layout;
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Bias;

@@ -1,7 +1,7 @@
 package dev.hadal.onednn;
 
-import dev.hadal.backend.Fused;
 import dev.hadal.backend.Kernel;
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;

@@ -1,11 +1,12 @@
 package dev.hadal.onednn;
 
 import dev.hadal.backend.Backend;
-import dev.hadal.backend.Fused;
+import dev.hadal.backend.ChainKernel;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.backend.Memory;
 import dev.hadal.backend.Operand;
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Gather;
@@ -13,6 +14,7 @@ import dev.hadal.op.Mixed;
 import dev.hadal.op.Move;
 import dev.hadal.op.Norm;
 import dev.hadal.op.ScatterAdd;
+import dev.hadal.tensor.DType;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -44,12 +46,27 @@ public final class OneDnnBackend implements Backend {
 
     @Override
     public Optional<Kernel> prepare(Op op, List<Operand> inputs, List<Type> outputs, int threads) {
+        Optional<Kernel> kernel = direct(op, inputs, outputs, threads);
+        if (kernel.isEmpty() && Mixed.inner(op) instanceof Fused chain) {
+            List<Type> in = inputs.stream().map(Operand::type).toList();
+            List<DType> results = outputs.stream().map(Type::dtype).toList();
+            return ChainKernel.prepare(this, Mixed.apart(chain, in, results), inputs, threads);
+        }
+        return kernel;
+    }
+
+    @Override
+    public Optional<Kernel> fuse(Fused chain, List<Operand> inputs, List<Type> outputs, int threads) {
+        return direct(chain, inputs, outputs, threads);
+    }
+
+    private static Optional<Kernel> direct(Op op, List<Operand> inputs, List<Type> outputs, int threads) {
         List<Type> types = inputs.stream().map(Operand::type).toList();
         if (!op.infer(types).equals(outputs)) {
             throw new IllegalArgumentException(op + " of " + types + " gives " + op.infer(types) + ", not " + outputs);
         }
         if (!takesNothing(op) && types.stream().anyMatch(t -> t.shape().size() == 0)) {
-            return op instanceof Fused ? Optional.empty() : Optional.of(CopyKernels.zeros(types, outputs));
+            return Mixed.inner(op) instanceof Fused ? Optional.empty() : Optional.of(CopyKernels.zeros(types, outputs));
         }
         // oneDNN cuts the work for the threads that the preparing thread may use.
         Library.get().useThreads(threads);
@@ -92,6 +109,11 @@ public final class OneDnnBackend implements Backend {
     public Memory allocate(String pool, long bytes) {
         Library.get();
         return NativeMemory.allocate(bytes);
+    }
+
+    @Override
+    public Kernel.Bound inOrder(List<Kernel.Bound> kernels) {
+        return new InOrder(kernels.stream().map(Steps.Recorded.class::cast).toList());
     }
 
     @Override

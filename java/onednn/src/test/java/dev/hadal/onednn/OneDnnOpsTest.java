@@ -1,6 +1,6 @@
 package dev.hadal.onednn;
 
-import dev.hadal.backend.Fused;
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.WeightedSum;
@@ -56,6 +56,7 @@ import dev.hadal.tensor.DType;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 
@@ -129,9 +130,15 @@ class OneDnnOpsTest extends OpSpecs {
                 || (op instanceof Resize.Backward b && b.forward().mode() == Resize.Mode.NEAREST);
     }
 
+    /** The op, or those of a chain, which is declined for any of them. */
+    private static boolean any(Op op, Predicate<Op> which) {
+        return Mixed.inner(op) instanceof Fused chain
+                ? chain.parts().stream().anyMatch(part -> which.test(part.op()))
+                : which.test(op);
+    }
+
     private static boolean needLibhadal(Op op) {
         return op instanceof UpdateOp
-                || (op instanceof Fused chain && chain.keep())
                 || NEED_LIBHADAL.contains(op.getClass())
                 || (op instanceof Activation a && BY_LIBHADAL.contains(a.function()))
                 || (op instanceof Activation.Backward b && BACKWARD_BY_LIBHADAL.contains(b.function()));
@@ -199,17 +206,18 @@ class OneDnnOpsTest extends OpSpecs {
     protected Subject subject() {
         return Subject.of(new OneDnnBackend())
                 .withThreads(1, 2)
-                .mayDecline("libhadal is not built", c -> !Library.get().hasHadal() && needLibhadal(c.op()))
+                .mayDecline("libhadal is not built", c -> !Library.get().hasHadal() && any(c.op(), OneDnnOpsTest::needLibhadal))
                 .mayDecline(
                         "optimizers' tensor rules are left to Java",
                         c -> TENSOR_RULES.contains(c.op().getClass())
                                 || (c.op() instanceof ClipGradient clip && clip.adaptive()))
                 .mayDecline(
                         "libhadal is not built, to move values",
-                        c -> !Library.get().hasHadal() && MOVES_OF_LIBHADAL.contains(c.op().getClass()))
+                        c -> !Library.get().hasHadal()
+                                && any(c.op(), op -> MOVES_OF_LIBHADAL.contains(op.getClass())))
                 .mayDecline("oneDNN has another nearest place", c -> isOddNearest(c.op()))
                 .countingOnly(kernel -> !kernel.implementation().endsWith("between bf16"))
                 .mayDecline("in f32, between conversions", c -> mixes(c) && !isUsualMixture(c) && !isNarrowing(c))
-                .mayDecline("rare, and left to Java", c -> RARE.contains(c.op().getClass()) && !isNarrowing(c));
+                .mayDecline("rare, and left to Java", c -> any(c.op(), op -> RARE.contains(op.getClass())) && !isNarrowing(c));
     }
 }

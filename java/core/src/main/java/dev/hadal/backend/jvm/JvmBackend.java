@@ -1,7 +1,7 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Backend;
-import dev.hadal.backend.Fused;
+import dev.hadal.backend.ChainKernel;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.backend.Memory;
@@ -9,6 +9,7 @@ import dev.hadal.backend.Operand;
 import dev.hadal.backend.jvm.simd.PlainSimd;
 import dev.hadal.backend.jvm.simd.Simd;
 import dev.hadal.backend.jvm.simd.SimdChoice;
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Mixed;
@@ -57,10 +58,11 @@ public final class JvmBackend implements Backend {
 
     @Override
     public Optional<Kernel> prepare(Op op, List<Operand> inputs, List<Type> outputs, int threads) {
-        if (op instanceof Fused) {
-            return Optional.empty();
-        }
         List<Type> in = inputs.stream().map(Operand::type).toList();
+        if (Mixed.inner(op) instanceof Fused chain) {
+            List<DType> results = outputs.stream().map(Type::dtype).toList();
+            return ChainKernel.prepare(this, Mixed.apart(chain, in, results), inputs, threads);
+        }
         boolean ownBf16 = fast && op instanceof Shadowed;
         if (!ownBf16 && MixedKernel.concerns(in, outputs)) {
             return compute(MixedKernel.wide(op), MixedKernel.wide(in), MixedKernel.wide(outputs), threads)

@@ -1,16 +1,15 @@
-package dev.hadal.backend;
+package dev.hadal.graph;
 
-import dev.hadal.graph.Op;
-import dev.hadal.graph.Type;
-import dev.hadal.graph.TypeException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiFunction;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Ops in a chain, each of which takes the first result of the one before: what a plan offers to a backend as one op, so
- * that values need not travel to memory and back in between. It is never part of a graph.
+ * Ops in a chain, each of which takes the first result of the one before, as one op: values then need not travel to memory
+ * and back in between. A plan looks for chains in the graph and offers them to its backends; a graph that only predicts
+ * may hold them as nodes. A chain has no gradient: a graph is differentiated first.
  *
  * <p>Its operands are those of the first op, then the further operands of each op that follows. Its results are those of
  * the last op; or, if it keeps them, those of every op in order.
@@ -27,9 +26,13 @@ public record Fused(List<Part> parts, boolean keep) implements Op {
 
     public Fused {
         parts = List.copyOf(parts);
+        if (parts.isEmpty()) {
+            throw new IllegalArgumentException("a chain holds at least one op");
+        }
         for (int i = 0; i < parts.size(); i++) {
             Part p = parts.get(i);
-            if (i == 0 ? p.at != -1 : p.at < 0 || p.at >= p.operands) {
+            boolean placed = i == 0 ? p.at == -1 && p.operands >= 0 : p.at >= 0 && p.at < p.operands;
+            if (!placed || p.op instanceof Fused || p.op instanceof Leaf) {
                 throw new IllegalArgumentException("part " + i + " of a chain cannot be " + p);
             }
         }
@@ -95,7 +98,17 @@ public record Fused(List<Part> parts, boolean keep) implements Op {
         if (in.size() != needed) {
             throw new TypeException(name() + " takes " + needed + " operands, but got " + in.size());
         }
-        return through(in, Op::infer);
+        try {
+            return through(in, Op::infer);
+        } catch (TypeException e) {
+            throw new TypeException(name() + ": " + e.getMessage(), e);
+        }
+    }
+
+    @Override
+    public List<@Nullable Value> gradient(Node node, List<@Nullable Value> dy) {
+        throw new IllegalStateException(
+                node + ": a chain of ops has no gradient; differentiate the graph, and fuse it afterwards");
     }
 
     @Override
