@@ -84,21 +84,18 @@ record BenchReport(Map<String, String> facts, Ceilings ceilings, String natively
     // ---- HTML ----
 
     String html() {
-        StringBuilder page = new StringBuilder(
-                        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n")
-                .append("<meta name=\"viewport\" content=\"width=device-width\"/>\n<title>Hadal, measured</title>\n")
-                .append("<style>\n" + STYLE + "</style>\n</head>\n<body>\n<h1>Hadal, measured</h1>\n<dl>\n");
-        facts.forEach((what, value) -> page.append("<dt>" + escaped(what) + "</dt><dd>" + escaped(value) + "</dd>\n"));
-        page.append("<dt>ceilings</dt><dd>" + escaped(ceilings.toString()) + "</dd>\n</dl>\n<p>")
-                .append("<span class=\"key native\"></span>" + escaped(natively)
-                        + " <span class=\"key java\"></span>Java")
-                .append(" <span class=\"key ceiling\"></span>the ceiling of the core. Bars are medians, whiskers reach"
+        Map<String, String> all = new LinkedHashMap<>(facts);
+        all.put("ceilings", ceilings.toString());
+        StringBuilder body = new StringBuilder("<p>")
+                .append("<span class=\"key first\"></span>" + HtmlPage.escaped(natively)
+                        + " <span class=\"key second\"></span>Java")
+                .append(" <span class=\"key limit\"></span>the ceiling of the core. Bars are medians, whiskers reach"
                         + " from quartile to quartile; longer is faster.</p>\n<main>\n");
         Map<String, List<Row>> groups = new LinkedHashMap<>();
         rows.forEach(row -> groups.computeIfAbsent(row.workload.name(), n -> new ArrayList<>())
                 .add(row));
-        groups.forEach((name, members) -> page.append(new Bars(name, members).svg()));
-        return page.append("</main>\n</body>\n</html>\n").toString();
+        groups.forEach((name, members) -> body.append(new Bars(name, members).svg()));
+        return HtmlPage.of("Hadal, measured", all, body.append("</main>\n").toString());
     }
 
     /** The speeds of one kind of work, on operands of several sizes. */
@@ -133,10 +130,10 @@ record BenchReport(Map<String, String> facts, Ceilings ceilings, String natively
 
         String svg() {
             int height = TOP + ROW * members.size();
-            add("<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">", WIDTH, height, escaped(title));
+            add("<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">", WIDTH, height, HtmlPage.escaped(title));
             add(
                     "<text class=\"title\" x=\"0\" y=\"18\">%s, %s</text>",
-                    escaped(title), members.get(0).unit());
+                    HtmlPage.escaped(title), members.get(0).unit());
             for (int i = 0; i < members.size(); i++) {
                 row(members.get(i), TOP + ROW * i);
             }
@@ -146,14 +143,14 @@ record BenchReport(Map<String, String> facts, Ceilings ceilings, String natively
 
         private void row(Row row, int y) {
             String label = row.workload.size() + (row.workload.type() == DType.F32 ? "" : " bf16");
-            add("<text class=\"mark\" x=\"0\" y=\"%d\">%s</text>", y + BAR + 4, escaped(label));
-            one(row, row.natively, "native", y);
-            one(row, row.java, "java", y + BAR + 2);
+            add("<text class=\"mark\" x=\"0\" y=\"%d\">%s</text>", y + BAR + 4, HtmlPage.escaped(label));
+            one(row, row.natively, "first", y);
+            one(row, row.java, "second", y + BAR + 2);
             double ceiling = ceiling(row);
             if (Double.isFinite(ceiling)) {
                 double x = x(ceiling);
                 add(
-                        "<line class=\"ceiling\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>",
+                        "<line class=\"limit\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>",
                         x, x, y - 2, y + 2 * BAR + 4);
             }
         }
@@ -194,36 +191,4 @@ record BenchReport(Map<String, String> facts, Ceilings ceilings, String natively
             svg.append(String.format(Locale.ROOT, format, arguments)).append('\n');
         }
     }
-
-    private static String escaped(String text) {
-        return text.replace("&", "&amp;")
-                .replace("<", "&lt;")
-                .replace(">", "&gt;")
-                .replace("\"", "&quot;");
-    }
-
-    private static final String STYLE = """
-            :root { color-scheme: light dark; --back: #ffffff; --text: #24292f; --soft: #6a737d;
-              --native: #1f66b0; --java: #c2500a; }
-            @media (prefers-color-scheme: dark) {
-              :root { --back: #14171b; --text: #e3e6ea; --soft: #98a2ad; --native: #6cb0f0; --java: #f5964e; } }
-            body { background: var(--back); color: var(--text); font: 14px system-ui, sans-serif; margin: 24px; }
-            h1 { font-size: 20px; font-weight: 600; margin: 0 0 12px; }
-            dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; }
-            dt, p { color: var(--soft); }
-            dd { margin: 0; }
-            main { display: grid; gap: 28px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
-            svg { width: 100%; max-width: 760px; height: auto; }
-            svg text { fill: var(--text); font-size: 12px; font-variant-numeric: tabular-nums; }
-            svg text.title { font-size: 14px; font-weight: 600; }
-            svg text.mark { fill: var(--soft); }
-            .native { fill: var(--native); }
-            .java { fill: var(--java); }
-            .whisker { stroke: var(--text); fill: none; }
-            .ceiling { stroke: var(--text); stroke-dasharray: 3 2; }
-            .key { display: inline-block; width: 12px; height: 12px; margin: 0 6px 0 12px; vertical-align: -1px; }
-            .key.native { background: var(--native); }
-            .key.java { background: var(--java); }
-            .key.ceiling { width: 0; border-left: 2px dashed var(--text); }
-            """;
 }

@@ -54,6 +54,18 @@ final class Table {
         return String.format(Locale.ROOT, "%." + decimals + "f", x);
     }
 
+    /** The title and the unit of each column. */
+    List<String> heads() {
+        return columns.stream()
+                .map(c -> c.unit.isEmpty() ? c.title : c.title + ", " + c.unit)
+                .toList();
+    }
+
+    /** The cells as they are shown. */
+    List<List<String>> rows() {
+        return List.copyOf(rows);
+    }
+
     List<String> lines() {
         List<List<String>> all = new ArrayList<>();
         all.add(columns.stream().map(Column::title).toList());

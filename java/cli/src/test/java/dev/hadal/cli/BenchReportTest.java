@@ -58,7 +58,7 @@ class BenchReportTest {
                 3, Pattern.compile("class=\"whisker\"").matcher(page).results().count());
         assertEquals(
                 2,
-                Pattern.compile("<line class=\"ceiling\"")
+                Pattern.compile("<line class=\"limit\"")
                         .matcher(page)
                         .results()
                         .count());
