@@ -2,7 +2,7 @@ package dev.hadal.backend;
 
 /**
  * One block of memory that a backend computes in. Offsets are in bytes, and so are lengths in messages; hosts copy
- * whole values: floats, ints, and bf16 as shorts.
+ * whole values: floats, ints, bf16 as shorts, and s8 and u8 as bytes.
  */
 public interface Memory extends AutoCloseable {
 
@@ -17,6 +17,9 @@ public interface Memory extends AutoCloseable {
     /** Copies the bits of bf16 values from the host. */
     void write(long offset, short[] source, int from, int count);
 
+    /** Copies s8 or u8 values from the host. */
+    void write(long offset, byte[] source, int from, int count);
+
     /** Copies values to the host. */
     void read(long offset, float[] target, int from, int count);
 
@@ -25,6 +28,9 @@ public interface Memory extends AutoCloseable {
 
     /** Copies the bits of bf16 values to the host. */
     void read(long offset, short[] target, int from, int count);
+
+    /** Copies s8 or u8 values to the host. */
+    void read(long offset, byte[] target, int from, int count);
 
     /** Sets every byte to zero. */
     void clear();

@@ -17,7 +17,7 @@ public record Field(String name, DType dtype, Shape shape, int classes) {
         if (name.isBlank()) {
             throw new IllegalArgumentException("a field needs a name");
         }
-        if (dtype == DType.BF16) {
+        if (dtype != DType.F32 && dtype != DType.I32) {
             throw new IllegalArgumentException("field " + name + " is " + dtype + "; data are F32 or I32");
         }
         if (classes < 0 || (classes > 0 && dtype != DType.I32)) {

@@ -21,6 +21,7 @@ import dev.hadal.op.Concat;
 import dev.hadal.op.Constant;
 import dev.hadal.op.Convolution;
 import dev.hadal.op.ConvolutionTranspose;
+import dev.hadal.op.Dequantize;
 import dev.hadal.op.Dropout;
 import dev.hadal.op.Expand;
 import dev.hadal.op.Gather;
@@ -31,6 +32,8 @@ import dev.hadal.op.MatMul;
 import dev.hadal.op.PRelu;
 import dev.hadal.op.Pad;
 import dev.hadal.op.Pool;
+import dev.hadal.op.Quantize;
+import dev.hadal.op.Quantized;
 import dev.hadal.op.Recurrent;
 import dev.hadal.op.Reduce;
 import dev.hadal.op.Reshape;
@@ -82,6 +85,7 @@ final class GraphFile {
             new SavedOp("constant", 1, Constant.class),
             new SavedOp("convolution", 1, Convolution.class),
             new SavedOp("convolution_transpose", 1, ConvolutionTranspose.class),
+            new SavedOp("dequantize", 1, Dequantize.class),
             new SavedOp("dropout", 1, Dropout.class),
             new SavedOp("expand", 1, Expand.class),
             new SavedOp("fused", 1, Fused.class),
@@ -94,6 +98,8 @@ final class GraphFile {
             new SavedOp("pad", 1, Pad.class),
             new SavedOp("pool", 1, Pool.class),
             new SavedOp("prelu", 1, PRelu.class),
+            new SavedOp("quantize", 1, Quantize.class),
+            new SavedOp("quantized", 1, Quantized.class),
             new SavedOp("recurrent", 1, Recurrent.class),
             new SavedOp("reduce", 1, Reduce.class),
             new SavedOp("reshape", 1, Reshape.class),

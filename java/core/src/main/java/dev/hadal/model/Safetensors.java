@@ -47,7 +47,7 @@ public final class Safetensors {
             header.put(
                     e.getKey(),
                     Map.of(
-                            "dtype", t.dtype().name(),
+                            "dtype", name(t.dtype()),
                             "shape", t.shape().dims(),
                             "data_offsets", List.of(offset, end)));
             offset = end;
@@ -102,6 +102,20 @@ public final class Safetensors {
         }
     }
 
+    /** As the format names it: S8 is I8 there. */
+    private static String name(DType dtype) {
+        return dtype == DType.S8 ? "I8" : dtype.name();
+    }
+
+    private static DType dtype(String name) {
+        for (DType dtype : DType.values()) {
+            if (name(dtype).equals(name)) {
+                return dtype;
+            }
+        }
+        throw new IllegalArgumentException("no dtype " + name);
+    }
+
     private static long bytes(Tensor t) {
         return new Type(t.dtype(), t.shape()).bytes();
     }
@@ -112,6 +126,7 @@ public final class Safetensors {
             case F32 -> buffer.asFloatBuffer().put(t.floats());
             case BF16 -> buffer.asShortBuffer().put(t.bf16Bits());
             case I32 -> buffer.asIntBuffer().put(t.ints());
+            case S8, U8 -> buffer.put(0, t.bytes());
         }
         return buffer;
     }
@@ -276,7 +291,15 @@ public final class Safetensors {
                 data.asIntBuffer().get(values);
                 yield Tensor.of(type.shape(), values);
             }
+            case S8 -> Tensor.s8(type.shape(), bytes(data));
+            case U8 -> Tensor.u8(type.shape(), bytes(data));
         };
+    }
+
+    private static byte[] bytes(ByteBuffer data) {
+        byte[] values = new byte[data.remaining()];
+        data.get(values);
+        return values;
     }
 
     private static Type type(String name, Map<?, ?> entry, String file) throws ModelFormatException {
@@ -286,7 +309,7 @@ public final class Safetensors {
             for (long d : longs(entry.get("shape"), name + ".shape", file)) {
                 dims.add(Math.toIntExact(d));
             }
-            Type type = new Type(DType.valueOf(dtype), new Shape(dims));
+            Type type = new Type(dtype(dtype), new Shape(dims));
             if (type.bytes() > Integer.MAX_VALUE) {
                 throw new IllegalArgumentException(type + " exceeds 2 GiB");
             }

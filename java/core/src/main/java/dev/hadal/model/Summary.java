@@ -7,6 +7,7 @@ import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
 import dev.hadal.op.Dropout;
+import dev.hadal.op.Quantized;
 import dev.hadal.op.Reshape;
 import dev.hadal.tensor.Shape;
 import java.util.ArrayList;
@@ -107,16 +108,20 @@ public record Summary(List<Row> rows) {
                             0,
                             0);
         }
-        boolean same = node.op() instanceof Reshape || node.op() instanceof Dropout;
+        Op op = Quantized.inner(node.op());
+        boolean same = op instanceof Reshape || op instanceof Dropout;
         long bytes = 0;
         for (Type type : node.types()) {
-            bytes += ofSample && !same ? 4L * type.shape().size() : 0;
+            bytes += ofSample && !same ? type.bytes() : 0;
         }
         return new Row(node.path(), List.of(kind(node.op())), output, 0, MultiplyAdds.of(node), bytes);
     }
 
     /** How the op calls itself, its settings left out: an activation's function, say. */
     private static String kind(Op op) {
+        if (op instanceof Quantized quantized) {
+            return kind(quantized.op()) + " " + quantized.types();
+        }
         return op.toString().replaceFirst("\\[.*", "");
     }
 

@@ -26,6 +26,11 @@ public record Cast(DType dtype) implements Op {
     @Override
     public List<Type> infer(List<Type> in) {
         Require.operands(name(), in, "x");
+        Require.that(
+                !in.get(0).dtype().isByte() && !dtype.isByte(),
+                "cast: x %s cannot become %s; quantize and dequantize do that, with a scale",
+                in.get(0),
+                dtype);
         return List.of(new Type(dtype, in.get(0).shape()));
     }
 

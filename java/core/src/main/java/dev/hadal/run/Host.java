@@ -18,6 +18,7 @@ final class Host {
             case F32 -> to.memory().write(to.offset(), values.floats(), from, count);
             case BF16 -> to.memory().write(to.offset(), values.bf16Bits(), from, count);
             case I32 -> to.memory().write(to.offset(), values.ints(), from, count);
+            case S8, U8 -> to.memory().write(to.offset(), values.bytes(), from, count);
         }
     }
 
@@ -35,6 +36,7 @@ final class Host {
             case F32 -> from.memory().read(from.offset(), into.floats(), at, count);
             case BF16 -> from.memory().read(from.offset(), into.bf16Bits(), at, count);
             case I32 -> from.memory().read(from.offset(), into.ints(), at, count);
+            case S8, U8 -> from.memory().read(from.offset(), into.bytes(), at, count);
         }
     }
 

@@ -371,7 +371,7 @@ public final class Session implements AutoCloseable {
     private static float[] asItLies(Region region) {
         DType dtype = region.layout().type().dtype();
         int count = Math.toIntExact(region.layout().bytes() / dtype.bytes());
-        float[] values = new float[dtype == DType.I32 ? 0 : count];
+        float[] values = new float[dtype == DType.I32 || dtype.isByte() ? 0 : count];
         if (dtype == DType.F32) {
             region.memory().read(region.offset(), values, 0, count);
         } else if (dtype == DType.BF16) {

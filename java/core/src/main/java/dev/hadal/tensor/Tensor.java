@@ -37,12 +37,24 @@ public final class Tensor {
         return new Tensor(shape, DType.BF16, bits, bits.length);
     }
 
+    /** An s8 tensor over the given array. */
+    public static Tensor s8(Shape shape, byte... values) {
+        return new Tensor(shape, DType.S8, values, values.length);
+    }
+
+    /** A u8 tensor over the given array, whose bytes are taken without their sign. */
+    public static Tensor u8(Shape shape, byte... values) {
+        return new Tensor(shape, DType.U8, values, values.length);
+    }
+
     /** A tensor of zeros. */
     public static Tensor zeros(DType dtype, Shape shape) {
         return switch (dtype) {
             case F32 -> of(shape, new float[shape.size()]);
             case BF16 -> bf16(shape, new short[shape.size()]);
             case I32 -> of(shape, new int[shape.size()]);
+            case S8 -> s8(shape, new byte[shape.size()]);
+            case U8 -> u8(shape, new byte[shape.size()]);
         };
     }
 
@@ -72,6 +84,18 @@ public final class Tensor {
     public int[] ints() {
         require(DType.I32);
         return (int[]) array;
+    }
+
+    /**
+     * The s8 or u8 values themselves; {@link DType#integer} tells what each is.
+     *
+     * @throws IllegalStateException if the tensor is neither
+     */
+    public byte[] bytes() {
+        if (!dtype.isByte()) {
+            throw new IllegalStateException("this tensor is " + dtype + shape + ", not S8 or U8");
+        }
+        return (byte[]) array;
     }
 
     /** Whether both are views of one array. */
@@ -132,6 +156,7 @@ public final class Tensor {
             case F32 -> Arrays.hashCode((float[]) array);
             case BF16 -> Arrays.hashCode((short[]) array);
             case I32 -> Arrays.hashCode((int[]) array);
+            case S8, U8 -> Arrays.hashCode((byte[]) array);
         };
     }
 

@@ -26,6 +26,7 @@ import dev.hadal.op.Concat;
 import dev.hadal.op.Constant;
 import dev.hadal.op.Convolution;
 import dev.hadal.op.ConvolutionTranspose;
+import dev.hadal.op.Dequantize;
 import dev.hadal.op.Dropout;
 import dev.hadal.op.Expand;
 import dev.hadal.op.Gather;
@@ -37,6 +38,9 @@ import dev.hadal.op.PRelu;
 import dev.hadal.op.Pad;
 import dev.hadal.op.Pool;
 import dev.hadal.op.Pooling;
+import dev.hadal.op.Quantization;
+import dev.hadal.op.Quantize;
+import dev.hadal.op.Quantized;
 import dev.hadal.op.Recurrent;
 import dev.hadal.op.Reduce;
 import dev.hadal.op.Reshape;
@@ -83,6 +87,7 @@ class GraphFileTest {
     private static final Type FOUR = Type.f32(4);
     private static final Type PLACES = new Type(DType.I32, Shape.of(3));
     private static final Window WINDOW = new Window(new Window.Axis(2, 1, 0, 1), new Window.Axis(1, 2, 2, 2));
+    private static final List<Float> SCALES = List.of(0.1f, 1f, 1e-7f, 0.3f, 3e5f, 0.7f);
     private static final Recurrent LSTM = new Recurrent(Recurrent.Cell.LSTM, true, true, true);
 
     /** Attributes unlike each other and unlike any default; floats that JSON or decimals could spoil. */
@@ -106,6 +111,7 @@ class GraphFileTest {
                 Case.of(new Constant(DType.F32, List.of(), Float.MIN_VALUE)),
                 Case.of(new Convolution(WINDOW, 2), IMAGE, Type.f32(6, 2, 3, 2)),
                 Case.of(new ConvolutionTranspose(WINDOW, 2, 1, 0), IMAGE, Type.f32(4, 3, 3, 2)),
+                Case.of(new Dequantize(Quantization.u8(0.1f, 255)), new Type(DType.U8, Shape.of(3, 4))),
                 Case.of(new Dropout(0.3f), ROWS),
                 Case.of(new Expand(List.of(5, 3, 4)), ROWS),
                 Case.of(
@@ -143,6 +149,14 @@ class GraphFileTest {
                         ROWS,
                         ROWS,
                         PLACES),
+                Case.of(new Quantize(new Quantization(DType.S8, List.of(1e-30f), 0, -3)), ROWS),
+                Case.of(
+                        new Quantized(
+                                new Convolution(WINDOW, 2),
+                                List.of(Quantization.u8(0.1f, 7), Quantization.s8(SCALES, 0)),
+                                List.of(Quantization.NONE)),
+                        new Type(DType.U8, IMAGE.shape()),
+                        new Type(DType.S8, Shape.of(6, 2, 3, 2))),
                 Case.of(new Reduce(Reduce.Function.MEAN, List.of(1), true), ROWS),
                 Case.of(new Reshape(List.of(0, -1, 2)), ROWS),
                 Case.of(new Resize(5, 7, Resize.Mode.BILINEAR), IMAGE),

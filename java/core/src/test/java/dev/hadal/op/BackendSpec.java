@@ -80,6 +80,17 @@ abstract class BackendSpec extends Spec {
     }
 
     @Test
+    void memoryHoldsBytes() {
+        try (Memory memory = backend().allocate(backend().pool(DType.U8), 64)) {
+            memory.clear();
+            memory.write(3, new byte[] {1, Byte.MIN_VALUE, -1, 7}, 1, 3);
+            byte[] read = new byte[6];
+            memory.read(2, read, 1, 5);
+            assertArrayEquals(new byte[] {0, 0, Byte.MIN_VALUE, -1, 7, 0}, read);
+        }
+    }
+
+    @Test
     void memoryIsClosedTwiceWithoutHarm() {
         Memory memory = backend().allocate(backend().pool(DType.F32), 64);
         memory.close();

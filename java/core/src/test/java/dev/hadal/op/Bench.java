@@ -239,6 +239,7 @@ final class Bench {
             case F32 -> Float.toString(t.floats()[i]);
             case BF16 -> Float.toString(Bf16.widen(t.bf16Bits()[i]));
             case I32 -> Integer.toString(t.ints()[i]);
+            case S8, U8 -> Integer.toString(t.dtype().integer(t.bytes()[i]));
         };
     }
 

@@ -39,6 +39,7 @@ record FormulaKernel(String implementation, List<Type> in, List<Type> out, Formu
             case F32 -> region.memory().write(region.offset(), y.floats(), 0, values.length);
             case BF16 -> region.memory().write(region.offset(), y.bf16Bits(), 0, values.length);
             case I32 -> region.memory().write(region.offset(), y.ints(), 0, values.length);
+            case S8, U8 -> region.memory().write(region.offset(), y.bytes(), 0, values.length);
         }
     }
 
@@ -50,6 +51,7 @@ record FormulaKernel(String implementation, List<Type> in, List<Type> out, Formu
             case F32 -> region.memory().read(region.offset(), x.floats(), 0, count);
             case BF16 -> region.memory().read(region.offset(), x.bf16Bits(), 0, count);
             case I32 -> region.memory().read(region.offset(), x.ints(), 0, count);
+            case S8, U8 -> region.memory().read(region.offset(), x.bytes(), 0, count);
         }
         return Truth.wide(x);
     }

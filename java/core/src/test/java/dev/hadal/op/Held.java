@@ -97,6 +97,7 @@ final class Held implements AutoCloseable {
             case F32 -> Arrays.fill(all.floats(), f);
             case BF16 -> Arrays.fill(all.bf16Bits(), Bf16.narrow(f));
             case I32 -> Arrays.fill(all.ints(), i);
+            case S8, U8 -> Arrays.fill(all.bytes(), (byte) i);
         }
         write(offset, all);
     }
@@ -107,6 +108,7 @@ final class Held implements AutoCloseable {
             case F32 -> memory.write(offset, values.floats(), 0, number);
             case BF16 -> memory.write(offset, values.bf16Bits(), 0, number);
             case I32 -> memory.write(offset, values.ints(), 0, number);
+            case S8, U8 -> memory.write(offset, values.bytes(), 0, number);
         }
     }
 
@@ -116,6 +118,7 @@ final class Held implements AutoCloseable {
             case F32 -> memory.read(offset, values.floats(), 0, shape.size());
             case BF16 -> memory.read(offset, values.bf16Bits(), 0, shape.size());
             case I32 -> memory.read(offset, values.ints(), 0, shape.size());
+            case S8, U8 -> memory.read(offset, values.bytes(), 0, shape.size());
         }
         return values;
     }
@@ -135,6 +138,7 @@ final class Held implements AutoCloseable {
                     case F32 -> guard.floats()[i] == GUARD_FLOAT;
                     case BF16 -> guard.bf16Bits()[i] == Bf16.narrow(GUARD_FLOAT);
                     case I32 -> guard.ints()[i] == GUARD_INT;
+                    case S8, U8 -> guard.bytes()[i] == (byte) GUARD_INT;
                 };
                 if (!untouched) {
                     throw new AssertionError((offset == 0 ? "the memory before " : "the memory behind ") + whose + " "

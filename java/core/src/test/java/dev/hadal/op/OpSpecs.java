@@ -197,6 +197,14 @@ public abstract class OpSpecs {
     }
 
     @Nested
+    class QuantizedOps extends QuantizedSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
     class Casts extends CastSpec {
         @Override
         Bench bench() {

@@ -50,6 +50,7 @@ abstract class ReshapeSpec extends Spec {
             case F32 -> Float.floatToRawIntBits(t.floats()[i]);
             case BF16 -> t.bf16Bits()[i];
             case I32 -> t.ints()[i];
+            case S8, U8 -> t.bytes()[i];
         };
     }
 

@@ -15,6 +15,7 @@ import dev.hadal.op.Window.Axis;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -47,6 +48,10 @@ class SpecsCatchBugsTest {
                 Mutant.formula("rounds to bf16", MatMul.class, SpecsCatchBugsTest::bf16),
                 Mutant.formula("cuts bf16 off instead of rounding", Mixed.class, SpecsCatchBugsTest::cutOff),
                 Mutant.formula("casts to bf16 by cutting off", Cast.class, SpecsCatchBugsTest::cutOff),
+                Mutant.formula("the zero point ignored", Quantized.class, SpecsCatchBugsTest::noZeroPoint),
+                Mutant.formula("wraps around", Quantized.class, SpecsCatchBugsTest::wrapping),
+                Mutant.formula("rounds down", Quantize.class, SpecsCatchBugsTest::floored),
+                Mutant.formula("the first scale for all", Dequantize.class, SpecsCatchBugsTest::firstScale),
                 Mutant.formula("variance unbiased", BatchNorm.Training.class, SpecsCatchBugsTest::unbiased),
                 Mutant.formula("variance as Σx²/m − μ² in f32", BatchNorm.Training.class, SpecsCatchBugsTest::onePass),
                 Mutant.formula("epsilon forgotten", BatchNorm.class, SpecsCatchBugsTest::noEpsilon),
@@ -116,6 +121,46 @@ class SpecsCatchBugsTest {
                 }
             }
         });
+    }
+
+    /** A padded place holds 0, not what stands for 0. */
+    private static Formula noZeroPoint(Op op, List<Type> in, List<Type> out, Formula right) {
+        Quantized q = (Quantized) op;
+        List<Quantization> operands = q.operands().stream()
+                .map(x -> x.quantizes() ? new Quantization(x.dtype(), x.scales(), x.axis(), 0) : x)
+                .toList();
+        return Reference.formula(new Quantized(q.op(), operands, q.results()), in, out)
+                .orElseThrow();
+    }
+
+    private static Formula wrapping(Op op, List<Type> in, List<Type> out, Formula right) {
+        Quantized q = (Quantized) op;
+        List<Quantization> none = Collections.nCopies(out.size(), Quantization.NONE);
+        Quantized reals = new Quantized(q.op(), q.operands(), none);
+        Formula real = Reference.formula(reals, in, reals.infer(in)).orElseThrow();
+        return then(real, (x, y) -> {
+            for (int o = 0; o < y.length; o++) {
+                Quantization to = q.results().get(o);
+                double[] values = y[o];
+                if (to.quantizes()) {
+                    Arrays.setAll(values, i -> to.dtype()
+                            .integer((byte) (int) (Math.rint(values[i] / to.scale(0)) + to.zeroPoint())));
+                }
+            }
+        });
+    }
+
+    private static Formula floored(Op op, List<Type> in, List<Type> out, Formula right) {
+        Quantization to = ((Quantize) op).to();
+        return (x, y) -> Arrays.setAll(y[0], i -> {
+            double place = Math.floor(x[0][i] / to.scale(to.index(in.get(0).shape(), i))) + to.zeroPoint();
+            return Math.max(to.least(), Math.min(to.greatest(), place));
+        });
+    }
+
+    private static Formula firstScale(Op op, List<Type> in, List<Type> out, Formula right) {
+        Quantization from = ((Dequantize) op).from();
+        return (x, y) -> Arrays.setAll(y[0], i -> from.scale(0) * (x[0][i] - from.zeroPoint()));
     }
 
     private static Formula dropLast(Op op, List<Type> in, List<Type> out, Formula right) {

@@ -63,6 +63,7 @@ final class Truth {
                 case F32 -> t.floats()[i];
                 case BF16 -> Bf16.widen(t.bf16Bits()[i]);
                 case I32 -> t.ints()[i];
+                case S8, U8 -> t.dtype().integer(t.bytes()[i]);
             };
         }
         return wide;
@@ -76,6 +77,7 @@ final class Truth {
                 case F32 -> t.floats()[i] = (float) values[i];
                 case BF16 -> t.bf16Bits()[i] = Bf16.narrow((float) values[i]);
                 case I32 -> t.ints()[i] = (int) values[i];
+                case S8, U8 -> t.bytes()[i] = (byte) (int) values[i];
             }
         }
         return t;
@@ -86,7 +88,7 @@ final class Truth {
      * of nothing are equally right as a term that is masked or padded away.
      */
     static void exact(String what, Tensor actual, double[] expected) {
-        if (actual.dtype() == DType.I32) {
+        if (actual.dtype() == DType.I32 || actual.dtype().isByte()) {
             exactIntegers(what, actual, expected);
             return;
         }
@@ -105,10 +107,11 @@ final class Truth {
     }
 
     private static void exactIntegers(String what, Tensor actual, double[] expected) {
+        double[] values = wide(actual);
         for (int i = 0; i < expected.length; i++) {
-            if (actual.ints()[i] != expected[i]) {
+            if (values[i] != expected[i]) {
                 throw new AssertionError(
-                        what + " at " + i + " of " + actual + " is " + actual.ints()[i] + ", not " + expected[i]);
+                        what + " at " + i + " of " + actual + " is " + values[i] + ", not " + expected[i]);
             }
         }
     }

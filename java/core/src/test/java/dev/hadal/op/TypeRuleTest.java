@@ -76,6 +76,9 @@ class TypeRuleTest {
             MatMul.class,
             Mixed.class,
             Fused.class,
+            Quantized.class,
+            Quantize.class,
+            Dequantize.class,
             Expand.class,
             Expand.Backward.class,
             Softmax.class,
@@ -88,6 +91,7 @@ class TypeRuleTest {
             Dropout.Training.class);
 
     private static final Pool MAX_POOL = new Pool(Pooling.Function.MAX, 3, 3, Window.of(2, 1, 1));
+    private static final Type BYTES = new Type(DType.U8, Type.f32(2, 6, 8, 9).shape());
     private static final Type UPWARDS = Type.f32(6, 5, 3, 3);
     private static final Type POOLED = Type.f32(2, 6, 4, 5);
     private static final Slice SLICE = new Slice(3, 0, 3, 1);
@@ -341,6 +345,16 @@ class TypeRuleTest {
                         "a",
                         "b",
                         "operand 0"),
+                new Rule(
+                        new Quantized(
+                                new Concat(0),
+                                List.of(Quantization.u8(0.5f, 3), Quantization.u8(0.25f, 3)),
+                                List.of(Quantization.s8(1))),
+                        List.of(BYTES, BYTES),
+                        "operand 0",
+                        "operand 1"),
+                new Rule(new Quantize(Quantization.s8(1)), List.of(IMAGE), "x"),
+                new Rule(new Dequantize(Quantization.u8(1, 3)), List.of(BYTES), "x"),
                 new Rule(new ArgMax(2, false), List.of(IMAGE), "x"),
                 new Rule(new AttentionMask(1, true, true), List.of(IMAGE, Type.i32(2)), "x", "lengths"),
                 new Rule(

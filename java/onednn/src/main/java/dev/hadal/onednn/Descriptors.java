@@ -12,9 +12,11 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_attr_set_scales_mask;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_attr_set_scratchpad_mode;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_desc_next_impl;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_s32;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_s8;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_scratchpad_mode_user;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_success;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_sum_primitive_desc_create;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_u8;
 
 import dev.hadal.backend.Layout;
 import dev.hadal.tensor.DType;
@@ -177,6 +179,8 @@ final class Descriptors implements AutoCloseable {
             case F32 -> dnnl_f32;
             case BF16 -> dnnl_bf16;
             case I32 -> dnnl_s32;
+            case S8 -> dnnl_s8;
+            case U8 -> dnnl_u8;
         };
     }
 

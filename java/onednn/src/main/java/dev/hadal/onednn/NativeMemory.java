@@ -34,6 +34,7 @@ public final class NativeMemory implements Memory, Life {
     private final FloatPointer floats;
     private final IntPointer ints;
     private final ShortPointer shorts;
+    private final BytePointer octets;
     private final Watch watch;
     private final Cleaner.Cleanable cleanable;
 
@@ -67,6 +68,7 @@ public final class NativeMemory implements Memory, Life {
         this.floats = new FloatPointer(first);
         this.ints = new IntPointer(first);
         this.shorts = new ShortPointer(first);
+        this.octets = new BytePointer(first);
         this.watch = new Watch(bytes);
         this.cleanable = CLEANER.register(this, watch);
     }
@@ -170,6 +172,12 @@ public final class NativeMemory implements Memory, Life {
     }
 
     @Override
+    public synchronized void write(long offset, byte[] source, int from, int count) {
+        check(offset, source.length, from, count, Byte.BYTES);
+        octets.position(offset).put(source, from, count);
+    }
+
+    @Override
     public synchronized void read(long offset, float[] target, int from, int count) {
         check(offset, target.length, from, count, Float.BYTES);
         floats.position(offset / Float.BYTES).get(target, from, count);
@@ -185,6 +193,12 @@ public final class NativeMemory implements Memory, Life {
     public synchronized void read(long offset, short[] target, int from, int count) {
         check(offset, target.length, from, count, Short.BYTES);
         shorts.position(offset / Short.BYTES).get(target, from, count);
+    }
+
+    @Override
+    public synchronized void read(long offset, byte[] target, int from, int count) {
+        check(offset, target.length, from, count, Byte.BYTES);
+        octets.position(offset).get(target, from, count);
     }
 
     private void check(long offset, int length, int from, int count, int each) {

@@ -18,6 +18,7 @@ import dev.hadal.tensor.DType;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** oneDNN on the CPU, with libhadal for what it lacks. */
 public final class OneDnnBackend implements Backend {
@@ -64,6 +65,10 @@ public final class OneDnnBackend implements Backend {
         List<Type> types = inputs.stream().map(Operand::type).toList();
         if (!op.infer(types).equals(outputs)) {
             throw new IllegalArgumentException(op + " of " + types + " gives " + op.infer(types) + ", not " + outputs);
+        }
+        if (Stream.concat(types.stream(), outputs.stream())
+                .anyMatch(t -> t.dtype().isByte())) {
+            return Optional.empty();
         }
         if (!takesNothing(op) && types.stream().anyMatch(t -> t.shape().size() == 0)) {
             return Mixed.inner(op) instanceof Fused ? Optional.empty() : Optional.of(CopyKernels.zeros(types, outputs));

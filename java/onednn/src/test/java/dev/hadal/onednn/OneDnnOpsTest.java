@@ -198,6 +198,11 @@ class OneDnnOpsTest extends OpSpecs {
                 && !needLibhadal(op);
     }
 
+    private static boolean hasBytes(Subject.Case c) {
+        return Stream.concat(c.inputs().stream(), c.outputs().stream())
+                .anyMatch(t -> t.dtype().isByte());
+    }
+
     private static boolean mixes(Subject.Case c) {
         return Stream.concat(c.inputs().stream(), c.outputs().stream()).anyMatch(OneDnnOpsTest::isBf16);
     }
@@ -215,6 +220,7 @@ class OneDnnOpsTest extends OpSpecs {
                         "libhadal is not built, to move values",
                         c -> !Library.get().hasHadal()
                                 && any(c.op(), op -> MOVES_OF_LIBHADAL.contains(op.getClass())))
+                .mayDecline("int8", OneDnnOpsTest::hasBytes)
                 .mayDecline("oneDNN has another nearest place", c -> isOddNearest(c.op()))
                 .countingOnly(kernel -> !kernel.implementation().endsWith("between bf16"))
                 .mayDecline("in f32, between conversions", c -> mixes(c) && !isUsualMixture(c) && !isNarrowing(c))

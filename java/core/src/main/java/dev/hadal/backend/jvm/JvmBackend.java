@@ -12,7 +12,10 @@ import dev.hadal.backend.jvm.simd.SimdChoice;
 import dev.hadal.graph.Fused;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
+import dev.hadal.op.Dequantize;
 import dev.hadal.op.Mixed;
+import dev.hadal.op.Quantize;
+import dev.hadal.op.Quantized;
 import dev.hadal.op.Shadowed;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
@@ -24,6 +27,7 @@ public final class JvmBackend implements Backend {
     private static final String FLOATS = "f32";
     private static final String INTS = "i32";
     private static final String BF16 = "bf16";
+    private static final String OCTETS = "int8";
 
     private final boolean fast;
 
@@ -63,12 +67,32 @@ public final class JvmBackend implements Backend {
             List<DType> results = outputs.stream().map(Type::dtype).toList();
             return ChainKernel.prepare(this, Mixed.apart(chain, in, results), inputs, threads);
         }
+        if (op instanceof Quantized || op instanceof Quantize || op instanceof Dequantize) {
+            return quantized(op, in, outputs, threads);
+        }
         boolean ownBf16 = fast && op instanceof Shadowed;
         if (!ownBf16 && MixedKernel.concerns(in, outputs)) {
             return compute(MixedKernel.wide(op), MixedKernel.wide(in), MixedKernel.wide(outputs), threads)
-                    .map(kernel -> new MixedKernel(kernel, in, outputs, simd()));
+                    .map(kernel -> MixedKernel.of(kernel, in, outputs, simd()));
         }
         return compute(Mixed.inner(op), in, outputs, threads);
+    }
+
+    private Optional<Kernel> quantized(Op op, List<Type> in, List<Type> outputs, int threads) {
+        if (op instanceof Quantize narrowing) {
+            return Optional.of(ByteConversion.kernel(op, narrowing.to(), in.get(0), outputs.get(0)));
+        } else if (op instanceof Dequantize widening) {
+            return Optional.of(ByteConversion.kernel(op, widening.from(), in.get(0), outputs.get(0)));
+        }
+        Quantized quantized = (Quantized) op;
+        List<Type> wide = quantized.widened(in);
+        return prepare(
+                        quantized.op(),
+                        wide.stream().map(Operand::plain).toList(),
+                        quantized.op().infer(wide),
+                        threads)
+                .map(kernel ->
+                        new MixedKernel(kernel, in, outputs, quantized.operands(), quantized.results(), simd()));
     }
 
     private Simd simd() {
@@ -90,8 +114,11 @@ public final class JvmBackend implements Backend {
             throw new IllegalArgumentException("the java backend knows plain layouts only, not " + from + " and " + to);
         }
         Type type = from.type();
+        if (type.dtype().isByte()) {
+            return copy(type);
+        }
         return type.dtype() == DType.BF16
-                ? new MixedKernel(copy(Mixed.widened(type)), List.of(type), List.of(type), simd())
+                ? MixedKernel.of(copy(Mixed.widened(type)), List.of(type), List.of(type), simd())
                 : copy(type);
     }
 
@@ -99,9 +126,7 @@ public final class JvmBackend implements Backend {
         return new HeapKernel("copy", List.of(type), List.of(type), (in, out, scratch) -> {
             Span x = in[0];
             Span y = out[0];
-            boolean floats = type.dtype() == DType.F32;
-            return () -> System.arraycopy(
-                    floats ? x.floats() : x.ints(), x.offset(), floats ? y.floats() : y.ints(), y.offset(), x.size());
+            return () -> System.arraycopy(x.array(), x.offset(), y.array(), y.offset(), x.size());
         });
     }
 
@@ -111,6 +136,7 @@ public final class JvmBackend implements Backend {
             case F32 -> FLOATS;
             case BF16 -> BF16;
             case I32 -> INTS;
+            case S8, U8 -> OCTETS;
         };
     }
 
@@ -119,6 +145,7 @@ public final class JvmBackend implements Backend {
         return switch (pool) {
             case FLOATS -> HeapMemory.ofFloats(bytes);
             case BF16 -> HeapMemory.ofBf16(bytes);
+            case OCTETS -> HeapMemory.ofOctets(bytes);
             default -> HeapMemory.ofInts(bytes);
         };
     }

@@ -9,25 +9,46 @@ import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Cast;
 import dev.hadal.op.Mixed;
+import dev.hadal.op.Quantization;
 import dev.hadal.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * A kernel on f32 for operands and results of which some are bf16: those lie widened in the scratch memory, before the
- * kernel's own scratch, while it runs. Every operand is read before a bf16 result is written.
+ * A kernel on f32 for operands and results of which some are bf16, s8 or u8: those lie widened in the scratch memory, before
+ * the kernel's own scratch, while it runs. Every operand is read before a narrow result is written.
+ *
+ * @param from what the integers of each operand stand for
+ * @param to the same of each result
  */
-record MixedKernel(Kernel kernel, List<Type> in, List<Type> out, Simd simd) implements Kernel {
+record MixedKernel(
+        Kernel kernel, List<Type> in, List<Type> out, List<Quantization> from, List<Quantization> to, Simd simd)
+        implements Kernel {
     private static final int ALIGNMENT = 64;
 
-    /** Whether a value is bf16. */
-    static boolean concerns(List<Type> in, List<Type> out) {
-        return Stream.concat(in.stream(), out.stream()).anyMatch(MixedKernel::isBf16);
+    /** For an op that knows of no quantization: integers stand for themselves. */
+    static MixedKernel of(Kernel kernel, List<Type> in, List<Type> out, Simd simd) {
+        return new MixedKernel(kernel, in, out, identities(in), identities(out), simd);
     }
 
-    private static boolean isBf16(Type type) {
-        return type.dtype() == DType.BF16;
+    private static List<Quantization> identities(List<Type> types) {
+        return types.stream()
+                .map(t -> t.dtype().isByte() ? Quantization.identity(t.dtype()) : Quantization.NONE)
+                .toList();
+    }
+
+    /** Whether a value is bf16, s8 or u8. */
+    static boolean concerns(List<Type> in, List<Type> out) {
+        return Stream.concat(in.stream(), out.stream()).anyMatch(MixedKernel::isNarrow);
+    }
+
+    private static boolean isNarrow(Type type) {
+        return type.dtype() == DType.BF16 || type.dtype().isByte();
+    }
+
+    private static Type wide(Type type) {
+        return isNarrow(type) ? Type.f32(type.shape()) : type;
     }
 
     /** What the kernel on f32 is to compute. */
@@ -37,7 +58,7 @@ record MixedKernel(Kernel kernel, List<Type> in, List<Type> out, Simd simd) impl
     }
 
     static List<Type> wide(List<Type> types) {
-        return types.stream().map(Mixed::widened).toList();
+        return types.stream().map(MixedKernel::wide).toList();
     }
 
     private static long aligned(long bytes) {
@@ -57,8 +78,8 @@ record MixedKernel(Kernel kernel, List<Type> in, List<Type> out, Simd simd) impl
     @Override
     public long scratch() {
         long widened = Stream.concat(in.stream(), out.stream())
-                .filter(MixedKernel::isBf16)
-                .mapToLong(t -> aligned(Mixed.widened(t).bytes()))
+                .filter(MixedKernel::isNarrow)
+                .mapToLong(t -> aligned(wide(t).bytes()))
                 .sum();
         return widened + kernel.scratch();
     }
@@ -71,7 +92,8 @@ record MixedKernel(Kernel kernel, List<Type> in, List<Type> out, Simd simd) impl
 
     @Override
     public String implementation() {
-        return kernel.implementation() + " between bf16";
+        boolean bytes = Stream.concat(in.stream(), out.stream()).anyMatch(t -> t.dtype().isByte());
+        return kernel.implementation() + (bytes ? " between int8" : " between bf16");
     }
 
     @Override
@@ -81,23 +103,25 @@ record MixedKernel(Kernel kernel, List<Type> in, List<Type> out, Simd simd) impl
         List<Runnable> before = new ArrayList<>();
         List<Runnable> after = new ArrayList<>();
         List<Region> x = new ArrayList<>();
-        for (Region from : inputs) {
-            if (isBf16(from.layout().type())) {
-                Region to = room.widened(from);
-                before.add(widening(loops, from, to));
-                x.add(to);
+        for (int i = 0; i < inputs.size(); i++) {
+            Region given = inputs.get(i);
+            if (isNarrow(given.layout().type())) {
+                Region copy = room.widened(given);
+                before.add(widening(loops, given, from.get(i), copy));
+                x.add(copy);
             } else {
-                x.add(from);
+                x.add(given);
             }
         }
         List<Region> y = new ArrayList<>();
-        for (Region to : outputs) {
-            if (isBf16(to.layout().type())) {
-                Region from = room.widened(to);
-                after.add(narrowing(loops, from, to));
-                y.add(from);
+        for (int i = 0; i < outputs.size(); i++) {
+            Region wanted = outputs.get(i);
+            if (isNarrow(wanted.layout().type())) {
+                Region copy = room.widened(wanted);
+                after.add(narrowing(loops, copy, to.get(i), wanted));
+                y.add(copy);
             } else {
-                y.add(to);
+                y.add(wanted);
             }
         }
         Bound inner = kernel.bind(x, y, room.rest());
@@ -122,7 +146,10 @@ record MixedKernel(Kernel kernel, List<Type> in, List<Type> out, Simd simd) impl
         };
     }
 
-    private static Runnable widening(Loops loops, Region from, Region to) {
+    private static Runnable widening(Loops loops, Region from, Quantization q, Region to) {
+        if (q.quantizes()) {
+            return new ByteConversion(q, from.layout().type().shape()).dequantizing(from, to);
+        }
         short[] bits = ((HeapMemory) from.memory()).bf16();
         float[] floats = ((HeapMemory) to.memory()).floats();
         int fromAt = (int) (from.offset() / Short.BYTES);
@@ -131,7 +158,10 @@ record MixedKernel(Kernel kernel, List<Type> in, List<Type> out, Simd simd) impl
         return () -> loops.widen(count, bits, fromAt, floats, toAt);
     }
 
-    private static Runnable narrowing(Loops loops, Region from, Region to) {
+    private static Runnable narrowing(Loops loops, Region from, Quantization q, Region to) {
+        if (q.quantizes()) {
+            return new ByteConversion(q, to.layout().type().shape()).quantizing(from, to);
+        }
         float[] floats = ((HeapMemory) from.memory()).floats();
         short[] bits = ((HeapMemory) to.memory()).bf16();
         int fromAt = (int) (from.offset() / Float.BYTES);
@@ -155,7 +185,7 @@ record MixedKernel(Kernel kernel, List<Type> in, List<Type> out, Simd simd) impl
         }
 
         Region widened(Region narrow) {
-            Layout layout = Layout.plain(Mixed.widened(narrow.layout().type()));
+            Layout layout = Layout.plain(wide(narrow.layout().type()));
             Region piece = new Region(all.memory(), all.offset() + next, layout);
             next += aligned(layout.bytes());
             return piece;

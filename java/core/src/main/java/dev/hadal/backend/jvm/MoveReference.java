@@ -114,6 +114,7 @@ final class MoveReference {
             case F32 -> in[0][i];
             case BF16 -> Bf16.widen(Bf16.narrow((float) in[0][i]));
             case I32 -> (int) in[0][i];
+            case S8, U8 -> throw new IllegalArgumentException("no cast gives " + dtype);
         });
     }
 

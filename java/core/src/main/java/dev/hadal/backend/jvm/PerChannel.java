@@ -49,7 +49,7 @@ final class PerChannel {
         int next = at;
         for (int i = 0; i < slices.length; i++) {
             if (slices[i].type().equals(type)) {
-                turned[i] = new Span(scratch, slices[i].ints(), next, type);
+                turned[i] = new Span(scratch, slices[i].ints(), slices[i].bytes(), next, type);
                 next += type.shape().size();
             }
         }

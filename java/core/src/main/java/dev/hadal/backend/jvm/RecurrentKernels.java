@@ -47,7 +47,7 @@ final class RecurrentKernels {
     }
 
     private static Span as(Span x, Type type) {
-        return new Span(x.floats(), x.ints(), x.offset(), type);
+        return new Span(x.floats(), x.ints(), x.bytes(), x.offset(), type);
     }
 
     /** Divides a kernel's scratch. */
@@ -60,7 +60,7 @@ final class RecurrentKernels {
         }
 
         Span take(int... dims) {
-            Span part = new Span(scratch.floats(), scratch.ints(), scratch.offset() + next, Type.f32(dims));
+            Span part = new Span(scratch.floats(), scratch.ints(), scratch.bytes(), scratch.offset() + next, Type.f32(dims));
             next += part.size();
             return part;
         }

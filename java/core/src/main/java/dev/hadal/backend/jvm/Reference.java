@@ -53,6 +53,8 @@ public final class Reference {
         MoveReference.define(TABLE);
         ResizeReference.define(TABLE);
         RecurrentReference.define(TABLE);
+        ChainReference.define(TABLE);
+        QuantizedReference.define(TABLE);
     }
 
     /** The formula as an f32 kernel. */

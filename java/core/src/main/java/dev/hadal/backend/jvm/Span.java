@@ -2,21 +2,28 @@ package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Region;
 import dev.hadal.graph.Type;
+import dev.hadal.tensor.DType;
 
 /**
- * Where a value begins, in row-major order: in {@code floats} if it is f32, in {@code ints} if it is i32. Kernels never
- * see bf16: {@link MixedKernel} stands between.
+ * Where a value begins, in row-major order: in {@code floats} if it is f32, in {@code ints} if it is i32, in {@code bytes}
+ * if it is s8 or u8. Kernels never see bf16: {@link MixedKernel} stands between.
  */
 @SuppressWarnings("ArrayRecordComponent") // a view of the arrays is what it is
-public record Span(float[] floats, int[] ints, int offset, Type type) {
+public record Span(float[] floats, int[] ints, byte[] bytes, int offset, Type type) {
 
     static Span of(Region region) {
         HeapMemory memory = (HeapMemory) region.memory();
         return new Span(
                 memory.floats(),
                 memory.ints(),
-                (int) (region.offset() / 4),
+                memory.octets(),
+                (int) (region.offset() / region.layout().type().dtype().bytes()),
                 region.layout().type());
+    }
+
+    /** The array that holds the value. */
+    Object array() {
+        return type.dtype().isByte() ? bytes : type.dtype() == DType.F32 ? floats : ints;
     }
 
     /** The number of values. */
