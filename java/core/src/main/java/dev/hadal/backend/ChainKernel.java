@@ -150,7 +150,7 @@ public final class ChainKernel implements Kernel {
 
     @Override
     public Bound bind(List<Region> inputs, List<Region> outputs, Region scratch) {
-        Map<Place, Region> regions = new IdentityHashMap<>();
+        IdentityHashMap<Place, Region> regions = new IdentityHashMap<>();
         for (int i = 0; i < inputs.size(); i++) {
             regions.put(operands.get(i), inputs.get(i));
         }

@@ -11,7 +11,7 @@ public record Range(float min, float max) {
     }
 
     /** From the smaller to the larger, extended to 0. */
-    static Range of(double min, double max) {
-        return new Range((float) Math.min(0, min), (float) Math.max(0, max));
+    static Range of(double from, double to) {
+        return new Range((float) Math.min(0, from), (float) Math.max(0, to));
     }
 }
