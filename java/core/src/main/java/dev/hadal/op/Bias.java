@@ -26,10 +26,12 @@ public record Bias() implements Op {
         return List.of(in.get(0));
     }
 
+    /** Each value that a max pool hands back is one that it was handed, so these have the same sum, and are fewer. */
     @Override
     public List<@Nullable Value> gradient(Node y, List<@Nullable Value> dy) {
         Value g = Objects.requireNonNull(dy.get(0));
-        return List.of(g, new Backward().of(g));
+        boolean pooled = g.node().op() instanceof Pooling.MaxBackward;
+        return List.of(g, new Backward().of(pooled ? g.node().input(0) : g));
     }
 
     @Override

@@ -10,6 +10,7 @@ import dev.hadal.graph.WeightedSum;
 import dev.hadal.model.BatchSize;
 import dev.hadal.model.MixedPrecision;
 import dev.hadal.model.Model;
+import dev.hadal.model.PoolFirst;
 import dev.hadal.model.Training;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -41,7 +42,10 @@ record StepGraphs(Model model, List<Objective> objectives, boolean weighted, Pre
 
     /** Forward, loss and backward. */
     Graph gradients(int n) {
-        Graph graph = model.apply(new BatchSize(n)).apply(new Training(trained)).graph();
+        Graph graph = model.apply(new BatchSize(n))
+                .apply(new Training(trained))
+                .apply(new PoolFirst())
+                .graph();
         Value loss = appendLosses(graph, n);
         List<Value> weights = graph.leaves(Role.WEIGHT).stream()
                 .filter(w -> trained.test(Graph.leafOf(w).name()))

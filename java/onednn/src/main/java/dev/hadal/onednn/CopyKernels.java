@@ -11,8 +11,11 @@ import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Cast;
 import dev.hadal.op.Reshape;
+import dev.hadal.tensor.Shape;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.jspecify.annotations.Nullable;
 
@@ -21,7 +24,25 @@ final class CopyKernels {
 
     /** The values stay where they are, if the planner lets them. */
     static @Nullable Kernel reshape(Reshape op, Request r) {
-        return !r.hasOneDtype() ? null : new Copy(Layout.plain(r.type(0)), Layout.plain(r.result(0)), 0);
+        if (!r.hasOneDtype()) {
+            return null;
+        }
+        Layout other = flattened(r);
+        return other == null
+                ? new Copy(Layout.plain(r.type(0)), Layout.plain(r.result(0)), 0)
+                : new Copy(Objects.requireNonNull(r.layout(0)), other, 0);
+    }
+
+    /** Images become the rows of a matrix, or these images, without their channels being moved; null for all else. */
+    private static @Nullable Layout flattened(Request r) {
+        Shape x = r.shape(0);
+        Shape y = r.result(0).shape();
+        if (r.channelsLast() && y.rank() == 2 && y.get(0) == x.get(0)) {
+            return OneDnnLayout.flattened(r.result(0), LongStream.of(Descriptors.dims(x)).skip(1).toArray());
+        }
+        boolean back = OneDnnLayout.image(r.layout(0)) != null
+                && Descriptors.fits(Objects.requireNonNull(r.layout(0)), Descriptors.dims(y));
+        return back ? OneDnnLayout.channelsLast(r.result(0)) : null;
     }
 
     /** A value as it lies. */

@@ -38,7 +38,8 @@ final class MatMulKernels {
     static Kernel matmul(MatMul op, Request r) {
         Shape a = r.shape(0);
         Shape b = r.shape(1);
-        if (!op.isOneProduct(a, b)) {
+        boolean matrices = a.rank() == 2 && b.rank() == 2;
+        if (!matrices && !op.isOneProduct(a, b)) {
             return batched(op, r);
         }
         int rows = a.size() / op.k(a);
@@ -56,13 +57,20 @@ final class MatMulKernels {
         Shape a = r.shape(0);
         Shape b = r.shape(1);
         Product product = new Product(matmul, r, a.size() / matmul.k(a), matmul.k(a), matmul.n(b), more);
-        PrimitiveDescriptor y = product.describe(r.layout(1));
-        Layout plain = Layout.plain(r.result(0));
+        long[] image = product.image();
+        PrimitiveDescriptor y = product.describe(image == null ? r.layout(1) : Layout.plain(r.type(1)));
+        Layout packed = OneDnnLayout.of(product.stored(y.memory(DNNL_ARG_WEIGHTS)), r.type(1));
+        Layout factor = columns(r.type(0), matmul.transposeB() ? image : null);
+        Layout result = columns(r.result(0), matmul.transposeB() ? null : image);
         PrimitiveKernel.Builder kernel = new PrimitiveKernel.Builder(op, y)
-                .in(DNNL_ARG_SRC, Layout.plain(r.type(0)))
-                .in(DNNL_ARG_WEIGHTS, OneDnnLayout.of(product.stored(y.memory(DNNL_ARG_WEIGHTS)), r.type(1)));
-        more.bind(kernel, r, 2, plain);
-        return kernel.out(DNNL_ARG_DST, plain).build();
+                .in(DNNL_ARG_SRC, factor)
+                .in(DNNL_ARG_WEIGHTS, image == null ? packed : columns(r.type(1), image));
+        more.bind(kernel, r, 2, result);
+        return kernel.out(DNNL_ARG_DST, result).build();
+    }
+
+    private static Layout columns(Type matrix, long @Nullable [] image) {
+        return image == null ? Layout.plain(matrix) : OneDnnLayout.flattened(matrix, image);
     }
 
     /**
@@ -150,6 +158,21 @@ final class MatMulKernels {
 
         private Descriptors descriptors() {
             return r.descriptors();
+        }
+
+        /**
+         * How b's columns lie if they are those of flattened images, and the columns of a or of the product with them: to
+         * a product it is all the same, so that images need not be put in order, nor their gradients. Null if they lie in
+         * order, or b in blocks. Nobody has laid out a weight at first; it then lies as the images do.
+         */
+        long @Nullable [] image() {
+            boolean twoAxes = (op.transposeB() ? r.shape(0) : r.result(0).shape()).rank() == 2;
+            boolean columns = op.transposeB() ? !op.transposeA() : !more.hasBias();
+            if (!twoAxes || !columns) {
+                return null;
+            }
+            boolean free = r.layout(1) == null && op.transposeB() && m >= FEW_ROWS;
+            return OneDnnLayout.image(r.layout(free ? 0 : 1));
         }
 
         PrimitiveDescriptor describe(@Nullable Layout b) {

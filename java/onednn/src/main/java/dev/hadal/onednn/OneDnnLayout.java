@@ -21,6 +21,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A layout that oneDNN chose: axes in another order, and some of them cut into blocks. It is a value of plain Java that
@@ -83,6 +84,27 @@ final class OneDnnLayout implements Layout {
             long[] dims = Descriptors.dims(type.shape());
             return of(descriptors.strided(type.dtype(), dims, Descriptors.channelsLast(dims)), type);
         }
+    }
+
+    /**
+     * A matrix whose rows are images with their channels innermost, flattened as they lie; plain where that is their order.
+     *
+     * @param image the axes of one row: [C,…]
+     */
+    static Layout flattened(Type matrix, long... image) {
+        long[] dims = LongStream.concat(LongStream.of(matrix.shape().get(0)), LongStream.of(image))
+                .toArray();
+        try (Descriptors descriptors = new Descriptors()) {
+            return of(descriptors.strided(matrix.dtype(), dims, Descriptors.channelsLast(dims)), matrix);
+        }
+    }
+
+    /** The axes of a row of such a matrix; null for any other layout, and for none. */
+    static long @Nullable [] image(@Nullable Layout layout) {
+        if (!(layout instanceof OneDnnLayout l) || l.type.shape().rank() != 2 || l.placement.dims.size() == 2) {
+            return null;
+        }
+        return l.placement.dims.stream().skip(1).mapToLong(Long::longValue).toArray();
     }
 
     /**

@@ -1,7 +1,9 @@
 package dev.hadal.onednn;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -14,7 +16,9 @@ import dev.hadal.op.Convolution;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.Window;
 import dev.hadal.tensor.DType;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -73,6 +77,76 @@ class OneDnnLayoutTest {
         assertTrue(weights(1, Type.f32(2, 20, 8, 8), padded).as(DType.BF16).bytes() > padded.bytes() / 2, "no padding");
     }
 
+    /** [2, 3·2·2]: where the images lie with their channels innermost, so do the columns. */
+    @Test
+    void flattenedImagesLieAsTheImages() {
+        Type matrix = Type.f32(2, 12);
+        Layout layout = OneDnnLayout.flattened(matrix, 3, 2, 2);
+        assertEquals("nhwc of [2,3,2,2]", layout.toString());
+        assertNotEquals(layout, OneDnnLayout.flattened(matrix, 2, 3, 2));
+        assertEquals(layout, layout.as(DType.BF16).as(DType.F32));
+        assertArrayEquals(new long[] {3, 2, 2}, OneDnnLayout.image(layout.as(DType.BF16)));
+        assertEquals(Layout.plain(matrix), OneDnnLayout.flattened(matrix, 1, 3, 4), "one channel");
+        for (Layout other : new Layout[] {null, Layout.plain(matrix), weights(1, Type.f32(2, 20, 8, 8), Type.f32(24, 20, 3, 3))}) {
+            assertNull(OneDnnLayout.image(other));
+        }
+        float[] columns = new float[24];
+        for (int i = 0; i < columns.length; i++) {
+            columns[i] = i;
+        }
+        try (NativeMemory memory = NativeMemory.allocate(3 * matrix.bytes())) {
+            memory.write(0, columns, 0, 24);
+            Region plain = new Region(memory, 0, Layout.plain(matrix));
+            Region images = new Region(memory, matrix.bytes(), layout);
+            Region back = new Region(memory, 2 * matrix.bytes(), Layout.plain(matrix));
+            reorder(plain, images);
+            reorder(images, back);
+            float[] read = new float[24];
+            memory.read(images.offset(), read, 0, 12);
+            assertArrayEquals(new float[] {0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11}, Arrays.copyOf(read, 12));
+            memory.read(back.offset(), read, 0, 24);
+            assertArrayEquals(columns, read);
+        }
+    }
+
+    /** Whatever a product's columns are, they lie alike in all that have them: the weight, its gradient, that of x. */
+    @Test
+    void productsTakeAndGiveFlattenedImages() {
+        Type x = Type.f32(20, 48);
+        Type w = Type.f32(40, 48);
+        Type y = Type.f32(20, 40);
+        Layout images = OneDnnLayout.flattened(x, 16, 1, 3);
+        Layout weights = OneDnnLayout.flattened(w, 16, 1, 3);
+        Operand known = new Operand(x, images);
+        assertEquals(List.of(images, weights), inputs(new MatMul(false, true), known, new Operand(w, null)));
+        assertEquals(List.of(images, weights), inputs(new MatMul(false, true), Operand.plain(x), new Operand(w, weights)));
+        assertEquals(List.of(Layout.plain(x), Layout.plain(w)), inputs(new MatMul(false, true), known, Operand.plain(w)));
+        assertEquals(images, output(new MatMul(false, false), Operand.plain(y), new Operand(w, weights)));
+        assertEquals(weights, output(new MatMul(true, false), Operand.plain(y), known));
+        Type tall = Type.f32(48, 40);
+        assertEquals(
+                List.of(Layout.plain(x), Layout.plain(tall)),
+                inputs(new MatMul(false, false), known, Operand.plain(tall)),
+                "the columns of x are the rows of w");
+    }
+
+    private static List<Layout> inputs(MatMul op, Operand... operands) {
+        try (Kernel kernel = prepare(op, operands)) {
+            return kernel.inputs();
+        }
+    }
+
+    private static Layout output(MatMul op, Operand... operands) {
+        try (Kernel kernel = prepare(op, operands)) {
+            return kernel.outputs().get(0);
+        }
+    }
+
+    private static Kernel prepare(MatMul op, Operand... operands) {
+        List<Type> types = Stream.of(operands).map(Operand::type).toList();
+        return BACKEND.prepare(op, List.of(operands), op.infer(types), 1).orElseThrow();
+    }
+
     private static Layout weights(int groups, Type x, Type w) {
         Convolution op = new Convolution(Window.of(1, 1, 1), groups);
         List<Operand> operands = List.of(Operand.plain(x), new Operand(w, null));
@@ -112,7 +186,7 @@ class OneDnnLayoutTest {
             reorder(second, back);
             float[] read = new float[values.length];
             memory.read(back.offset(), read, 0, read.length);
-            org.junit.jupiter.api.Assertions.assertArrayEquals(values, read);
+            assertArrayEquals(values, read);
         }
     }
 
