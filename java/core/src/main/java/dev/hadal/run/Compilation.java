@@ -12,8 +12,10 @@ import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Node;
+import dev.hadal.graph.Readers;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
+import dev.hadal.op.Mixed;
 import dev.hadal.run.Store.Placement;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -44,9 +46,7 @@ final class Compilation {
     private final Graph graph;
     private final Backends backends;
     private final Plan.Options options;
-    private final Map<Value, List<Node>> readers = new HashMap<>();
-    /** What is read when the nodes have run. */
-    private final Set<Value> left = new HashSet<>();
+    private final Readers readers;
 
     private final Set<Node> computed = new HashSet<>();
     private final Map<Value, List<Slot>> slots = new LinkedHashMap<>();
@@ -65,21 +65,17 @@ final class Compilation {
 
     Compilation(Graph graph, Backends backends, Plan.Options options) {
         this.graph = graph;
+        this.readers = new Readers(graph);
         this.backends = backends;
         this.options = options;
     }
 
     void run() {
-        for (Node node : graph.nodes()) {
-            node.inputs().forEach(v -> readersOf(v).add(node));
-        }
         graph.outputs().forEach((name, v) -> {
             if (options.like().containsKey(name)) {
                 stored.computeIfAbsent(v, k -> new ArrayList<>()).add(name);
             }
         });
-        left.addAll(graph.outputs().values());
-        left.addAll(graph.commits().values());
         try {
             for (Node node : graph.nodes()) {
                 if (!(node.op() instanceof Leaf) && !computed.contains(node)) {
@@ -134,37 +130,37 @@ final class Compilation {
 
     /** The longest chain that begins with the node, each shorter one, and last the node alone. */
     private List<Task> tasks(Node node) {
-        List<Task> tasks = new ArrayList<>();
+        List<Task> tasks = new ArrayList<>(List.of(Task.of(node)));
+        if (isChain(node)) {
+            return tasks;
+        }
         List<Node> chain = new ArrayList<>(List.of(node));
-        tasks.add(Task.of(node));
-        Node next = onlyReader(node);
+        Node next = nextInChain(node);
         while (next != null && chain.size() < LONGEST_CHAIN) {
             chain.add(next);
             tasks.add(0, Task.chain(List.copyOf(chain), false));
-            next = onlyReader(next);
+            next = nextInChain(next);
         }
-        readersOf(node.output(0)).stream()
+        readers.of(node.output(0)).stream()
                 .filter(reader -> reader.inputs().equals(List.of(node.output(0))))
                 .limit(chain.size() == 1 ? 1 : 0)
                 .forEach(reader -> tasks.add(0, Task.chain(List.of(node, reader), true)));
         return tasks;
     }
 
-    /** Who alone reads the node's only result, and could do so at once; null if that is nobody. */
-    private @Nullable Node onlyReader(Node node) {
-        Value v = node.output(0);
-        List<Node> all = readersOf(v);
-        if (all.size() != 1 || node.types().size() != 1 || left.contains(v) || graph.isApart(v)) {
-            return null;
-        }
-        Node reader = all.get(0);
-        boolean ready = reader.inputs().stream()
-                .allMatch(x -> x.equals(v) || x.node().op() instanceof Leaf || computed.contains(x.node()));
-        return ready ? reader : null;
+    /** Whether a pass has made a chain already. */
+    private static boolean isChain(Node node) {
+        return Mixed.inner(node.op()) instanceof Fused;
     }
 
-    private List<Node> readersOf(Value v) {
-        return readers.computeIfAbsent(v, k -> new ArrayList<>());
+    /** Who alone reads the node's only result, and could do so at once; null if that is nobody. */
+    private @Nullable Node nextInChain(Node node) {
+        Node reader = readers.onlyReader(node);
+        boolean ready = reader != null
+                && !isChain(reader)
+                && reader.inputs().stream()
+                        .allMatch(x -> x.node() == node || x.node().op() instanceof Leaf || computed.contains(x.node()));
+        return ready ? reader : null;
     }
 
     private void noteFallback(Node node, Backend backend) {
@@ -221,7 +217,7 @@ final class Compilation {
         boolean committed =
                 options.commitInPlace() && result.equals(graph.commits().get(operand));
         boolean readOnce = Collections.frequency(in, from) == 1;
-        boolean dead = computed.containsAll(readersOf(operand)) && !left.contains(operand) && from.stored == null;
+        boolean dead = computed.containsAll(readers.of(operand)) && !readers.isLeft(operand) && from.stored == null;
         return readOnce && from.layout.bytes() == to.layout.bytes() && (leaf ? committed : dead);
     }
 

@@ -120,6 +120,13 @@ public final class Kernels implements AutoCloseable {
         }
     }
 
+    /** Computes one op in pure Java, and keeps nothing: for passes over models, that compute little and do so once. */
+    public static List<Tensor> compute(Op op, List<Tensor> operands) {
+        try (Kernels java = of(Backends.of("java"))) {
+            return java.run(op, operands.toArray(Tensor[]::new));
+        }
+    }
+
     /** What runs for these operands: the name of a Java kernel, or the steps of a native plan with its copies. */
     public String implementation(Op op, Tensor... operands) {
         return prepared(op, Arrays.asList(operands)).implementation();
