@@ -51,8 +51,13 @@ public final class Store implements AutoCloseable {
                                         + placement.layout().type().dtype(),
                                 g -> new LinkedHashMap<>())
                         .put(name, placement));
-        groups.forEach(store::add);
-        plan.stored().keySet().forEach(name -> store.write(name, Objects.requireNonNull(values.get(name))));
+        try {
+            groups.forEach(store::add);
+            plan.stored().keySet().forEach(name -> store.write(name, Objects.requireNonNull(values.get(name))));
+        } catch (RuntimeException | Error e) {
+            store.close();
+            throw e;
+        }
         return store;
     }
 

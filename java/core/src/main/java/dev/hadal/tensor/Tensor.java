@@ -98,6 +98,20 @@ public final class Tensor {
         return (byte[]) array;
     }
 
+    /**
+     * Copies rows to another tensor of rows of the same type.
+     *
+     * @param from the first row to copy
+     * @param at where it goes to, a row of the other tensor
+     */
+    public void copyRows(int from, int count, Tensor to, int at) {
+        int row = shape.sizeFrom(1);
+        if (dtype != to.dtype || row != to.shape.sizeFrom(1)) {
+            throw new IllegalArgumentException("rows of " + this + " are no rows of " + to);
+        }
+        System.arraycopy(array, from * row, to.array, at * row, count * row);
+    }
+
     /** Whether both are views of one array. */
     public boolean sharesArrayWith(Tensor other) {
         return array == other.array;
