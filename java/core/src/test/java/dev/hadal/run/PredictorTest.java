@@ -606,7 +606,6 @@ class PredictorTest {
 
     @Test
     void functionsOfCallersMayPredictAndClose() throws Exception {
-        gated.open();
         Predictor predictor = builder().queue(1).build();
         CompletableFuture<Tensor> chained = predictor
                 .submit(samples(1, 0))
@@ -615,9 +614,12 @@ class PredictorTest {
                     Thread.currentThread().interrupt();
                     return y;
                 });
+        gated.open(); // only now, so that a worker runs these functions
         assertEquals(answer(model, samples(1, 1)), get(chained));
         assertEquals(answer(model, samples(2, 2)), get(predictor.submit(samples(2, 2))));
+        gated.gate.drainPermits();
         CompletableFuture<Void> closed = predictor.submit(samples(1, 3)).thenRun(predictor::close);
+        gated.open();
         get(closed);
         await(() -> gated.kernels.get() == 0);
         assertThrows(IllegalStateException.class, () -> predictor.predict(samples(1, 0)));
