@@ -428,13 +428,13 @@ abstract class QuantizedSpec extends Spec {
         int[] u = {4, 4, 4, 6, 6, 4, 2, 255, 0, 4, 255, 0, 255, 4};
         int[] s = {0, 0, 2, 6, 10, -2, -6, 127, -128, 0, 127, -128, 127, 0};
         return each("special", List.of(unsigned, signed), (q, draw) -> {
-            int[] expected = q == unsigned ? u : s;
+            int[] expected = q.equals(unsigned) ? u : s;
             byte[] bytes = new byte[x.length];
             for (int i = 0; i < bytes.length; i++) {
                 bytes[i] = (byte) expected[i];
             }
             Shape shape = Shape.of(x.length);
-            Tensor to = q == unsigned ? Tensor.u8(shape, bytes) : Tensor.s8(shape, bytes);
+            Tensor to = q.equals(unsigned) ? Tensor.u8(shape, bytes) : Tensor.s8(shape, bytes);
             bench().check(new Quantize(q), List.of(Tensor.of(shape, x)), y -> assertEquals(to, y.get(0)));
             assertEquals(to, q.quantize(Tensor.of(shape, x)));
         });
