@@ -82,7 +82,7 @@ public record ChannelPruning(
         return new ChannelPruning(share, amongAll, score, channels, ramp, choices);
     }
 
-    /** While training, gradually in its first three quarters. */
+    /** While training, gradually in its first half. */
     public ChannelPruning cubic() {
         return new ChannelPruning(share, amongAll, score, multiple, new Ramp(0, -1), choices);
     }

@@ -75,7 +75,7 @@ public record Pruning(
      * </pre>
      *
      * @param from the step of this training before which nothing is pruned
-     * @param to the step after which everything is; negative for three quarters of the training
+     * @param to the step after which everything is; negative for half of the training
      */
     public record Ramp(long from, long to) {
         /** How often weights are pruned on the way. */
@@ -90,7 +90,7 @@ public record Pruning(
 
         /** The share to prune after a step; NaN where nothing is to be pruned then. */
         double share(double whole, long step, long steps) {
-            long end = to >= 0 ? to : Math.max(from + 1, 3 * steps / 4);
+            long end = to >= 0 ? to : Math.max(from + 1, steps / 2);
             long every = Math.max(1, (end - from) / TIMES);
             if (step <= from || step > end || (step < end && (step - from) % every != 0)) {
                 return Double.NaN;
@@ -130,7 +130,7 @@ public record Pruning(
         return new Pruning(grain, share, true, ramp, choices);
     }
 
-    /** Prunes gradually in the first three quarters of the training; the rest of it mends. */
+    /** Prunes gradually in the first half of the training; the second half mends. */
     public Pruning cubic() {
         return new Pruning(grain, share, eachLayer, new Ramp(0, -1), choices);
     }

@@ -1,0 +1,224 @@
+package dev.hadal.examples;
+
+import dev.hadal.backend.Backends;
+import dev.hadal.compress.Agreement;
+import dev.hadal.compress.ChannelPruning;
+import dev.hadal.compress.Pruning;
+import dev.hadal.compress.Sparsity;
+import dev.hadal.data.Batch;
+import dev.hadal.data.Batches;
+import dev.hadal.data.Batching;
+import dev.hadal.model.Model;
+import dev.hadal.optim.Clip;
+import dev.hadal.optim.Optimizer;
+import dev.hadal.optim.Schedule;
+import dev.hadal.run.Predictor;
+import dev.hadal.tensor.Tensor;
+import dev.hadal.train.Fit;
+import dev.hadal.train.Listener;
+import dev.hadal.train.Trainer;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What pruning costs in accuracy: the quickstart's ResNet-20 on Fashion-MNIST, trained from several seeds, then pruned in
+ * several ways with so many extra epochs, beside the dense network after the same extra epochs. Accuracies are of all
+ * 10,000 test images; which images only one of the two recognises is counted over all seeds. A directory keeps what was
+ * trained, so that a run that is stopped goes on.
+ */
+final class PruningAccuracy {
+    private static final String DENSE = "dense";
+    private static final int TEST_BATCH = 250;
+
+    private final FashionModels networks;
+    private final Path directory;
+    private final Backends backends;
+    private final PrintStream out;
+    private final int epochs;
+    private final int extra;
+    private final double rate;
+
+    private PruningAccuracy(
+            FashionModels networks, Path directory, Backends backends, PrintStream out, int epochs, int extra, double rate) {
+        this.networks = networks;
+        this.directory = directory;
+        this.backends = backends;
+        this.out = out;
+        this.epochs = epochs;
+        this.extra = extra;
+        this.rate = rate;
+    }
+
+    /** A way to go on from the trained network. */
+    private interface Way {
+        Model from(Model trained, long seed);
+    }
+
+    private Map<String, Way> ways() {
+        Map<String, Way> ways = new LinkedHashMap<>();
+        ways.put("as trained", (trained, seed) -> trained);
+        ways.put(DENSE, (trained, seed) -> more(trained, seed, null));
+        Pruning most = Pruning.magnitude(0.9);
+        ways.put("90 % of weights, at once, no extra epochs", (trained, seed) -> trained.apply(most));
+        ways.put("90 % of weights, at once", (trained, seed) -> more(trained, seed, most));
+        ways.put("90 % of weights, gradually", (trained, seed) -> more(trained, seed, most.cubic()));
+        ways.put("90 % of each layer, gradually", (trained, seed) -> more(trained, seed, most.perLayer().cubic()));
+        ways.put("2:4, at once", (trained, seed) -> more(trained, seed, Pruning.nOfM(2, 4)));
+        ways.put("75 % in 16x1 blocks, gradually", (trained, seed) -> more(trained, seed, Pruning.blocks(16, 0.75).cubic()));
+        ways.put("75 % in 32x1 blocks, gradually", (trained, seed) -> more(trained, seed, Pruning.blocks(32, 0.75).cubic()));
+        ChannelPruning half = ChannelPruning.of(0.5);
+        ways.put("half the channels, at once, no extra epochs", (trained, seed) -> trained.apply(half));
+        ways.put("half the channels, at once", (trained, seed) -> half.apply(more(trained, seed, half)));
+        ways.put("half the channels, gradually", (trained, seed) -> half.apply(more(trained, seed, half.cubic())));
+        return ways;
+    }
+
+    private Model more(Model trained, long seed, @Nullable Listener pruning) {
+        Fit fit = Fit.epochs(extra).augment(networks.augmentation());
+        try (Trainer trainer = Trainer.of(trained)
+                .optimizer(Optimizer.adamw()
+                        .rate(Schedule.cosine(rate).warmup(100))
+                        .weightDecay(0.05))
+                .clip(Clip.globalNorm(1))
+                .batch(64)
+                .seed(seed)
+                .backends(backends)
+                .build()) {
+            trainer.fit(networks.train(), pruning == null ? fit : fit.listener(pruning));
+            return trainer.model();
+        }
+    }
+
+    private Model result(String name, Way way, long seed) throws IOException {
+        String plain = name.replaceAll("[^0-9a-z]+", "-");
+        Path file = directory.resolve(String.format(
+                Locale.ROOT, "pruned-%s-%d-and-%d-epochs-rate-%s-seed-%d.safetensors", plain, epochs, extra, rate, seed));
+        if (!Files.exists(file)) {
+            out.println(file.getFileName());
+            way.from(networks.model(FashionModels.Kind.RESNET20, seed, epochs, out), seed)
+                    .save(file);
+        }
+        return Model.load(file);
+    }
+
+    /** Which test images a network recognises. */
+    private boolean[] right(Model model) {
+        boolean[] right = new boolean[networks.test().size()];
+        int at = 0;
+        try (Predictor predictor = Predictor.of(model, backends);
+                Batches batches = Batching.of(TEST_BATCH).open(networks.test())) {
+            batches.startEpoch(0);
+            while (batches.hasNext()) {
+                Batch batch = batches.next();
+                Tensor y = predictor.predict(batch.x());
+                int classes = y.shape().get(1);
+                for (int i = 0; i < batch.size(); i++) {
+                    int best = 0;
+                    for (int c = 1; c < classes; c++) {
+                        best = y.floats()[i * classes + c] > y.floats()[i * classes + best] ? c : best;
+                    }
+                    right[at++] = best == batch.target().ints()[i];
+                }
+            }
+        }
+        return right;
+    }
+
+    /** The answers of the networks of all seeds, one after the other. */
+    private static boolean[] together(List<boolean[]> answers) {
+        boolean[] all = new boolean[answers.stream().mapToInt(a -> a.length).sum()];
+        int at = 0;
+        for (boolean[] a : answers) {
+            System.arraycopy(a, 0, all, at, a.length);
+            at += a.length;
+        }
+        return all;
+    }
+
+    private static double percent(boolean[] right) {
+        int count = 0;
+        for (boolean r : right) {
+            count += r ? 1 : 0;
+        }
+        return 100.0 * count / right.length;
+    }
+
+    /** One way's row of the table. */
+    private record Row(String name, Model model, List<boolean[]> right) {
+
+        String line(@Nullable Row dense) {
+            double[] accuracies = right.stream().mapToDouble(PruningAccuracy::percent).toArray();
+            String line = String.format(
+                    Locale.ROOT,
+                    "| %s | %,d | %.1f %% | %.2f (%.2f … %.2f) |",
+                    name,
+                    model.parameters(),
+                    100 * Sparsity.of(model).share(),
+                    Arrays.stream(accuracies).average().orElseThrow(),
+                    Arrays.stream(accuracies).min().orElseThrow(),
+                    Arrays.stream(accuracies).max().orElseThrow());
+            if (dense == null || dense == this) {
+                return line + " | | |";
+            }
+            Agreement agreement = Agreement.of(together(dense.right), together(right));
+            return line + String.format(
+                    Locale.ROOT,
+                    " %.2f ± %.2f | %d, %d | %.2g |",
+                    100 * agreement.loss(),
+                    100 * agreement.error(),
+                    agreement.first(),
+                    agreement.second(),
+                    agreement.p());
+        }
+    }
+
+    private List<String> table(int seeds, List<String> wanted) throws IOException {
+        List<Row> rows = new ArrayList<>();
+        for (Map.Entry<String, Way> way : ways().entrySet()) {
+            if (wanted.isEmpty() || wanted.stream().anyMatch(way.getKey()::contains)) {
+                List<boolean[]> right = new ArrayList<>();
+                Model model = null;
+                for (long seed = 1; seed <= seeds; seed++) {
+                    model = result(way.getKey(), way.getValue(), seed);
+                    right.add(right(model));
+                    out.printf(Locale.ROOT, "%s, seed %d: %.2f %%%n", way.getKey(), seed, percent(right.get((int) seed - 1)));
+                }
+                rows.add(new Row(way.getKey(), java.util.Objects.requireNonNull(model), right));
+            }
+        }
+        Row dense = rows.stream().filter(r -> r.name.equals(DENSE)).findFirst().orElse(null);
+        List<String> lines = new ArrayList<>(List.of(
+                "| network | parameters | zeros | accuracy: mean (least … most) | points lost | only dense right, only it | p |",
+                "| --- | --- | --- | --- | --- | --- | --- |"));
+        rows.forEach(row -> lines.add(row.line(dense)));
+        return lines;
+    }
+
+    /**
+     * Arguments are a directory, the seeds, the epochs of training, the extra epochs, their learning rate, and parts of the
+     * names of the ways, of which all run unless some are named.
+     */
+    public static void main(String... arguments) throws IOException {
+        Path directory = Files.createDirectories(Path.of(arguments[0]));
+        int seeds = Integer.parseInt(arguments[1]);
+        int epochs = Integer.parseInt(arguments[2]);
+        int extra = Integer.parseInt(arguments[3]);
+        double rate = Double.parseDouble(arguments[4]);
+        Backends backends = Backends.automatic().withThreads(1);
+        List<String> wanted = List.of(arguments).subList(5, arguments.length);
+        List<String> table = new PruningAccuracy(
+                        new FashionModels(directory, backends), directory, backends, System.out, epochs, extra, rate)
+                .table(seeds, wanted);
+        System.out.println("ResNet-20, " + epochs + " epochs and " + extra + " more, " + seeds + " seeds");
+        table.forEach(System.out::println);
+    }
+}
