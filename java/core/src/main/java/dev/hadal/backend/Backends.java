@@ -17,8 +17,6 @@ import org.slf4j.LoggerFactory;
  * @param threads how many threads a run may use
  */
 public record Backends(List<Backend> list, boolean require, int threads) {
-    private static final Logger LOG = LoggerFactory.getLogger(Backends.class);
-
     public Backends {
         list = List.copyOf(list);
         if (list.isEmpty() || threads < 1) {
@@ -32,6 +30,11 @@ public record Backends(List<Backend> list, boolean require, int threads) {
         return chosen.equals("auto") ? Automatic.CHOICE : of(chosen);
     }
 
+    /** Pure Java alone: nothing native is loaded for it, so that a JVM is quickest at its first prediction. */
+    public static Backends java() {
+        return of(new JvmBackend());
+    }
+
     /**
      * The backend of that name, with pure Java behind it.
      *
@@ -39,6 +42,9 @@ public record Backends(List<Backend> list, boolean require, int threads) {
      * @throws IllegalStateException if it cannot run here; the message says why, and what to do
      */
     public static Backends of(String name) {
+        if (name.equals(JvmBackend.NAME)) { // which needs no looking for
+            return java();
+        }
         List<Backend> installed = installed();
         Backend backend = installed.stream()
                 .filter(b -> b.name().equals(name))
@@ -91,6 +97,9 @@ public record Backends(List<Backend> list, boolean require, int threads) {
 
     /** The automatic choice, made and logged once. */
     private static final class Automatic {
+        // Not in the outer class: setting up a log takes a JVM that has just started 25 ms.
+        private static final Logger LOG = LoggerFactory.getLogger(Backends.class);
+
         static final Backends CHOICE = choose();
 
         private static Backends choose() {
@@ -103,7 +112,7 @@ public record Backends(List<Backend> list, boolean require, int threads) {
                 }
                 LOG.warn("backend {} cannot run here: {}", backend.name(), availability.detail());
             }
-            return of(new JvmBackend());
+            return java();
         }
     }
 }

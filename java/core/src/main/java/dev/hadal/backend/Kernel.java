@@ -59,7 +59,7 @@ public interface Kernel extends AutoCloseable {
 
         /** Runs each by itself. Closing this closes none of them. */
         static Sequence of(List<? extends Bound> kernels) {
-            Bound[] all = kernels.toArray(Bound[]::new);
+            Bound[] all = kernels.toArray(new Bound[0]);
             return new Sequence() {
                 @Override
                 public void run() {

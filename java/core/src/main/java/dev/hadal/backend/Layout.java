@@ -2,6 +2,10 @@ package dev.hadal.backend;
 
 import dev.hadal.graph.Type;
 import dev.hadal.tensor.DType;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a value lies in memory. Only the backend that made a layout can read it, except for {@link Plain}, which all
@@ -23,6 +27,15 @@ public interface Layout {
         return new Plain(type);
     }
 
+    /** The same for several values. */
+    static List<Layout> plain(List<Type> types) {
+        List<Layout> layouts = new ArrayList<>(types.size());
+        for (Type type : types) {
+            layouts.add(plain(type));
+        }
+        return Collections.unmodifiableList(layouts);
+    }
+
     /** Row-major and dense. */
     record Plain(Type type) implements Layout {
         @Override
@@ -33,6 +46,17 @@ public interface Layout {
         @Override
         public Layout as(DType dtype) {
             return new Plain(new Type(dtype, type.shape()));
+        }
+
+        // Written out for a fast start, as dev.hadal.graph.Value's.
+        @Override
+        public boolean equals(@Nullable Object other) {
+            return other instanceof Plain p && p.type.equals(type);
+        }
+
+        @Override
+        public int hashCode() {
+            return type.hashCode();
         }
 
         @Override

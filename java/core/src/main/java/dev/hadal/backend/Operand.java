@@ -1,6 +1,9 @@
 package dev.hadal.backend;
 
 import dev.hadal.graph.Type;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,5 +14,14 @@ public record Operand(Type type, @Nullable Layout layout) {
 
     public static Operand plain(Type type) {
         return new Operand(type, Layout.plain(type));
+    }
+
+    /** The types of several operands. */
+    public static List<Type> types(List<Operand> operands) {
+        List<Type> types = new ArrayList<>(operands.size());
+        for (Operand o : operands) {
+            types.add(o.type);
+        }
+        return Collections.unmodifiableList(types);
     }
 }

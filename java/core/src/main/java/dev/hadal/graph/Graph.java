@@ -68,6 +68,17 @@ public final class Graph {
                 : add(op, inputs).outputs();
     }
 
+    /** Appends one node that belongs to the layer of this path. */
+    public List<Value> append(String layerPath, Op op, List<Value> inputs) {
+        String outer = path;
+        path = layerPath;
+        try {
+            return append(op, inputs);
+        } finally {
+            path = outer;
+        }
+    }
+
     private void requireOwn(String what, Value v) {
         if (v.graph() != this) {
             throw new IllegalArgumentException(what + " " + v.node() + " belongs to another graph");
@@ -82,7 +93,7 @@ public final class Graph {
 
     private List<Type> inferred(Op op, List<Value> inputs) {
         try {
-            return op.infer(inputs.stream().map(Value::type).toList());
+            return op.infer(Value.types(inputs));
         } catch (TypeException e) {
             throw path.isEmpty() ? e : new TypeException(layer() + e.getMessage(), e);
         } catch (IllegalArgumentException e) { // a result that is too large for a shape
@@ -162,7 +173,13 @@ public final class Graph {
 
     /** The leaves of a role, in the order in which they were declared. */
     public List<Value> leaves(Role role) {
-        return leaves.values().stream().filter(v -> leafOf(v).role() == role).toList();
+        List<Value> some = new ArrayList<>();
+        for (Value v : leaves.values()) {
+            if (leafOf(v).role() == role) {
+                some.add(v);
+            }
+        }
+        return Collections.unmodifiableList(some);
     }
 
     /**
@@ -299,35 +316,50 @@ public final class Graph {
             if (!live.contains(node)) {
                 continue;
             }
-            List<Value> inputs = node.inputs().stream()
-                    .map(mapped::get)
-                    .map(Objects::requireNonNull)
-                    .toList();
-            List<Value> results = target.within(node.path(), () -> rule.apply(node, inputs, target));
+            List<Value> inputs = new ArrayList<>();
+            for (Value v : node.inputs()) {
+                inputs.add(Objects.requireNonNull(mapped.get(v)));
+            }
+            target.path = node.path();
+            List<Value> results = rule.apply(node, Collections.unmodifiableList(inputs), target);
             for (Value v : node.outputs()) {
                 mapped.put(v, results.get(v.index()));
             }
         }
-        apart.stream()
-                .filter(mapped::containsKey)
-                .forEach(v -> target.keepApart(Objects.requireNonNull(mapped.get(v))));
-        outputs.forEach((name, v) -> target.output(name, Objects.requireNonNull(mapped.get(v))));
-        commits.forEach((leaf, v) ->
-                target.commit(Objects.requireNonNull(mapped.get(leaf)), Objects.requireNonNull(mapped.get(v))));
+        target.path = "";
+        for (Value v : apart) {
+            if (mapped.containsKey(v)) {
+                target.keepApart(Objects.requireNonNull(mapped.get(v)));
+            }
+        }
+        for (Map.Entry<String, Value> e : outputs.entrySet()) {
+            target.output(e.getKey(), Objects.requireNonNull(mapped.get(e.getValue())));
+        }
+        for (Map.Entry<Value, Value> e : commits.entrySet()) {
+            target.commit(
+                    Objects.requireNonNull(mapped.get(e.getKey())), Objects.requireNonNull(mapped.get(e.getValue())));
+        }
         return target;
     }
 
     private Set<Node> live() {
         Set<Node> live = new HashSet<>();
-        outputs.values().forEach(v -> live.add(v.node()));
-        commits.forEach((leaf, v) -> live.addAll(List.of(leaf.node(), v.node())));
-        leaves(Role.INPUT).forEach(v -> live.add(v.node()));
+        addNodes(outputs.values(), live);
+        addNodes(commits.keySet(), live);
+        addNodes(commits.values(), live);
+        addNodes(leaves(Role.INPUT), live);
         for (int i = nodes.size() - 1; i >= 0; i--) {
             if (live.contains(nodes.get(i))) {
-                nodes.get(i).inputs().forEach(v -> live.add(v.node()));
+                addNodes(nodes.get(i).inputs(), live);
             }
         }
         return live;
+    }
+
+    private static void addNodes(Collection<Value> values, Set<Node> to) {
+        for (Value v : values) {
+            to.add(v.node());
+        }
     }
 
     /** One line per node, then the outputs and what the run commits. */

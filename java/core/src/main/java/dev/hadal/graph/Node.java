@@ -1,8 +1,9 @@
 package dev.hadal.graph;
 
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 
 /** An op at its place in a graph. Nodes are equal only to themselves. */
 public final class Node {
@@ -58,7 +59,11 @@ public final class Node {
     }
 
     public List<Value> outputs() {
-        return IntStream.range(0, types.size()).mapToObj(this::output).toList();
+        List<Value> outputs = new ArrayList<>(types.size());
+        for (int i = 0; i < types.size(); i++) {
+            outputs.add(output(i));
+        }
+        return Collections.unmodifiableList(outputs);
     }
 
     @Override

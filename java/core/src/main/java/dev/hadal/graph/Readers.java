@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -17,8 +18,10 @@ public final class Readers {
     public Readers(Graph graph) {
         this.graph = graph;
         for (Node node : graph.nodes()) {
-            node.inputs().forEach(v -> readers.computeIfAbsent(v, k -> new ArrayList<>())
-                    .add(node));
+            for (Value v : node.inputs()) {
+                readers.putIfAbsent(v, new ArrayList<>());
+                Objects.requireNonNull(readers.get(v)).add(node);
+            }
         }
         left.addAll(graph.outputs().values());
         left.addAll(graph.commits().values());

@@ -3,6 +3,7 @@ package dev.hadal.graph;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /** What is known of a value before it is computed. */
 public record Type(DType dtype, Shape shape) {
@@ -22,6 +23,17 @@ public record Type(DType dtype, Shape shape) {
     /** Bytes of the values in row-major order. */
     public long bytes() {
         return (long) shape.size() * dtype.bytes();
+    }
+
+    // Written out for a fast start, as Value's.
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof Type t && t.dtype == dtype && t.shape.equals(shape);
+    }
+
+    @Override
+    public int hashCode() {
+        return 31 * dtype.hashCode() + shape.hashCode();
     }
 
     @Override

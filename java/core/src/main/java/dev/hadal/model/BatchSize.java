@@ -3,7 +3,9 @@ package dev.hadal.model;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Leaf.Role;
+import dev.hadal.graph.Node;
 import dev.hadal.graph.Type;
+import dev.hadal.graph.Value;
 import java.util.List;
 
 /** Gives every input another outermost dimension; all other types follow. */
@@ -17,16 +19,18 @@ public record BatchSize(int samples) implements Pass {
 
     @Override
     public Model apply(Model model) {
-        Graph graph = model.graph().rewrite((node, inputs, target) -> {
+        return model.withGraph(model.graph().rewrite(new Resizing(samples)));
+    }
+
+    private record Resizing(int samples) implements Graph.Rule {
+        @Override
+        public List<Value> apply(Node node, List<Value> inputs, Graph target) {
             if (node.op() instanceof Leaf leaf && leaf.role() == Role.INPUT) {
                 Type one = leaf.type();
-                return List.of(target.leaf(
-                        Role.INPUT,
-                        leaf.name(),
-                        new Type(one.dtype(), one.shape().with(0, samples))));
+                Type many = new Type(one.dtype(), one.shape().with(0, samples));
+                return List.of(target.leaf(Role.INPUT, leaf.name(), many));
             }
             return target.append(node.op(), inputs);
-        });
-        return model.withGraph(graph);
+        }
     }
 }

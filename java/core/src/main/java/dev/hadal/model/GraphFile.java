@@ -56,7 +56,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.ServiceLoader;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,77 +72,107 @@ final class GraphFile {
 
     private static final long FORMAT = 1;
 
-    private static final List<SavedOp> OWN = List.of(
-            new SavedOp("activation", 2, Activation.class),
-            new SavedOp("adaptive_pool", 1, AdaptivePool.class),
-            new SavedOp("argmax", 1, ArgMax.class),
-            new SavedOp("attention_mask", 1, AttentionMask.class),
-            new SavedOp("batch_norm", 1, BatchNorm.class),
-            new SavedOp("bias", 1, Bias.class),
-            new SavedOp("binary", 1, Binary.class),
-            new SavedOp("cast", 1, Cast.class),
-            new SavedOp("clamp", 1, Clamp.class),
-            new SavedOp("compare", 1, Compare.class),
-            new SavedOp("concat", 1, Concat.class),
-            new SavedOp("constant", 1, Constant.class),
-            new SavedOp("convolution", 1, Convolution.class),
-            new SavedOp("convolution_transpose", 1, ConvolutionTranspose.class),
-            new SavedOp("dequantize", 1, Dequantize.class),
-            new SavedOp("dropout", 1, Dropout.class),
-            new SavedOp("expand", 1, Expand.class),
-            new SavedOp("fused", 1, Fused.class),
-            new SavedOp("gather", 1, Gather.class),
-            new SavedOp("global_average_pool", 1, GlobalAveragePool.class),
-            new SavedOp("group_norm", 1, GroupNorm.class),
-            new SavedOp("layer_norm", 1, LayerNorm.class),
-            new SavedOp("leaf", 1, Leaf.class),
-            new SavedOp("matmul", 1, MatMul.class),
-            new SavedOp("pad", 1, Pad.class),
-            new SavedOp("pool", 1, Pool.class),
-            new SavedOp("prelu", 1, PRelu.class),
-            new SavedOp("quantize", 1, Quantize.class),
-            new SavedOp("quantized", 1, Quantized.class),
-            new SavedOp("recurrent", 1, Recurrent.class),
-            new SavedOp("reduce", 1, Reduce.class),
-            new SavedOp("reshape", 1, Reshape.class),
-            new SavedOp("resize", 1, Resize.class),
-            new SavedOp("rms_norm", 1, RmsNorm.class),
-            new SavedOp("scatter_add", 1, ScatterAdd.class),
-            new SavedOp("slice", 1, Slice.class),
-            new SavedOp("softmax", 1, Softmax.class),
-            new SavedOp("split", 1, Split.class),
-            new SavedOp("transpose", 1, Transpose.class),
-            new SavedOp("unary", 1, Unary.class),
-            new SavedOp("weighted_sum", 1, WeightedSum.class),
-            new SavedOp("where", 1, Where.class));
+    /**
+     * The saved form of an op of Hadal's own; null if that name is none's. A switch, and no table, as this loads the class of
+     * no other op: a network is often the first thing that a JVM reads.
+     */
+    private static @Nullable SavedOp own(String name) {
+        return switch (name) {
+            case "activation" -> new SavedOp("activation", 2, Activation.class);
+            case "adaptive_pool" -> new SavedOp("adaptive_pool", 1, AdaptivePool.class);
+            case "argmax" -> new SavedOp("argmax", 1, ArgMax.class);
+            case "attention_mask" -> new SavedOp("attention_mask", 1, AttentionMask.class);
+            case "batch_norm" -> new SavedOp("batch_norm", 1, BatchNorm.class);
+            case "bias" -> new SavedOp("bias", 1, Bias.class);
+            case "binary" -> new SavedOp("binary", 1, Binary.class);
+            case "cast" -> new SavedOp("cast", 1, Cast.class);
+            case "clamp" -> new SavedOp("clamp", 1, Clamp.class);
+            case "compare" -> new SavedOp("compare", 1, Compare.class);
+            case "concat" -> new SavedOp("concat", 1, Concat.class);
+            case "constant" -> new SavedOp("constant", 1, Constant.class);
+            case "convolution" -> new SavedOp("convolution", 1, Convolution.class);
+            case "convolution_transpose" -> new SavedOp("convolution_transpose", 1, ConvolutionTranspose.class);
+            case "dequantize" -> new SavedOp("dequantize", 1, Dequantize.class);
+            case "dropout" -> new SavedOp("dropout", 1, Dropout.class);
+            case "expand" -> new SavedOp("expand", 1, Expand.class);
+            case "fused" -> new SavedOp("fused", 1, Fused.class);
+            case "gather" -> new SavedOp("gather", 1, Gather.class);
+            case "global_average_pool" -> new SavedOp("global_average_pool", 1, GlobalAveragePool.class);
+            case "group_norm" -> new SavedOp("group_norm", 1, GroupNorm.class);
+            case "layer_norm" -> new SavedOp("layer_norm", 1, LayerNorm.class);
+            case "leaf" -> new SavedOp("leaf", 1, Leaf.class);
+            case "matmul" -> new SavedOp("matmul", 1, MatMul.class);
+            case "pad" -> new SavedOp("pad", 1, Pad.class);
+            case "pool" -> new SavedOp("pool", 1, Pool.class);
+            case "prelu" -> new SavedOp("prelu", 1, PRelu.class);
+            case "quantize" -> new SavedOp("quantize", 1, Quantize.class);
+            case "quantized" -> new SavedOp("quantized", 1, Quantized.class);
+            case "recurrent" -> new SavedOp("recurrent", 1, Recurrent.class);
+            case "reduce" -> new SavedOp("reduce", 1, Reduce.class);
+            case "reshape" -> new SavedOp("reshape", 1, Reshape.class);
+            case "resize" -> new SavedOp("resize", 1, Resize.class);
+            case "rms_norm" -> new SavedOp("rms_norm", 1, RmsNorm.class);
+            case "scatter_add" -> new SavedOp("scatter_add", 1, ScatterAdd.class);
+            case "slice" -> new SavedOp("slice", 1, Slice.class);
+            case "softmax" -> new SavedOp("softmax", 1, Softmax.class);
+            case "split" -> new SavedOp("split", 1, Split.class);
+            case "transpose" -> new SavedOp("transpose", 1, Transpose.class);
+            case "unary" -> new SavedOp("unary", 1, Unary.class);
+            case "weighted_sum" -> new SavedOp("weighted_sum", 1, WeightedSum.class);
+            case "where" -> new SavedOp("where", 1, Where.class);
+            default -> null;
+        };
+    }
 
-    /** Every op that a saved network may hold, by name. */
-    private static final Map<String, SavedOp> SAVED = new TreeMap<>();
+    /** The names of all these. */
+    private static final List<String> OWN = List.of((
+            "activation adaptive_pool argmax attention_mask batch_norm bias binary cast clamp compare concat "
+            + "constant convolution convolution_transpose dequantize dropout expand fused gather "
+            + "global_average_pool group_norm layer_norm leaf matmul pad pool prelu quantize quantized "
+            + "recurrent reduce reshape resize rms_norm scatter_add slice softmax split transpose unary "
+            + "weighted_sum where")
+            .split(" "));
 
-    static {
-        OWN.forEach(op -> SAVED.put(op.name(), op));
-        for (SavedOp.Provider provider : ServiceLoader.load(SavedOp.Provider.class)) {
-            for (SavedOp op : provider.ops()) {
-                if (!op.name().contains(".") || SAVED.putIfAbsent(op.name(), op) != null) {
-                    throw new IllegalStateException("op '" + op.name() + "' of "
-                            + provider.getClass().getName() + " needs a name of its own, with a dot in it");
+    /** The ops from outside, by name. */
+    private static final class Foreign {
+        static final Map<String, SavedOp> OPS = new TreeMap<>();
+
+        static {
+            for (SavedOp.Provider provider : ServiceLoader.load(SavedOp.Provider.class)) {
+                for (SavedOp op : provider.ops()) {
+                    if (!op.name().contains(".") || OPS.putIfAbsent(op.name(), op) != null) {
+                        throw new IllegalStateException("op '" + op.name() + "' of "
+                                + provider.getClass().getName() + " needs a name of its own, with a dot in it");
+                    }
                 }
             }
         }
     }
 
+    /** The saved form of that name; null if there is none. */
+    private static @Nullable SavedOp named(String name) {
+        return name.contains(".") ? Foreign.OPS.get(name) : own(name);
+    }
+
     private static SavedOp saved(Op op) {
-        return SAVED.values().stream()
+        return names().stream()
+                .map(name -> Objects.requireNonNull(named(name), name))
                 .filter(s -> s.type() == op.getClass())
                 .findFirst()
                 .orElseThrow(() -> new IllegalArgumentException(
                         "op '" + op.name() + "' has no saved form; one from outside Hadal needs a SavedOp.Provider"));
     }
 
+    private static Set<String> names() {
+        Set<String> names = new TreeSet<>(OWN);
+        names.addAll(Foreign.OPS.keySet());
+        return names;
+    }
+
     private static SavedOp saved(@Nullable Object name, @Nullable Object version) throws ModelFormatException {
-        SavedOp saved = name instanceof String s ? SAVED.get(s) : null;
+        SavedOp saved = name instanceof String s ? named(s) : null;
         if (saved == null) {
-            throw new ModelFormatException("unknown op '" + name + "'; this Hadal reads " + SAVED.keySet());
+            throw new ModelFormatException("unknown op '" + name + "'; this Hadal reads " + names());
         }
         if (!Long.valueOf(saved.version()).equals(version)) {
             throw new ModelFormatException(
@@ -228,7 +260,7 @@ final class GraphFile {
                 inputs.add(resolve(results, reference));
             }
             Op op = decodeOp(node);
-            results.add(graph.within(String.valueOf(node.get("path")), () -> graph.append(op, inputs)));
+            results.add(graph.append(String.valueOf(node.get("path")), op, inputs));
         }
         for (Map.Entry<?, ?> e : map(file.get("outputs"), "outputs").entrySet()) {
             graph.output(String.valueOf(e.getKey()), resolve(results, e.getValue()));

@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Pattern;
 
 /**
  * JSON (RFC 8259), strictly: what safetensors headers and saved graphs are written in. Objects are maps in order, arrays
@@ -12,8 +11,6 @@ import java.util.regex.Pattern;
  */
 final class Json {
     private static final int MAX_DEPTH = 64;
-    private static final Pattern INTEGER = Pattern.compile("-?(0|[1-9][0-9]*)");
-    private static final Pattern NUMBER = Pattern.compile("-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?");
 
     private final String text;
     private int at;
@@ -126,24 +123,46 @@ final class Json {
         };
     }
 
+    /** -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? */
     private Object number() throws ModelFormatException {
         int from = at;
-        while (at < text.length() && "+-.eE0123456789".indexOf(text.charAt(at)) >= 0) {
-            at++;
+        take('-');
+        boolean whole = true;
+        boolean complete = take('0') || digits();
+        if (complete && take('.')) {
+            whole = false;
+            complete = digits();
         }
-        String digits = text.substring(from, at);
-        try {
-            if (INTEGER.matcher(digits).matches()) {
-                return Long.valueOf(digits);
-            } else if (NUMBER.matcher(digits).matches()) {
-                return Double.valueOf(digits);
+        if (complete && (take('e') || take('E'))) {
+            whole = false;
+            if (!take('+')) {
+                take('-');
             }
+            complete = digits();
+        }
+        String number = text.substring(from, at);
+        if (!complete) {
+            at = from;
+            throw error("a value");
+        }
+        try {
+            if (whole) {
+                return Long.valueOf(number);
+            }
+            return Double.valueOf(number);
         } catch (NumberFormatException e) {
             at = from;
             throw error("a number that fits 64 bits");
         }
-        at = from;
-        throw error("a value");
+    }
+
+    /** Passes over digits, of which there must be one at least. */
+    private boolean digits() {
+        int from = at;
+        while (at < text.length() && text.charAt(at) >= '0' && text.charAt(at) <= '9') {
+            at++;
+        }
+        return at > from;
     }
 
     private Object literal(String word, Object value) throws ModelFormatException {

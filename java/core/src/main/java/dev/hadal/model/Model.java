@@ -75,14 +75,18 @@ public final class Model {
     /** The type of one sample of each input, by name. */
     public Map<String, Type> inputs() {
         Map<String, Type> inputs = new LinkedHashMap<>();
-        graph.leaves(Role.INPUT).forEach(v -> inputs.put(Graph.leafOf(v).name(), sample(v.type())));
+        for (Value v : graph.leaves(Role.INPUT)) {
+            inputs.put(Graph.leafOf(v).name(), sample(v.type()));
+        }
         return inputs;
     }
 
     /** The type of what the network gives for one sample, by name. */
     public Map<String, Type> outputs() {
         Map<String, Type> outputs = new LinkedHashMap<>();
-        graph.outputs().forEach((name, v) -> outputs.put(name, sample(v.type())));
+        for (Map.Entry<String, Value> e : graph.outputs().entrySet()) {
+            outputs.put(e.getKey(), sample(e.getValue().type()));
+        }
         return outputs;
     }
 

@@ -15,7 +15,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
-import java.util.Comparator;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -230,7 +230,9 @@ public final class Safetensors {
                 throw new ModelFormatException(file + ": the header's entry '" + name + "' is no object");
             }
             if (name.equals(METADATA)) {
-                entry.forEach((k, v) -> metadata.put(String.valueOf(k), String.valueOf(v)));
+                for (Map.Entry<?, ?> said : entry.entrySet()) {
+                    metadata.put(String.valueOf(said.getKey()), String.valueOf(said.getValue()));
+                }
                 metadata.remove(Checksum.KEY);
                 metadata.remove(Checksum.FORMER_KEY);
             } else {
@@ -240,25 +242,34 @@ public final class Safetensors {
         return new Content(tensors, metadata);
     }
 
+    private record Range(long from, long until) implements Comparable<Range> {
+        @Override
+        public int compareTo(Range other) {
+            int order = Long.compare(from, other.from);
+            return order == 0 ? Long.compare(until, other.until) : order;
+        }
+    }
+
     /** Values lie one after another without gaps: a small file cannot ask for much memory. */
     private static void checkRanges(Map<?, ?> entries, long available, String file) throws ModelFormatException {
-        List<List<Long>> ranges = new ArrayList<>();
+        List<Range> ranges = new ArrayList<>();
         for (Map.Entry<?, ?> e : entries.entrySet()) {
             if (!METADATA.equals(e.getKey()) && e.getValue() instanceof Map<?, ?> entry) {
                 List<Long> range = longs(entry.get("data_offsets"), e.getKey() + ".data_offsets", file);
                 if (range.size() != 2 || range.get(0) < 0 || range.get(1) < range.get(0)) {
                     throw new ModelFormatException(file + ": the offsets of '" + e.getKey() + "' are " + range);
                 }
-                ranges.add(range);
+                ranges.add(new Range(range.get(0), range.get(1)));
             }
         }
-        ranges.sort(Comparator.comparingLong((List<Long> r) -> r.get(0)).thenComparingLong(r -> r.get(1)));
+        Collections.sort(ranges);
         long end = 0;
-        for (List<Long> range : ranges) {
-            if (range.get(0) != end) {
-                throw new ModelFormatException(file + ": values lie at " + range + ", but those before end at " + end);
+        for (Range range : ranges) {
+            if (range.from != end) {
+                throw new ModelFormatException(file + ": values lie at [" + range.from + ", " + range.until
+                        + "], but those before end at " + end);
             }
-            end = range.get(1);
+            end = range.until;
         }
         if (end != available) {
             throw new ModelFormatException(

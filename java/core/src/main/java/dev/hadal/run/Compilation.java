@@ -37,7 +37,6 @@ import org.slf4j.LoggerFactory;
  * does not lie as a kernel wants it, and a copy where it lies in another backend's memory.
  */
 final class Compilation {
-    private static final Logger LOG = LoggerFactory.getLogger(Plan.class);
     private static final Set<String> REPORTED = ConcurrentHashMap.newKeySet();
 
     /** A product, its bias, a residual and an activation. */
@@ -71,19 +70,23 @@ final class Compilation {
     }
 
     void run() {
-        graph.outputs().forEach((name, v) -> {
-            if (options.like().containsKey(name)) {
-                stored.computeIfAbsent(v, k -> new ArrayList<>()).add(name);
+        for (Map.Entry<String, Value> e : graph.outputs().entrySet()) {
+            if (options.like().containsKey(e.getKey())) {
+                listOf(stored, e.getValue()).add(e.getKey());
             }
-        });
+        }
         try {
             for (Node node : graph.nodes()) {
                 if (!(node.op() instanceof Leaf) && !computed.contains(node)) {
                     compute(node);
                 }
             }
-            graph.outputs().forEach(this::expose);
-            graph.commits().forEach(this::commit);
+            for (Map.Entry<String, Value> e : graph.outputs().entrySet()) {
+                expose(e.getKey(), e.getValue());
+            }
+            for (Map.Entry<Value, Value> e : graph.commits().entrySet()) {
+                commit(e.getKey(), e.getValue());
+            }
         } catch (RuntimeException | Error e) {
             closeKernels();
             throw e;
@@ -92,7 +95,21 @@ final class Compilation {
 
     /** Every place, the shared scratch excepted. */
     List<Slot> allSlots() {
-        return slots.values().stream().flatMap(List::stream).toList();
+        List<Slot> all = new ArrayList<>();
+        for (List<Slot> some : slots.values()) {
+            all.addAll(some);
+        }
+        return all;
+    }
+
+    /** The list under a key, which is there once it has been asked for. */
+    private static <K, V> List<V> listOf(Map<K, List<V>> map, K key) {
+        List<V> list = map.get(key);
+        if (list == null) {
+            list = new ArrayList<>();
+            map.put(key, list);
+        }
+        return list;
     }
 
     void closeKernels() {
@@ -111,9 +128,8 @@ final class Compilation {
         List<Task> tasks = tasks(node);
         for (Backend backend : backends.list()) {
             for (Task task : tasks) {
-                List<Operand> operands =
-                        task.inputs().stream().map(v -> operand(v, backend)).toList();
-                List<Type> types = task.outputs().stream().map(Value::type).toList();
+                List<Operand> operands = operands(task, backend);
+                List<Type> types = Value.types(task.outputs());
                 Optional<Kernel> kernel = task.nodes().size() > 1
                         ? backend.fuse((Fused) task.op(), operands, types, backends.threads())
                         : backend.prepare(task.op(), operands, types, backends.threads());
@@ -141,10 +157,12 @@ final class Compilation {
             tasks.add(0, Task.chain(List.copyOf(chain), false));
             next = nextInChain(next);
         }
-        readers.of(node.output(0)).stream()
-                .filter(reader -> reader.inputs().equals(List.of(node.output(0))))
-                .limit(chain.size() == 1 ? 1 : 0)
-                .forEach(reader -> tasks.add(0, Task.chain(List.of(node, reader), true)));
+        for (Node reader : readers.of(node.output(0))) {
+            if (chain.size() == 1 && reader.inputs().equals(List.of(node.output(0)))) {
+                tasks.add(0, Task.chain(List.of(node, reader), true));
+                break;
+            }
+        }
         return tasks;
     }
 
@@ -156,11 +174,15 @@ final class Compilation {
     /** Who alone reads the node's only result, and could do so at once; null if that is nobody. */
     private @Nullable Node nextInChain(Node node) {
         Node reader = readers.onlyReader(node);
-        boolean ready = reader != null
-                && !isChain(reader)
-                && reader.inputs().stream()
-                        .allMatch(x -> x.node() == node || x.node().op() instanceof Leaf || computed.contains(x.node()));
-        return ready ? reader : null;
+        if (reader == null || isChain(reader)) {
+            return null;
+        }
+        for (Value x : reader.inputs()) {
+            if (x.node() != node && !(x.node().op() instanceof Leaf) && !computed.contains(x.node())) {
+                return null;
+            }
+        }
+        return reader;
     }
 
     private void noteFallback(Node node, Backend backend) {
@@ -175,7 +197,8 @@ final class Compilation {
                     declined + ", and fallback is not allowed; leave out require, or choose another backend");
         }
         if (REPORTED.add(backends.first().name() + " " + node.op().name())) {
-            LOG.warn(
+            Logger log = LoggerFactory.getLogger(Plan.class); // not before: it would slow the start of every JVM
+            log.warn(
                     "{}: it runs in {}, with copies in and out; {}",
                     declined,
                     backend.name(),
@@ -193,22 +216,30 @@ final class Compilation {
                     "for " + task.op().name() + " " + task.path()));
         }
         int now = steps.size();
-        in.forEach(s -> s.usedUntil(now));
+        for (Slot s : in) {
+            s.usedUntil(now);
+        }
         computed.addAll(task.nodes());
         List<Slot> out = new ArrayList<>();
         for (int i = 0; i < task.outputs().size(); i++) {
             Value v = task.outputs().get(i);
             Slot slot = new Slot(backend, kernel.outputs().get(i), now);
-            slots.computeIfAbsent(v, k -> new ArrayList<>()).add(slot);
+            listOf(slots, v).add(slot);
             int operand = kernel.inPlace(i);
             if (operand >= 0 && mayTakeOver(task.inputs().get(operand), v, in.get(operand), slot, in)) {
                 slot.takeOver(in.get(operand));
             }
             out.add(slot);
         }
-        scratch.merge(backend, kernel.scratch(), Math::max);
+        provideScratch(backend, kernel);
         steps.add(new Step(backend, kernel, task, in, out, ""));
-        task.outputs().forEach(this::store);
+        for (Value v : task.outputs()) {
+            store(v);
+        }
+    }
+
+    private void provideScratch(Backend backend, Kernel kernel) {
+        scratch.put(backend, Math.max(scratch.getOrDefault(backend, 0L), kernel.scratch()));
     }
 
     /** A result takes over its operand's place if nobody reads the operand afterwards. */
@@ -223,6 +254,14 @@ final class Compilation {
 
     // ---- places ----
 
+    private List<Operand> operands(Task task, Backend backend) {
+        List<Operand> operands = new ArrayList<>();
+        for (Value v : task.inputs()) {
+            operands.add(operand(v, backend));
+        }
+        return operands;
+    }
+
     private Operand operand(Value v, Backend backend) {
         Layout plain = Layout.plain(v.type());
         List<Slot> known = slots.get(v);
@@ -233,13 +272,12 @@ final class Compilation {
             }
             return new Operand(v.type(), Graph.leafOf(v).role() == Role.WEIGHT ? null : plain);
         }
-        return new Operand(
-                v.type(),
-                known.stream()
-                        .filter(s -> s.backend == backend)
-                        .map(s -> s.layout)
-                        .findFirst()
-                        .orElse(plain));
+        for (Slot s : known) {
+            if (s.backend == backend) {
+                return new Operand(v.type(), s.layout);
+            }
+        }
+        return new Operand(v.type(), plain);
     }
 
     private @Nullable Placement given(Value leaf) {
@@ -257,7 +295,7 @@ final class Compilation {
 
     /** The value's place in that backend and layout, after a reorder or a copy if it must be. */
     private Slot find(Value v, Backend backend, Layout layout, String why) {
-        List<Slot> known = slots.computeIfAbsent(v, k -> new ArrayList<>());
+        List<Slot> known = listOf(slots, v);
         if (known.isEmpty()) {
             known.add(leafSlot(v, backend, layout));
         }
@@ -289,7 +327,7 @@ final class Compilation {
         Slot to = new Slot(backend, layout, steps.size());
         from.usedUntil(steps.size());
         if (kernel != null) {
-            scratch.merge(backend, kernel.scratch(), Math::max);
+            provideScratch(backend, kernel);
         }
         steps.add(new Step(backend, kernel, null, List.of(from), List.of(to), why));
         Objects.requireNonNull(slots.get(v)).add(to);
@@ -359,7 +397,7 @@ final class Compilation {
         from.usedUntil(Slot.AFTER);
         if (from.root() != to.root()) {
             Kernel kernel = to.backend.reorder(from.layout, to.layout);
-            scratch.merge(to.backend, kernel.scratch(), Math::max);
+            provideScratch(to.backend, kernel);
             commits.add(new Step(
                     to.backend,
                     kernel,

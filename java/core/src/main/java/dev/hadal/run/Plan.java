@@ -79,11 +79,12 @@ public final class Plan implements AutoCloseable {
     /** Where the leaves that a store must hold lie, by name: the weights and the states. */
     public Map<String, Store.Placement> stored() {
         Map<String, Store.Placement> stored = new LinkedHashMap<>();
-        leaves.forEach((name, slot) -> {
+        for (Map.Entry<String, Slot> leaf : leaves.entrySet()) {
+            Slot slot = leaf.getValue();
             if (slot.stored != null) {
-                stored.put(name, new Store.Placement(slot.backend, slot.layout));
+                stored.put(leaf.getKey(), new Store.Placement(slot.backend, slot.layout));
             }
-        });
+        }
         return stored;
     }
 
@@ -162,7 +163,9 @@ public final class Plan implements AutoCloseable {
             if (interrupted) {
                 Thread.currentThread().interrupt();
             }
-            sessions.forEach(Session::free);
+            for (Session session : sessions) {
+                session.free();
+            }
             sessions.clear();
         }
         compilation.closeKernels();

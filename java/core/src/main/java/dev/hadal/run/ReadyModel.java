@@ -3,6 +3,7 @@ package dev.hadal.run;
 import dev.hadal.backend.Backends;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Type;
+import dev.hadal.graph.Value;
 import dev.hadal.model.BatchSize;
 import dev.hadal.model.MixedPrecision;
 import dev.hadal.model.Model;
@@ -78,7 +79,9 @@ final class ReadyModel {
     /** Only one thread does this at a time, since the first plan decides how the weights lie for all others. */
     private Sized compile(int size) {
         Graph full = model.apply(new BatchSize(size)).graph();
-        full.outputs().forEach((name, y) -> rows.check(name, y.type(), size));
+        for (Map.Entry<String, Value> y : full.outputs().entrySet()) {
+            rows.check(y.getKey(), y.getValue().type(), size);
+        }
         Graph graph = bf16 ? new MixedPrecision(true).apply(full) : full;
         Store known = store;
         Plan plan = Plan.compile(graph, backends, known == null ? Plan.Options.DEFAULT : new Plan.Options(known));
@@ -101,10 +104,10 @@ final class ReadyModel {
     private Map<String, Tensor> values(Plan plan) {
         Map<String, Tensor> values = new LinkedHashMap<>(model.values());
         for (String name : plan.stored().keySet()) {
-            values.computeIfAbsent(
-                    name,
-                    shadow -> Objects.requireNonNull(model.values().get(MixedPrecision.weight(shadow)), shadow)
-                            .narrowed());
+            if (!values.containsKey(name)) {
+                Tensor weight = model.values().get(MixedPrecision.weight(name));
+                values.put(name, Objects.requireNonNull(weight, name).narrowed());
+            }
         }
         return values;
     }
@@ -188,7 +191,9 @@ final class ReadyModel {
 
     private void freeIfUnused() {
         if (retired && calls == 0) {
-            plans.values().forEach(sized -> sized.plan.close());
+            for (Sized sized : plans.values()) {
+                sized.plan.close();
+            }
             plans.clear();
             Store weights = store;
             if (weights != null) {
@@ -243,9 +248,13 @@ final class ReadyModel {
     private Map<String, Tensor> compute(Session session, Map<String, Tensor> batch, int n, int size) {
         Map<String, Tensor> results = new LinkedHashMap<>();
         if (n == size) {
-            inputs.forEach(name -> session.write(name, Objects.requireNonNull(batch.get(name))));
+            for (String name : inputs) {
+                session.write(name, Objects.requireNonNull(batch.get(name)));
+            }
             session.run();
-            outputs.keySet().forEach(name -> results.put(name, session.read(name)));
+            for (String name : outputs.keySet()) {
+                results.put(name, session.read(name));
+            }
             return results;
         }
         outputs.forEach((name, type) ->

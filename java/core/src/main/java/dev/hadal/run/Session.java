@@ -10,6 +10,7 @@ import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -40,16 +41,32 @@ public final class Session implements AutoCloseable {
         this.plan = plan;
         this.store = store;
         try {
-            plan.slabs.forEach((pool, bytes) -> slabs.put(pool, pool.backend().allocate(pool.name(), bytes)));
-            plan.scratch.forEach((backend, bytes) ->
-                    scratch.put(backend, backend.allocate(backend.pool(DType.F32), SlabLayout.aligned(bytes))));
-            plan.leaves.forEach((name, slot) -> leaves.put(name, region(slot)));
-            plan.outputs.forEach((name, slot) -> outputs.put(name, region(slot)));
+            allocate();
+            regions(plan.leaves, leaves);
+            regions(plan.outputs, outputs);
             run = bind(plan.steps);
             commit = bind(plan.commits);
         } catch (RuntimeException | Error e) {
             free();
             throw e;
+        }
+    }
+
+    private void allocate() {
+        for (Map.Entry<SlabLayout.Pool, Long> e : plan.slabs.entrySet()) {
+            SlabLayout.Pool pool = e.getKey();
+            slabs.put(pool, pool.backend().allocate(pool.name(), e.getValue()));
+        }
+        for (Map.Entry<Backend, Long> e : plan.scratch.entrySet()) {
+            Backend backend = e.getKey();
+            long bytes = SlabLayout.aligned(e.getValue());
+            scratch.put(backend, backend.allocate(backend.pool(DType.F32), bytes));
+        }
+    }
+
+    private void regions(Map<String, Slot> from, Map<String, Region> to) {
+        for (Map.Entry<String, Slot> e : from.entrySet()) {
+            to.put(e.getKey(), region(e.getValue()));
         }
     }
 
@@ -85,8 +102,8 @@ public final class Session implements AutoCloseable {
         Memory memory = Objects.requireNonNull(scratch.get(step.backend()));
         return Objects.requireNonNull(step.kernel())
                 .bind(
-                        step.inputs().stream().map(this::region).toList(),
-                        step.outputs().stream().map(this::region).toList(),
+                        regions(step.inputs()),
+                        regions(step.outputs()),
                         Compilation.scratch(memory, memory.bytes()));
     }
 
@@ -100,6 +117,14 @@ public final class Session implements AutoCloseable {
             Host.read(from, host, 0);
             Host.write(to, host);
         };
+    }
+
+    private List<Region> regions(List<Slot> slots) {
+        List<Region> regions = new ArrayList<>();
+        for (Slot slot : slots) {
+            regions.add(region(slot));
+        }
+        return regions;
     }
 
     private Region region(Slot slot) {
@@ -424,13 +449,21 @@ public final class Session implements AutoCloseable {
         }
     }
 
+    private static void closeAll(Collection<Memory> blocks) {
+        for (Memory block : blocks) {
+            block.close();
+        }
+    }
+
     /** Called when no run is under way. */
     void free() {
         if (!freed) {
             freed = true;
-            bound.forEach(Kernel.Bound::close);
-            slabs.values().forEach(Memory::close);
-            scratch.values().forEach(Memory::close);
+            for (Kernel.Bound kernel : bound) {
+                kernel.close();
+            }
+            closeAll(slabs.values());
+            closeAll(scratch.values());
         }
     }
 }

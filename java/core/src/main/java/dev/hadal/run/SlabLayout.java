@@ -7,6 +7,8 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Lays the slots of a plan into one block per pool, so that slots share bytes unless they live at the same time: the
@@ -17,7 +19,31 @@ final class SlabLayout {
     static final int ALIGNMENT = 64;
 
     /** One block of a backend's memory. */
-    record Pool(Backend backend, String name) {}
+    record Pool(Backend backend, String name) {
+        // Written out for a fast start, as dev.hadal.graph.Value's.
+        @Override
+        public boolean equals(@Nullable Object other) {
+            return other instanceof Pool p && p.backend.equals(backend) && p.name.equals(name);
+        }
+
+        @Override
+        public int hashCode() {
+            return 31 * backend.hashCode() + name.hashCode();
+        }
+    }
+
+    private static final Comparator<Slot> LARGEST_FIRST = new Comparator<>() {
+        @Override
+        public int compare(Slot a, Slot b) {
+            return Long.compare(b.layout.bytes(), a.layout.bytes());
+        }
+    };
+    private static final Comparator<Slot> BY_OFFSET = new Comparator<>() {
+        @Override
+        public int compare(Slot a, Slot b) {
+            return Long.compare(a.offset(), b.offset());
+        }
+    };
 
     private final Map<Pool, Long> bytes = new LinkedHashMap<>();
 
@@ -25,11 +51,14 @@ final class SlabLayout {
         Map<Pool, List<Slot>> pools = new LinkedHashMap<>();
         for (Slot s : slots) {
             if (s.root() == s && s.stored == null) {
-                pools.computeIfAbsent(new Pool(s.backend, s.pool()), p -> new ArrayList<>())
-                        .add(s);
+                Pool pool = new Pool(s.backend, s.pool());
+                pools.putIfAbsent(pool, new ArrayList<>());
+                Objects.requireNonNull(pools.get(pool)).add(s);
             }
         }
-        pools.forEach((pool, members) -> bytes.put(pool, layOut(members)));
+        for (Map.Entry<Pool, List<Slot>> pool : pools.entrySet()) {
+            bytes.put(pool.getKey(), layOut(pool.getValue()));
+        }
     }
 
     /** The blocks and their sizes. */
@@ -39,7 +68,7 @@ final class SlabLayout {
 
     private static long layOut(List<Slot> slots) {
         List<Slot> largestFirst = new ArrayList<>(slots);
-        largestFirst.sort(Comparator.comparingLong((Slot s) -> s.layout.bytes()).reversed());
+        largestFirst.sort(LARGEST_FIRST);
         List<Slot> placed = new ArrayList<>();
         long end = 0;
         for (Slot s : largestFirst) {
@@ -47,7 +76,7 @@ final class SlabLayout {
             s.place(at);
             end = Math.max(end, at + aligned(s.layout.bytes()));
             placed.add(s);
-            placed.sort(Comparator.comparingLong(Slot::offset));
+            placed.sort(BY_OFFSET);
         }
         return end;
     }

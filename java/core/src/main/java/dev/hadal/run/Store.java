@@ -45,15 +45,21 @@ public final class Store implements AutoCloseable {
     public static Store of(Plan plan, Map<String, Tensor> values) {
         Store store = new Store();
         Map<String, Map<String, Placement>> groups = new LinkedHashMap<>();
-        plan.stored()
-                .forEach((name, placement) -> groups.computeIfAbsent(
-                                "weights/" + placement.backend().name() + "/"
-                                        + placement.layout().type().dtype(),
-                                g -> new LinkedHashMap<>())
-                        .put(name, placement));
+        Map<String, Placement> stored = plan.stored();
+        for (Map.Entry<String, Placement> e : stored.entrySet()) {
+            Placement placement = e.getValue();
+            DType dtype = placement.layout().type().dtype();
+            String group = "weights/" + placement.backend().name() + "/" + dtype;
+            groups.putIfAbsent(group, new LinkedHashMap<>());
+            Objects.requireNonNull(groups.get(group)).put(e.getKey(), placement);
+        }
         try {
-            groups.forEach(store::add);
-            plan.stored().keySet().forEach(name -> store.write(name, Objects.requireNonNull(values.get(name))));
+            for (Map.Entry<String, Map<String, Placement>> group : groups.entrySet()) {
+                store.add(group.getKey(), group.getValue());
+            }
+            for (String name : stored.keySet()) {
+                store.write(name, Objects.requireNonNull(values.get(name)));
+            }
         } catch (RuntimeException | Error e) {
             store.close();
             throw e;
@@ -72,8 +78,10 @@ public final class Store implements AutoCloseable {
         checkOpen();
         Placement first = values.values().iterator().next();
         String pool = first.backend().pool(first.layout().type().dtype());
-        long bytes =
-                values.values().stream().mapToLong(p -> aligned(p.layout())).sum();
+        long bytes = 0;
+        for (Placement p : values.values()) {
+            bytes += aligned(p.layout());
+        }
         Memory block = first.backend().allocate(pool, bytes);
         blocks.add(block);
         block.clear();
@@ -195,6 +203,8 @@ public final class Store implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
-        blocks.forEach(Memory::close);
+        for (Memory block : blocks) {
+            block.close();
+        }
     }
 }

@@ -2,7 +2,8 @@ package dev.hadal.tensor;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Collectors;
+import java.util.StringJoiner;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An immutable list of dimensions, outermost first; {@code []} is a scalar. A shape never holds more than
@@ -88,8 +89,23 @@ public record Shape(List<Integer> dims) {
         return new Shape(longer);
     }
 
+    // Written out for a fast start, as dev.hadal.graph.Value's.
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof Shape s && s.dims.equals(dims);
+    }
+
+    @Override
+    public int hashCode() {
+        return dims.hashCode();
+    }
+
     @Override
     public String toString() {
-        return dims.stream().map(String::valueOf).collect(Collectors.joining(",", "[", "]"));
+        StringJoiner text = new StringJoiner(",", "[", "]");
+        for (int d : dims) {
+            text.add(String.valueOf(d));
+        }
+        return text.toString();
     }
 }

@@ -1,6 +1,8 @@
 package dev.hadal.backend.jvm;
 
 import dev.hadal.backend.Kernel;
+import dev.hadal.backend.jvm.simd.Loops;
+import dev.hadal.backend.jvm.simd.Runs;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Activation.Function;
 
@@ -17,23 +19,34 @@ final class ActivationKernels {
     private static final float DENSITY = (float) (1 / Math.sqrt(2 * Math.PI));
 
     static void add(OpTable<OpTable.Job, Kernel> table) {
-        table.put(Activation.class, (op, j) -> forward(op, j));
         table.put(Activation.Backward.class, (op, j) -> backward(op, j));
     }
 
-    private static Kernel forward(Activation op, OpTable.Job j) {
-        return ElementwiseKernels.chunked(op.toString(), j.in(), j.out(), j.machine(), (in, y) -> (loops, runs, at) -> {
-                    int n = runs.length();
-                    int xAt = in[0].offset() + at;
-                    if (op.function() == Function.RELU) {
-                        loops.relu(n, in[0].floats(), xAt, y.floats(), y.offset() + at);
-                    } else {
-                        int yAt = y.offset() + at;
-                        int done = loops.activate(op.function(), n, in[0].floats(), xAt, y.floats(), yAt);
-                        forward(op, n - done, in[0].floats(), xAt + done, y.floats(), yAt + done);
-                    }
-                })
+    static Kernel forward(Activation op, OpTable.Job j) {
+        return ElementwiseKernels.chunked(op.toString(), j.in(), j.out(), j.machine(), new Forward(op))
                 .withInPlace(0);
+    }
+
+    private record Forward(Activation op) implements ElementwiseKernels.Binding {
+        @Override
+        public ElementwiseKernels.Chunk bind(Span[] in, Span y) {
+            return new ForwardChunk(op, in[0], y);
+        }
+    }
+
+    private record ForwardChunk(Activation op, Span x, Span y) implements ElementwiseKernels.Chunk {
+        @Override
+        public void run(Loops loops, Runs runs, int at) {
+            int n = runs.length();
+            int xAt = x.offset() + at;
+            int yAt = y.offset() + at;
+            if (op.function() == Function.RELU) {
+                loops.relu(n, x.floats(), xAt, y.floats(), yAt);
+            } else {
+                int done = loops.activate(op.function(), n, x.floats(), xAt, y.floats(), yAt);
+                forward(op, n - done, x.floats(), xAt + done, y.floats(), yAt + done);
+            }
+        }
     }
 
     private static void forward(Activation op, int n, float[] x, int xAt, float[] y, int yAt) {

@@ -5,7 +5,6 @@ import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.backend.jvm.simd.Runs;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.WeightedSum;
-import dev.hadal.op.Reshape;
 import dev.hadal.tensor.DType;
 import java.util.List;
 
@@ -14,7 +13,6 @@ final class ElementwiseKernels {
 
     static void add(OpTable<OpTable.Job, Kernel> table) {
         table.put(WeightedSum.class, (op, j) -> weightedSum(op, j.in(), j.out(), j.machine()));
-        table.put(Reshape.class, (op, j) -> reshape(j.in(), j.out()));
     }
 
     /** y = Σᵢ sᵢ·xᵢ, two terms at a time. With more than two, a result in place might overwrite a later term. */
@@ -82,12 +80,29 @@ final class ElementwiseKernels {
     static HeapKernel chunked(String name, List<Type> in, List<Type> out, Machine machine, Binding binding) {
         Chunks chunks = new Chunks(out.get(0).shape().size());
         Machine sized = machine.forWork(out.get(0).shape().size());
-        return new HeapKernel("java " + name + " (" + machine.simd().name() + ")", in, out, (x, y, scratch) -> {
-            Loops[] loops = sized.perLane(new Loops[0], sized.simd()::loops);
-            Chunk chunk = binding.bind(x, y[0]);
-            Workers.Body body = (task, lane) -> chunk.run(loops[lane], chunks.runs(task), chunks.start(task));
-            return () -> sized.forEach(chunks.count(), body);
-        });
+        String implementation = "java " + name + " (" + machine.simd().name() + ")";
+        return new HeapKernel(implementation, in, out, new Chunked(chunks, sized, binding));
+    }
+
+    // Records in place of lambdas, here and where a perceptron's kernels are: for a fast start, see ARCHITECTURE.md.
+    private record Chunked(Chunks chunks, Machine machine, Binding binding) implements HeapKernel.Body {
+        @Override
+        public Runnable bind(Span[] x, Span[] y, Span scratch) {
+            return new Run(chunks, machine, machine.loops(), binding.bind(x, y[0]));
+        }
+    }
+
+    @SuppressWarnings("ArrayRecordComponent") // one per lane
+    private record Run(Chunks chunks, Machine machine, Loops[] loops, Chunk chunk) implements Runnable, Workers.Body {
+        @Override
+        public void run() {
+            machine.forEach(chunks.count(), this);
+        }
+
+        @Override
+        public void run(int task, int lane) {
+            chunk.run(loops[lane], chunks.runs(task), chunks.start(task));
+        }
     }
 
     private ElementwiseKernels() {}

@@ -35,12 +35,12 @@ record HeapKernel(String implementation, List<Type> in, List<Type> out, long scr
 
     @Override
     public List<Layout> inputs() {
-        return in.stream().map(Layout::plain).toList();
+        return Layout.plain(in);
     }
 
     @Override
     public List<Layout> outputs() {
-        return out.stream().map(Layout::plain).toList();
+        return Layout.plain(out);
     }
 
     @Override
@@ -50,10 +50,13 @@ record HeapKernel(String implementation, List<Type> in, List<Type> out, long scr
 
     @Override
     public Bound bind(List<Region> inputs, List<Region> outputs, Region scratchRegion) {
-        Runnable run = body.bind(
-                inputs.stream().map(Span::of).toArray(Span[]::new),
-                outputs.stream().map(Span::of).toArray(Span[]::new),
-                Span.of(scratchRegion));
-        return run::run;
+        return new Ready(body.bind(Span.of(inputs), Span.of(outputs), Span.of(scratchRegion)));
+    }
+
+    private record Ready(Runnable body) implements Bound {
+        @Override
+        public void run() {
+            body.run();
+        }
     }
 }

@@ -24,6 +24,8 @@ import java.util.Optional;
 
 /** Pure Java: runs everything, everywhere. Fast kernels where there are some, the plain reference where not. */
 public final class JvmBackend implements Backend {
+    public static final String NAME = "java";
+
     private static final String FLOATS = "f32";
     private static final String INTS = "i32";
     private static final String BF16 = "bf16";
@@ -47,7 +49,7 @@ public final class JvmBackend implements Backend {
 
     @Override
     public String name() {
-        return fast ? "java" : "reference";
+        return fast ? NAME : "reference";
     }
 
     @Override
@@ -62,7 +64,7 @@ public final class JvmBackend implements Backend {
 
     @Override
     public Optional<Kernel> prepare(Op op, List<Operand> inputs, List<Type> outputs, int threads) {
-        List<Type> in = inputs.stream().map(Operand::type).toList();
+        List<Type> in = Operand.types(inputs);
         if (Mixed.inner(op) instanceof Fused chain) {
             List<DType> results = outputs.stream().map(Type::dtype).toList();
             return ChainKernel.prepare(this, Mixed.apart(chain, in, results), inputs, threads);
@@ -105,7 +107,7 @@ public final class JvmBackend implements Backend {
                     new HeapKernel("own " + op.name(), in, outputs, (x, y, scratch) -> () -> own.compute(x, y)));
         }
         Optional<Kernel> kernel = fast ? FastKernels.prepare(op, in, outputs, threads) : Optional.empty();
-        return kernel.or(() -> Reference.prepare(op, in, outputs));
+        return kernel.isPresent() ? kernel : Reference.prepare(op, in, outputs);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.hadal.backend.jvm;
 
+import dev.hadal.backend.jvm.simd.Loops;
 import dev.hadal.backend.jvm.simd.Simd;
 
 /** What a kernel is prepared for: its innermost loops, the threads that share the outer ones, and how many of them. */
@@ -25,6 +26,15 @@ record Machine(Simd simd, Workers workers, int threads) {
 
     void forEach(int tasks, Workers.Body body) {
         workers.forEach(tasks, threads, body);
+    }
+
+    /** Loops for each lane. */
+    Loops[] loops() {
+        Loops[] loops = new Loops[lanes()];
+        for (int lane = 0; lane < loops.length; lane++) {
+            loops[lane] = simd.loops();
+        }
+        return loops;
     }
 
     /** One of each per lane. */

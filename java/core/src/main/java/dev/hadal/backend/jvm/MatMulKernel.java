@@ -48,6 +48,9 @@ final class MatMulKernel {
         Shape b = in.get(1).shape();
         int k = op.k(a);
         int n = op.n(b);
+        if (RowMatMul.suits(op, a, b)) {
+            return RowMatMul.prepare(op, in, out, machine);
+        }
         if (SmallMatMul.suits(op, a, b)) {
             return SmallMatMul.prepare(op, in, out, machine);
         }

@@ -40,7 +40,16 @@ record MixedKernel(
 
     /** Whether a value is bf16, s8 or u8. */
     static boolean concerns(List<Type> in, List<Type> out) {
-        return Stream.concat(in.stream(), out.stream()).anyMatch(MixedKernel::isNarrow);
+        return anyNarrow(in) || anyNarrow(out);
+    }
+
+    private static boolean anyNarrow(List<Type> types) {
+        for (Type type : types) {
+            if (isNarrow(type)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static boolean isNarrow(Type type) {
@@ -67,12 +76,12 @@ record MixedKernel(
 
     @Override
     public List<Layout> inputs() {
-        return in.stream().map(Layout::plain).toList();
+        return Layout.plain(in);
     }
 
     @Override
     public List<Layout> outputs() {
-        return out.stream().map(Layout::plain).toList();
+        return Layout.plain(out);
     }
 
     @Override

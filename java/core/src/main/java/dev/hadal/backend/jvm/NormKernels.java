@@ -13,7 +13,6 @@ import java.util.List;
 final class NormKernels {
 
     static void add(OpTable<OpTable.Job, Kernel> table) {
-        table.put(Bias.class, (op, j) -> bias(j.in(), j.out(), j.machine()));
         table.put(Bias.Backward.class, (op, j) -> biasBackward(j.in(), j.out(), j.machine()));
         table.put(BatchNorm.class, (op, j) -> inference(op, j.in(), j.out(), j.machine()));
         table.put(BatchNorm.Training.class, (op, j) -> training(op, j.in(), j.out(), j.machine()));
@@ -85,27 +84,31 @@ final class NormKernels {
 
     private static HeapKernel rowBias(Shape shape, List<Type> in, List<Type> out, Machine machine) {
         Machine sized = machine.forWork(shape.size());
-        int width = shape.get(1);
-        Runs row = Runs.of(width);
-        return new HeapKernel("java bias (" + machine.simd().name() + ")", in, out, (from, to, scratch) -> {
-            Span x = from[0];
-            Span b = from[1];
-            Span y = to[0];
-            Loops[] loops = sized.perLane(new Loops[0], sized.simd()::loops);
-            Workers.Body body = (n, lane) -> loops[lane].combine(
-                    row,
-                    1,
-                    x.floats(),
-                    x.offset() + n * width,
-                    1,
-                    b.floats(),
-                    b.offset(),
-                    0,
-                    0,
-                    y.floats(),
-                    y.offset() + n * width);
-            return () -> sized.forEach(shape.get(0), body);
-        });
+        String name = "java bias (" + machine.simd().name() + ")";
+        return new HeapKernel(name, in, out, new RowBias(shape.get(0), Runs.of(shape.get(1)), sized));
+    }
+
+    private record RowBias(int rows, Runs row, Machine machine) implements HeapKernel.Body {
+        @Override
+        public Runnable bind(Span[] in, Span[] out, Span scratch) {
+            return new RowBiasRun(this, machine.loops(), in[0], in[1], out[0]);
+        }
+    }
+
+    @SuppressWarnings("ArrayRecordComponent") // one per lane
+    private record RowBiasRun(RowBias of, Loops[] loops, Span x, Span b, Span y) implements Runnable, Workers.Body {
+        @Override
+        public void run() {
+            of.machine.forEach(of.rows, this);
+        }
+
+        @Override
+        public void run(int n, int lane) {
+            int at = n * of.row.length();
+            int xAt = x.offset() + at;
+            int yAt = y.offset() + at;
+            loops[lane].combine(of.row, 1, x.floats(), xAt, 1, b.floats(), b.offset(), 0, 0, y.floats(), yAt);
+        }
     }
 
     /** db = Σdy */

@@ -3,6 +3,7 @@ package dev.hadal.backend.jvm;
 import dev.hadal.backend.Region;
 import dev.hadal.graph.Type;
 import dev.hadal.tensor.DType;
+import java.util.List;
 
 /**
  * Where a value begins, in row-major order: in {@code floats} if it is f32, in {@code ints} if it is i32, in {@code bytes}
@@ -24,6 +25,14 @@ public record Span(float[] floats, int[] ints, byte[] bytes, int offset, Type ty
     /** The array that holds the value. */
     Object array() {
         return type.dtype().isByte() ? bytes : type.dtype() == DType.F32 ? floats : ints;
+    }
+
+    static Span[] of(List<Region> regions) {
+        Span[] spans = new Span[regions.size()];
+        for (int i = 0; i < spans.length; i++) {
+            spans[i] = of(regions.get(i));
+        }
+        return spans;
     }
 
     /** The number of values. */

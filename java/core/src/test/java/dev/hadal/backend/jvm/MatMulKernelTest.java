@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.hadal.graph.Type;
 import dev.hadal.op.MatMul;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -51,6 +52,19 @@ class MatMulKernelTest {
             for (int t = 0; t < 4; t++) {
                 problem(size, t % 2 == 1, t / 2 == 1, false).checkSums(machine, size[1]);
             }
+        }
+    }
+
+    /** One row has a kernel of its own, which adds up in the same order. */
+    @ParameterizedTest
+    @MethodSource("dev.hadal.backend.jvm.Machines#all")
+    void aRowAloneHasTheBitsThatItHasAmongOthers(Machine machine) {
+        for (int n : new int[] {3, 64, 130}) {
+            Problem many = problem(new int[] {97, 257, n}, false, true, false);
+            double[][] values = {Arrays.copyOf(many.values()[0], 257), many.values()[1]};
+            Problem one = Problem.of(
+                    many.op(), values, Type.f32(1, 257), many.in().get(1));
+            assertArrayEquals(Arrays.copyOf(many.run(machine)[0], n), one.run(machine)[0]);
         }
     }
 

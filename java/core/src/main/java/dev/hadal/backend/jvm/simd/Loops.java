@@ -86,6 +86,12 @@ public interface Loops {
     /** c[j] = Σₖ a[k]·b[k][j] for j < n: a {@link Tile} of one row, as wide as it likes. */
     void blend(int n, int depth, float[] a, int aAt, float[] b, int[] bRows, int bAt, float[] c, int cAt);
 
+    /**
+     * c[j] = Σₖ a[k]·b[j][k] for j < n and k < depth, where each row of b begins where the one before ends. Each sum is one
+     * chain in the order of k, as a {@link Tile}'s.
+     */
+    void row(int n, int depth, float[] a, int aAt, float[] b, int bAt, float[] c, int cAt);
+
     /** The least n that {@link #product} takes. */
     int productColumns();
 

@@ -10,6 +10,9 @@ import java.util.Arrays;
 final class PlainLoops implements Loops {
     private static final int ROW = 512;
 
+    /** How many terms of a sum a call of {@link #addEight} adds. */
+    private static final int TERMS = 32;
+
     private final float[] p = new float[ROW];
     private final float[] q = new float[ROW];
 
@@ -217,6 +220,61 @@ final class PlainLoops implements Loops {
         for (int j = 0; j < n; j++) {
             c[j] += a * b[j];
         }
+    }
+
+    /** Eight sums at a time, a few terms each: short calls are what a JVM that has just started compiles soonest. */
+    @Override
+    public void row(int n, int depth, float[] a, int aAt, float[] b, int bAt, float[] c, int cAt) {
+        Arrays.fill(c, cAt, cAt + n, 0f);
+        int j = 0;
+        for (; j + 8 <= n; j += 8) {
+            for (int k = 0; k < depth; k += TERMS) {
+                int count = Math.min(TERMS, depth - k);
+                addEight(count, a, aAt + k, b, bAt + j * depth + k, depth, c, cAt + j);
+            }
+        }
+        for (; j < n; j++) {
+            addOne(depth, a, aAt, b, bAt + j * depth, c, cAt + j);
+        }
+    }
+
+    private static void addEight(int count, float[] a, int aAt, float[] b, int bAt, int bRow, float[] c, int cAt) {
+        float c0 = c[cAt];
+        float c1 = c[cAt + 1];
+        float c2 = c[cAt + 2];
+        float c3 = c[cAt + 3];
+        float c4 = c[cAt + 4];
+        float c5 = c[cAt + 5];
+        float c6 = c[cAt + 6];
+        float c7 = c[cAt + 7];
+        for (int k = 0; k < count; k++) {
+            float ak = a[aAt + k];
+            int at = bAt + k;
+            c0 += ak * b[at];
+            c1 += ak * b[at + bRow];
+            c2 += ak * b[at + 2 * bRow];
+            c3 += ak * b[at + 3 * bRow];
+            c4 += ak * b[at + 4 * bRow];
+            c5 += ak * b[at + 5 * bRow];
+            c6 += ak * b[at + 6 * bRow];
+            c7 += ak * b[at + 7 * bRow];
+        }
+        c[cAt] = c0;
+        c[cAt + 1] = c1;
+        c[cAt + 2] = c2;
+        c[cAt + 3] = c3;
+        c[cAt + 4] = c4;
+        c[cAt + 5] = c5;
+        c[cAt + 6] = c6;
+        c[cAt + 7] = c7;
+    }
+
+    private static void addOne(int count, float[] a, int aAt, float[] b, int bAt, float[] c, int cAt) {
+        float sum = c[cAt];
+        for (int k = 0; k < count; k++) {
+            sum += a[aAt + k] * b[bAt + k];
+        }
+        c[cAt] = sum;
     }
 
     @Override

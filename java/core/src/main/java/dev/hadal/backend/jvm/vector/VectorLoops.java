@@ -30,6 +30,8 @@ final class VectorLoops implements Loops {
 
     /** The longest sum in one lane before it goes on in double precision. */
     private static final int STEPS = 64;
+    /** How many terms of a sum a call of {@link #addEight} adds. */
+    private static final int TERMS = 32;
 
     /** 0, 1, 2 and so on */
     private static final FloatVector PLACES = FloatVector.zero(S).addIndex(1);
@@ -402,6 +404,61 @@ final class VectorLoops implements Loops {
             }
             c[cAt + j] = sum;
         }
+    }
+
+    /** Eight sums at a time, a few terms each, as plain loops do it: vectors would have to be turned first. */
+    @Override
+    public void row(int n, int depth, float[] a, int aAt, float[] b, int bAt, float[] c, int cAt) {
+        Arrays.fill(c, cAt, cAt + n, 0f);
+        int j = 0;
+        for (; j + 8 <= n; j += 8) {
+            for (int k = 0; k < depth; k += TERMS) {
+                int count = Math.min(TERMS, depth - k);
+                addEight(count, a, aAt + k, b, bAt + j * depth + k, depth, c, cAt + j);
+            }
+        }
+        for (; j < n; j++) {
+            addOne(depth, a, aAt, b, bAt + j * depth, c, cAt + j);
+        }
+    }
+
+    private static void addEight(int count, float[] a, int aAt, float[] b, int bAt, int bRow, float[] c, int cAt) {
+        float c0 = c[cAt];
+        float c1 = c[cAt + 1];
+        float c2 = c[cAt + 2];
+        float c3 = c[cAt + 3];
+        float c4 = c[cAt + 4];
+        float c5 = c[cAt + 5];
+        float c6 = c[cAt + 6];
+        float c7 = c[cAt + 7];
+        for (int k = 0; k < count; k++) {
+            float ak = a[aAt + k];
+            int at = bAt + k;
+            c0 = Math.fma(ak, b[at], c0);
+            c1 = Math.fma(ak, b[at + bRow], c1);
+            c2 = Math.fma(ak, b[at + 2 * bRow], c2);
+            c3 = Math.fma(ak, b[at + 3 * bRow], c3);
+            c4 = Math.fma(ak, b[at + 4 * bRow], c4);
+            c5 = Math.fma(ak, b[at + 5 * bRow], c5);
+            c6 = Math.fma(ak, b[at + 6 * bRow], c6);
+            c7 = Math.fma(ak, b[at + 7 * bRow], c7);
+        }
+        c[cAt] = c0;
+        c[cAt + 1] = c1;
+        c[cAt + 2] = c2;
+        c[cAt + 3] = c3;
+        c[cAt + 4] = c4;
+        c[cAt + 5] = c5;
+        c[cAt + 6] = c6;
+        c[cAt + 7] = c7;
+    }
+
+    private static void addOne(int count, float[] a, int aAt, float[] b, int bAt, float[] c, int cAt) {
+        float sum = c[cAt];
+        for (int k = 0; k < count; k++) {
+            sum = Math.fma(a[aAt + k], b[bAt + k], sum);
+        }
+        c[cAt] = sum;
     }
 
     @Override
