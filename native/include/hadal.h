@@ -28,7 +28,7 @@ extern "C" {
 /* ---- the library --------------------------------------------------------------------------------------- */
 
 /** Counts up with every incompatible change of this header; the binding refuses any version but its own. */
-#define HADAL_ABI_VERSION 8
+#define HADAL_ABI_VERSION 9
 
 /** HADAL_ABI_VERSION as this library was built. */
 HADAL_API int hadal_abi_version(void);
@@ -353,6 +353,35 @@ HADAL_API void hadal_softmax(const float* x, int64_t outer, int64_t length, int6
  */
 HADAL_API void hadal_softmax_backward(const float* y, const float* dy, int64_t outer, int64_t length,
                                       int64_t inner, int log, float* dx);
+
+/* ---- products of sparse weights --------------------------------------------------------------------------- */
+
+/**
+ * y = act(x·Wᵀ + bias) with x: [n, in], y: [n, out] and W: [out, in], of which blocks are kept of `height` values each,
+ * one below the other in a column of W: block b is of the rows r·height … r·height + height − 1 of W if
+ * starts[r] ≤ b < starts[r + 1], and of its column columns[b], and values: [blocks, height] holds it. All else in W is
+ * zero and left out: a NaN in x meets only the weights that are kept. Blocks of height 1 make it CSR. Where out is no
+ * multiple of height, what the last blocks hold beyond it is not used.
+ *
+ *   act(z) = z if z ≥ 0, else slope·z; NaN stays NaN      bias may be null
+ *
+ * Returns HADAL_FINE; or, with nothing written, the position of the first column outside [0, in), or, counted on from
+ * `blocks`, that of the first start that is below the one before or outside [0, blocks]. Scratch: so many floats as the
+ * function below says.
+ */
+HADAL_API int64_t hadal_sparse_matmul(const float* x, const float* values, const int32_t* columns,
+                                      const int32_t* starts, const float* bias, int64_t n, int64_t in, int64_t out,
+                                      int64_t blocks, int64_t height, float slope, float* y, float* scratch);
+
+/** The same of bf16, added up in f32; y is f32, or bf16 if narrow ≠ 0. */
+HADAL_API int64_t hadal_sparse_matmul_bf16(const uint16_t* x, const uint16_t* values, const int32_t* columns,
+                                           const int32_t* starts, const float* bias, int64_t n, int64_t in,
+                                           int64_t out, int64_t blocks, int64_t height, float slope, int narrow,
+                                           void* y, float* scratch);
+
+/** How many floats of scratch the functions above need. */
+HADAL_API int64_t hadal_sparse_matmul_scratch(int64_t n, int64_t in, int64_t out, int64_t blocks, int64_t height,
+                                              int bf16);
 
 /* ---- pooling --------------------------------------------------------------------------------------------- */
 

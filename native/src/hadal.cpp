@@ -19,6 +19,8 @@ namespace {
 bool supported(Isa isa) {
     switch (isa) {
 #ifdef HADAL_X86
+        case Isa::avx512_bf16:
+            return supported(Isa::avx512) && __builtin_cpu_supports("avx512bf16");
         case Isa::avx512:
             return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
@@ -31,9 +33,20 @@ bool supported(Isa isa) {
     }
 }
 
+#ifdef HADAL_X86
+/** Those of avx512, but where processors with products of bf16 have others. */
+const Kernels avx512_bf16_kernels = [] {
+    Kernels kernels = avx512::kernels;
+    kernels.sparse_bf16 = &avx512_bf16::sparse_bf16;
+    return kernels;
+}();
+#endif
+
 const Kernels& kernels_of(Isa isa) {
     switch (isa) {
 #ifdef HADAL_X86
+        case Isa::avx512_bf16:
+            return avx512_bf16_kernels;
         case Isa::avx512:
             return avx512::kernels;
         case Isa::avx2:
@@ -51,6 +64,7 @@ const Kernels* best() {
     const char* limit = getenv("HADAL_ISA");
     bool no_avx = limit != nullptr && strcmp(limit, "baseline") == 0;
     bool no_avx512 = no_avx || (limit != nullptr && strcmp(limit, "avx2") == 0);
+    if (!no_avx512 && supported(Isa::avx512_bf16)) return &kernels_of(Isa::avx512_bf16);
     if (!no_avx512 && supported(Isa::avx512)) return &kernels_of(Isa::avx512);
     if (!no_avx && supported(Isa::avx2)) return &kernels_of(Isa::avx2);
     return &baseline::kernels;
@@ -347,6 +361,102 @@ void hadal_gelu_backward(const float* x, const float* dy, int64_t n, int tanh, f
 void hadal_small_matmul(const float* a, const float* b, int64_t m, int64_t k, int64_t n, int transpose_a,
                         int transpose_b, float* y) {
     active->small_matmul(a, b, m, k, n, transpose_a != 0, transpose_b != 0, y);
+}
+
+// ---- products of sparse weights ----
+
+// Panels that are packed together, and stay in the second-level cache while all outputs are computed.
+static constexpr int64_t kPanels = 8;
+
+// So few rows would leave most of a panel empty.
+static constexpr int64_t kFewRows = 6;
+
+static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+/** Of an instruction set: as many rows as are packed together, in lanes of panels. */
+static int64_t rows_at_once(const SparseKernels& kernels, int64_t n, int64_t height) {
+    const int64_t lanes = kernels.lanes(height, n);
+    return n <= kPanels * lanes ? round_up(n, lanes) : kPanels * lanes;
+}
+
+static int64_t words_of_panels(const SparseKernels& kernels, int64_t n, int64_t in, int64_t height) {
+    return round_up(rows_at_once(kernels, n, height) * round_up(in, 2), kCacheLine);
+}
+
+int64_t hadal_sparse_matmul_scratch(int64_t n, int64_t in, int64_t out, int64_t blocks, int64_t height, int bf16) {
+    if (n <= kFewRows) return 0;
+    const SparseKernels& kernels = bf16 != 0 ? *active->sparse_bf16 : *active->sparse;
+    const int64_t pairs = sparse_pairs(blocks, (out + height - 1) / height);
+    return words_of_panels(kernels, n, in, height) + (kernels.pack_values != nullptr ? pairs * height : 0);
+}
+
+/** The position of what is out of place among the columns, or behind them among the starts; HADAL_FINE if nothing is. */
+static int64_t misplaced(const SparseKernels& kernels, const Sparse& s, int64_t blocks) {
+    const int64_t column = kernels.first_outside(s.columns, blocks, s.in);
+    if (column < blocks) return column;
+    const int64_t count = (s.out + s.height - 1) / s.height + 1;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t least = i == 0 ? 0 : s.starts[i - 1];
+        if (s.starts[i] < least || s.starts[i] > blocks) return blocks + i;
+    }
+    return HADAL_FINE;
+}
+
+static int64_t sparse_matmul(const SparseKernels& kernels, const void* x, Sparse s, int64_t n, int64_t blocks,
+                             int64_t value_size, float* scratch) {
+    const int64_t fault = misplaced(kernels, s, blocks);
+    if (fault != HADAL_FINE) return fault;
+    const int64_t strips = (s.out + kSparseStrip - 1) / kSparseStrip;
+    const int64_t work = blocks * s.height * n + s.out * n;
+    if (n <= kFewRows) {
+        share(strips, 1, work, [&](int64_t begin, int64_t end) { kernels.few(s, x, n, begin, end); });
+        return HADAL_FINE;
+    }
+    if (kernels.pack_values != nullptr) {
+        float* packed = scratch + words_of_panels(kernels, n, s.in, s.height);
+        share((s.out + s.height - 1) / s.height, 1, work,
+              [&](int64_t begin, int64_t end) { kernels.pack_values(s, begin, end, packed); });
+        s.packed = packed;
+    }
+    const int64_t at_once = rows_at_once(kernels, n, s.height);
+    for (int64_t first = 0; first < n; first += at_once) {
+        const int64_t rows = n - first < at_once ? n - first : at_once, whole = kernels.lanes(s.height, rows);
+        // The last panel may be narrower.
+        auto panel = [&](int64_t i) {
+            const int64_t left = rows - i * whole, lanes = left < whole ? kernels.lanes(s.height, left) : whole;
+            return Panel{scratch + i * whole * round_up(s.in, 2), lanes, first + i * whole, left < lanes ? left : lanes};
+        };
+        const int64_t panels = (rows + whole - 1) / whole;
+        share(panels, 1, work, [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; i++) {
+                const Panel p = panel(i);
+                kernels.pack((const char*)x + p.first * s.in * value_size, s.in, p.rows, p.lanes, (void*)p.values);
+            }
+        });
+        share(panels * strips, 1, work, [&](int64_t begin, int64_t end) {
+            while (begin < end) {
+                const int64_t i = begin / strips, strip = begin % strips;
+                const int64_t last = end - i * strips < strips ? end - i * strips : strips;
+                kernels.panel(s, panel(i), strip, last);
+                begin = i * strips + last;
+            }
+        });
+    }
+    return HADAL_FINE;
+}
+
+int64_t hadal_sparse_matmul(const float* x, const float* values, const int32_t* columns, const int32_t* starts,
+                            const float* bias, int64_t n, int64_t in, int64_t out, int64_t blocks, int64_t height,
+                            float slope, float* y, float* scratch) {
+    const Sparse s = {values, nullptr, columns, starts, bias, in, out, height, slope, false, y};
+    return sparse_matmul(*active->sparse, x, s, n, blocks, sizeof *x, scratch);
+}
+
+int64_t hadal_sparse_matmul_bf16(const uint16_t* x, const uint16_t* values, const int32_t* columns,
+                                 const int32_t* starts, const float* bias, int64_t n, int64_t in, int64_t out,
+                                 int64_t blocks, int64_t height, float slope, int narrow, void* y, float* scratch) {
+    const Sparse s = {values, nullptr, columns, starts, bias, in, out, height, slope, narrow != 0, y};
+    return sparse_matmul(*active->sparse_bf16, x, s, n, blocks, sizeof *x, scratch);
 }
 
 static Targets targets_of(int64_t places, int64_t classes, const float* class_weights,

@@ -1061,6 +1061,8 @@ void dropout(const float* x, int64_t begin, int64_t end, const uint32_t* key, co
 #define HADAL_NAME(x) HADAL_TEXT(x)
 extern const Kernels kernels = {
     .name = HADAL_NAME(HADAL_NAMESPACE),
+    .sparse = &sparse,
+    .sparse_bf16 = &sparse_bf16,
     .sum_of_squares = sum_of_squares,
     .update = update,
     .narrow = narrow,

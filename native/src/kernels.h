@@ -8,7 +8,8 @@
 
 namespace hadal {
 
-enum class Isa { baseline, avx2, avx512 };
+/** Of which the last is avx512 to users, with products of bf16. */
+enum class Isa { baseline, avx2, avx512, avx512_bf16 };
 
 /** The scalars of an optimizer's step; `clip` is min(1, limit / (‖g‖ + 10⁻⁶)). */
 struct UpdateStep {
@@ -49,8 +50,49 @@ struct Targets {
     int32_t ignore;
 };
 
+/** A product with weights of which few blocks are kept: what hadal_sparse_matmul takes, but x. */
+struct Sparse {
+    const void* values;  // float or, like x, bf16
+    const void* packed;  // the values, if SparseKernels packs them
+    const int32_t *columns, *starts;
+    const float* bias;  // may be null
+    int64_t in, out, height;
+    float slope;
+    bool bf16;  // so is y
+    void* y;
+};
+
+/** Rows of x, turned around, so many from the first on; of the panel's lanes, those beyond are zero. */
+struct Panel {
+    const void* values;
+    int64_t lanes, first, rows;
+};
+
+// Outputs are computed so many at a time.
+constexpr int64_t kSparseStrip = 8;
+
+/** Where the pairs of a row of blocks begin, of which the first block is `start`: far enough for those of the rows before. */
+constexpr int64_t sparse_pairs(int64_t start, int64_t block_row) { return start / 2 + block_row; }
+
+/** The kernels for one type of x and weights. */
+struct SparseKernels {
+    /** The position of the first of n indices outside [0, limit); n if there is none. */
+    int64_t (*first_outside)(const int32_t* x, int64_t n, int64_t limit);
+    /** How many lanes a panel has that is to hold so many rows, or as many of them as a panel holds. */
+    int64_t (*lanes)(int64_t height, int64_t rows);
+    /** Turns rows of x into a panel, of so many words of 4 bytes as its lanes times `in`, rounded up to 2. */
+    void (*pack)(const void* x, int64_t in, int64_t rows, int64_t lanes, void* panel);
+    /** Packs the values of some rows of blocks; null where they are used as they lie. */
+    void (*pack_values)(const Sparse& s, int64_t begin, int64_t end, void* packed);
+    /** The strips of outputs from `begin` to `end` for the rows of a panel. */
+    void (*panel)(const Sparse& s, const Panel& x, int64_t begin, int64_t end);
+    /** The same, for all rows of x. */
+    void (*few)(const Sparse& s, const void* x, int64_t rows, int64_t begin, int64_t end);
+};
+
 struct Kernels {
     const char* name;
+    const SparseKernels *sparse, *sparse_bf16;
     double (*sum_of_squares)(const float* x, int64_t n);
     /** `rule` is a hadal_rule. */
     void (*update)(int rule, float* w, const float* g, float* m0, float* m1, float* m2, int64_t n,
@@ -132,12 +174,15 @@ void small_matmul(const float* a, const float* b, int64_t m, int64_t k, int64_t 
                   float* y);
 void softmax_row(const float* x, int64_t n, bool log, float* y);
 void softmax_row_backward(const float* y, const float* dy, int64_t n, bool log, float* dx);
+
+extern const SparseKernels sparse, sparse_bf16;  // sparse.cpp's
 }
 #endif
 
 namespace baseline { extern const Kernels kernels; }
 namespace avx2 { extern const Kernels kernels; }
 namespace avx512 { extern const Kernels kernels; }
+namespace avx512_bf16 { extern const SparseKernels sparse_bf16; }
 
 /** Makes `isa` the one in use; false, and no change, if this processor or this build lacks it. For tests. */
 bool select(Isa isa);

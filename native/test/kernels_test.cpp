@@ -74,7 +74,10 @@ void everywhere(const std::string& name, const std::function<Buffer()>& body, bo
     const std::pair<hadal::Isa, const char*> isas[] = {{hadal::Isa::baseline, "baseline"}};
 #else
     const std::pair<hadal::Isa, const char*> isas[] = {
-        {hadal::Isa::baseline, "baseline"}, {hadal::Isa::avx2, "avx2"}, {hadal::Isa::avx512, "avx512"}};
+        {hadal::Isa::baseline, "baseline"},
+        {hadal::Isa::avx2, "avx2"},
+        {hadal::Isa::avx512, "avx512"},
+        {hadal::Isa::avx512_bf16, "avx512"}};
 #endif
     Buffer first;
     bool have_first = false;
@@ -1021,6 +1024,164 @@ void test_gather_and_scatter_add() {
     }
 }
 
+// ---- products of sparse weights ------------------------------------------------------------------------------
+
+uint16_t bf16(float x) {
+    uint16_t y;
+    hadal_narrow(&x, 1, &y);
+    return y;
+}
+
+float f32(uint16_t x) {
+    float y;
+    hadal_widen(&x, 1, &y);
+    return y;
+}
+
+/** Weights of which few blocks are kept, and what they are to be multiplied with; all values are bf16. */
+struct SparseProblem {
+    int64_t n, in, out, height;
+    std::vector<int32_t> columns, starts = {0};
+    Buffer values, x, bias;
+
+    SparseProblem(int64_t n, int64_t in, int64_t out, int64_t height, double density)
+        : n(n), in(in), out(out), height(height) {
+        std::mt19937 random(7);
+        std::uniform_real_distribution<double> uniform(0, 1);
+        for (int64_t r = 0; r < block_rows(); r++) {
+            // Some rows of blocks are empty, some whole.
+            const double kept = r % 5 == 1 ? 0.0 : r % 5 == 3 ? 1.0 : density;
+            for (int64_t k = 0; k < in; k++)
+                if (uniform(random) < kept) columns.push_back((int32_t)k);
+            starts.push_back((int32_t)columns.size());
+        }
+        values = rounded(normal(blocks() * height, 1));
+        x = rounded(normal(n * in, 2));
+        bias = normal(out, 3);
+    }
+
+    int64_t block_rows() const { return (out + height - 1) / height; }
+    int64_t blocks() const { return (int64_t)columns.size(); }
+
+    static Buffer rounded(Buffer x) {
+        for (float& each : x) each = f32(bf16(each));
+        return x;
+    }
+
+    /** The formula, by element, with how far a sum in float may be off. */
+    void expect(bool with_bias, float slope, std::vector<double>& y, std::vector<double>& error) const {
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t o = 0; o < out; o++) {
+                double sum = with_bias ? bias[o] : 0.0, size = fabs(sum);
+                for (int64_t b = starts[o / height]; b < starts[o / height + 1]; b++) {
+                    double product = (double)values[b * height + o % height] * x[i * in + columns[b]];
+                    sum += product;
+                    size += fabs(product);
+                }
+                y.push_back(sum < 0 ? sum * slope : sum);
+                error.push_back(size * 6e-8 * (double)(in + 3));
+            }
+    }
+
+    Buffer scratch(int bf16) const {
+        return Buffer(hadal_sparse_matmul_scratch(n, in, out, blocks(), height, bf16), kPoison);
+    }
+};
+
+void test_sparse_matmul() {
+    for (int64_t height : {1, 2, 4, 5, 8, 12, 16, 32})
+        for (int64_t n : {0, 1, 7, 33, 300})
+            for (int64_t in : {1, 37, 64}) {
+                const bool with_bias = n % 2 == 1, large = height == 1 && n == 300;
+                const float slope = in == 37 ? 0.25f : 1.0f;
+                const SparseProblem p(large ? 1100 : n, in, in == 1 ? 3 : 75, height, 0.2);
+                const float* bias = with_bias ? p.bias.data() : nullptr;
+                std::vector<double> expected, error;
+                p.expect(with_bias, slope, expected, error);
+                std::vector<uint16_t> x(p.x.size()), values(p.values.size());
+                hadal_narrow(p.x.data(), (int64_t)x.size(), x.data());
+                hadal_narrow(p.values.data(), (int64_t)values.size(), values.data());
+                everywhere("sparse_matmul of height " + std::to_string(height) + ", n " + std::to_string(p.n) + ", in " +
+                               std::to_string(in),
+                           [&] {
+                    Buffer y(p.n * p.out, kPoison), y16(p.n * p.out, kPoison), scratch = p.scratch(0);
+                    std::vector<uint16_t> narrow(p.n * p.out, 0xffff);
+                    check(hadal_sparse_matmul(p.x.data(), p.values.data(), p.columns.data(), p.starts.data(), bias, p.n,
+                                              in, p.out, p.blocks(), height, slope, y.data(), scratch.data()) == -1,
+                          "no fault");
+                    scratch = p.scratch(1);
+                    for (int rounds : {0, 1}) {
+                        check(hadal_sparse_matmul_bf16(x.data(), values.data(), p.columns.data(), p.starts.data(), bias,
+                                                       p.n, in, p.out, p.blocks(), height, slope, rounds,
+                                                       rounds ? (void*)narrow.data() : y16.data(),
+                                                       scratch.data()) == -1,
+                              "no fault in bf16");
+                    }
+                    for (size_t i = 0; i < y.size(); i++) {
+                        check(fabs(y[i] - expected[i]) <= error[i], "y[" + std::to_string(i) + "] of f32");
+                        check(fabs(y16[i] - expected[i]) <= error[i], "y[" + std::to_string(i) + "] of bf16");
+                        check(narrow[i] == bf16(y16[i]), "y[" + std::to_string(i) + "] in bf16");
+                    }
+                    return joined({y, y16});
+                }, true);
+            }
+}
+
+void test_sparse_matmul_of_odd_values() {
+    // Each output keeps the one input of its own number; inputs 0, 1 and 2 are not numbers.
+    for (int64_t n : {2, 9}) {
+        SparseProblem p(n, 9, 9, 1, 0);
+        p.columns = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+        p.starts = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+        p.values = Buffer(9, 1.0f);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t k = 0; k < 3; k++) p.x[i * 9 + k] = k == 0 ? kNaN : k == 1 ? kInf : -kInf;
+        std::vector<uint16_t> x(p.x.size()), values(p.values.size());
+        hadal_narrow(p.x.data(), (int64_t)x.size(), x.data());
+        hadal_narrow(p.values.data(), (int64_t)values.size(), values.data());
+        everywhere("sparse_matmul of values that are none", [&] {
+            Buffer y(n * 9, kPoison), y16(n * 9, kPoison), scratch = p.scratch(0), scratch16 = p.scratch(1);
+            hadal_sparse_matmul(p.x.data(), p.values.data(), p.columns.data(), p.starts.data(), nullptr, n, 9, 9, 9, 1,
+                                0.5f, y.data(), scratch.data());
+            hadal_sparse_matmul_bf16(x.data(), values.data(), p.columns.data(), p.starts.data(), nullptr, n, 9, 9, 9, 1,
+                                     0.5f, 0, y16.data(), scratch16.data());
+            for (int64_t i = 0; i < n * 9; i++) {
+                const float wanted = p.x[i] < 0 ? p.x[i] / 2 : p.x[i];
+                check(i % 9 == 0 ? y[i] != y[i] : y[i] == wanted, "f32 " + std::to_string(i));
+                check(i % 9 == 0 ? y16[i] != y16[i] : y16[i] == wanted, "bf16 " + std::to_string(i));
+            }
+            return Buffer();
+        }, true);
+    }
+}
+
+void test_sparse_matmul_of_misplaced_blocks() {
+    const SparseProblem p(9, 20, 24, 8, 0.5);
+    const int64_t blocks = p.blocks();
+    auto refused = [&](const std::vector<int32_t>& columns, const std::vector<int32_t>& starts, int64_t fault) {
+        everywhere("sparse_matmul of misplaced blocks", [&] {
+            Buffer y(9 * 24, kPoison), scratch = p.scratch(0);
+            check(hadal_sparse_matmul(p.x.data(), p.values.data(), columns.data(), starts.data(), nullptr, 9, 20, 24,
+                                      blocks, 8, 1.0f, y.data(), scratch.data()) == fault,
+                  "the fault " + std::to_string(fault));
+            check_same(y, Buffer(9 * 24, kPoison), "y of a refused product");
+            return y;
+        });
+    };
+    for (int32_t outside : {-1, 20, INT32_MIN, INT32_MAX}) {
+        std::vector<int32_t> columns = p.columns;
+        columns[blocks - 1] = columns[5] = outside;
+        refused(columns, p.starts, 5);
+    }
+    for (int32_t outside : {-1, (int32_t)blocks + 1, INT32_MIN, INT32_MAX}) {
+        std::vector<int32_t> starts = p.starts;
+        starts[2] = outside;
+        refused(p.columns, starts, blocks + 2);
+    }
+    refused(p.columns, {3, 2, 2, (int32_t)blocks}, blocks + 1);
+    refused(p.columns, {0, 2, 4, (int32_t)blocks + 1}, blocks + 3);
+}
+
 // ---- averages and clipping --------------------------------------------------------------------------------
 
 void test_moving_average() {
@@ -1117,11 +1278,15 @@ int main() {
     test_dropout();
     test_copy();
     test_gather_and_scatter_add();
+    test_sparse_matmul();
+    test_sparse_matmul_of_odd_values();
+    test_sparse_matmul_of_misplaced_blocks();
     test_moving_average();
     test_clip_norm();
     test_attention_mask();
     test_peak();
-    for (hadal::Isa isa : {hadal::Isa::baseline, hadal::Isa::avx2, hadal::Isa::avx512})
+    for (hadal::Isa isa : {hadal::Isa::baseline, hadal::Isa::avx2, hadal::Isa::avx512,
+                           hadal::Isa::avx512_bf16})
         if (hadal::select(isa)) printf("tested: %s\n", hadal_isa());
     printf(failures == 0 ? "all passed\n" : "%d checks failed\n", failures);
     return failures == 0 ? 0 : 1;
