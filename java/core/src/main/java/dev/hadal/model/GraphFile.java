@@ -42,6 +42,7 @@ import dev.hadal.op.RmsNorm;
 import dev.hadal.op.ScatterAdd;
 import dev.hadal.op.Slice;
 import dev.hadal.op.Softmax;
+import dev.hadal.op.SparseMatMul;
 import dev.hadal.op.Split;
 import dev.hadal.op.Transpose;
 import dev.hadal.op.Unary;
@@ -115,6 +116,7 @@ final class GraphFile {
             case "scatter_add" -> new SavedOp("scatter_add", 1, ScatterAdd.class);
             case "slice" -> new SavedOp("slice", 1, Slice.class);
             case "softmax" -> new SavedOp("softmax", 1, Softmax.class);
+            case "sparse_matmul" -> new SavedOp("sparse_matmul", 1, SparseMatMul.class);
             case "split" -> new SavedOp("split", 1, Split.class);
             case "transpose" -> new SavedOp("transpose", 1, Transpose.class);
             case "unary" -> new SavedOp("unary", 1, Unary.class);
@@ -129,7 +131,7 @@ final class GraphFile {
             "activation adaptive_pool argmax attention_mask batch_norm bias binary cast clamp compare concat "
             + "constant convolution convolution_transpose dequantize dropout expand fused gather "
             + "global_average_pool group_norm layer_norm leaf matmul pad pool prelu quantize quantized "
-            + "recurrent reduce reshape resize rms_norm scatter_add slice softmax split transpose unary "
+            + "recurrent reduce reshape resize rms_norm scatter_add slice softmax sparse_matmul split transpose unary "
             + "weighted_sum where")
             .split(" "));
 

@@ -49,6 +49,7 @@ import dev.hadal.op.RmsNorm;
 import dev.hadal.op.ScatterAdd;
 import dev.hadal.op.Slice;
 import dev.hadal.op.Softmax;
+import dev.hadal.op.SparseMatMul;
 import dev.hadal.op.Split;
 import dev.hadal.op.Transpose;
 import dev.hadal.op.Unary;
@@ -129,6 +130,7 @@ class GraphFileTest {
                 Case.of(new GroupNorm(2, 1e-6f), IMAGE, FOUR, FOUR),
                 Case.of(new LayerNorm(1, 1e-6f), ROWS, FOUR, FOUR),
                 Case.of(new Softmax(-1, true), ROWS),
+                Case.of(new SparseMatMul(20), ROWS, Type.f32(7, 8), Type.i32(7), Type.i32(4)),
                 Case.of(new MatMul(true, false), ROWS, ROWS),
                 Case.of(new PRelu(), IMAGE, FOUR),
                 Case.of(new Pad(List.of(1, 0), List.of(0, 2), Float.NEGATIVE_INFINITY), ROWS),

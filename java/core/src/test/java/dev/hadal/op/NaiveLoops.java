@@ -99,6 +99,8 @@ final class NaiveLoops {
         Shape x = in.get(0).shape();
         if (op instanceof MatMul matmul) {
             return matmul(matmul, x, in.get(1).shape());
+        } else if (op instanceof SparseMatMul product) {
+            return sparse(product.geometry(x, in.get(1).shape()));
         } else if (op instanceof Convolution c) {
             return convolution(c, x, in.get(1).shape(), out.get(0).shape(), 0, 1, 2);
         } else if (op instanceof ConvolutionTranspose c) {
@@ -204,6 +206,20 @@ final class NaiveLoops {
                     for (int l = 0; l < k; l++) {
                         float left = x[0][aAt + (op.transposeA() ? l * m + i : i * k + l)];
                         y[0][row * n + j] += left * x[1][bAt + (op.transposeB() ? j * k + l : l * n + j)];
+                    }
+                }
+            }
+        };
+    }
+
+    private static Loops sparse(SparseMatMul.Geometry g) {
+        return (x, y) -> {
+            for (int n = 0; n < g.rows(); n++) {
+                for (int o = 0; o < g.out(); o++) {
+                    int row = o / g.height();
+                    for (int b = (int) x[3][row]; b < x[3][row + 1]; b++) {
+                        float factor = x[0][n * g.in() + (int) x[2][b]];
+                        y[0][n * g.out() + o] += factor * x[1][b * g.height() + o % g.height()];
                     }
                 }
             }

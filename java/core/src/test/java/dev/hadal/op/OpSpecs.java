@@ -69,6 +69,14 @@ public abstract class OpSpecs {
     }
 
     @Nested
+    class SparseMatMuls extends SparseMatMulSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
     class BatchNorms extends BatchNormSpec {
         @Override
         Bench bench() {

@@ -374,6 +374,8 @@ class SpecsCatchBugsTest {
                 scaled("bins a little off", AdaptivePool.class, 0, 1.01),
                 skewed("no scale by 1/(1−p)", Dropout.Training.class, (op, x, y) -> null),
                 shifted("another slice", Gather.class, 0),
+                shifted("the output below", SparseMatMul.class, 0),
+                blind("every weight is 1", SparseMatMul.class, 1),
                 blind("what was there is lost", ScatterAdd.class, 0),
                 shifted("another slice", Slice.class, 0),
                 shifted("another place", Slice.Backward.class, 0),

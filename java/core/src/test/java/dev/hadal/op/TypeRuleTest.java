@@ -74,6 +74,7 @@ class TypeRuleTest {
             Reshape.class,
             Activation.class,
             MatMul.class,
+            SparseMatMul.class,
             Mixed.class,
             Fused.class,
             Quantized.class,
@@ -286,6 +287,13 @@ class TypeRuleTest {
                 new Rule(RESIZE, List.of(IMAGE), "x"),
                 new Rule(new Resize.Backward(RESIZE, IMAGE.shape()), List.of(Type.f32(2, 6, 5, 4)), "dy"),
                 new Rule(new Gather(1), List.of(IMAGE, Type.i32(3)), "x", "indices"),
+                new Rule(
+                        new SparseMatMul(20),
+                        List.of(Type.f32(5, 6), Type.f32(7, 8), Type.i32(7), Type.i32(4)),
+                        "x",
+                        "values",
+                        "columns",
+                        "starts"),
                 new Rule(
                         new Gather.Backward(1, IMAGE.shape()),
                         List.of(Type.f32(2, 3, 8, 9), Type.i32(3)),
@@ -567,6 +575,14 @@ class TypeRuleTest {
         List<Type> beyond = List.of(IMAGE, Type.i32(3));
         assertSays(rejection(new Gather(4), beyond), "gather", "axis 4", "[2,6,8,9]");
         assertSays(rejection(new Gather(0), List.of(IMAGE, IMAGE)), "gather", "indices must be i32", "f32[2,6,8,9]");
+        List<Type> sparse = List.of(IMAGE, Type.f32(7, 8), Type.i32(7), Type.i32(4));
+        SparseMatMul product = new SparseMatMul(20);
+        assertEquals(List.of(Type.f32(2, 6, 8, 20)), product.infer(sparse));
+        assertSays(rejection(product, with(sparse, 0, SCALAR)), "x must be […,in]", "[]");
+        assertSays(rejection(product, with(sparse, 1, Type.f32(7, 0))), "at least one row", "[7,0]");
+        assertSays(rejection(product, with(sparse, 2, Type.i32(8))), "columns must be i32[7]", "i32[8]");
+        assertSays(rejection(product, with(sparse, 3, Type.i32(3))), "starts must be i32[4]", "i32[3]");
+        assertSays(rejection(product, with(sparse, 3, Type.f32(4))), "starts must be i32[4]", "f32[4]");
         List<Type> update = List.of(IMAGE, Type.i32(3), Type.f32(3, 6, 8, 8));
         assertSays(rejection(new ScatterAdd(0), update), "updates", "[3,6,8,8]", "[3,6,8,9]");
         assertSays(rejection(RESIZE, List.of(Type.f32(2, 6, 0, 9))), "resize", "[2,6,0,9]");
@@ -702,6 +718,9 @@ class TypeRuleTest {
                 new Rule(new Where(), List.of(Type.i32(100_000, 1), row, SCALAR)),
                 new Rule(new Expand(List.of(100_000, -1)), List.of(row)),
                 new Rule(new Gather(0), List.of(row, Type.i32(100_000))),
+                new Rule(
+                        new SparseMatMul(100_000),
+                        List.of(column, Type.f32(0, 100_000), Type.i32(0), Type.i32(2))),
                 new Rule(new Concat(0), List.of(Type.f32(2_000_000_000), Type.f32(2_000_000_000))),
                 new Rule(new Pad(List.of(2_000_000_000), List.of(2_000_000_000), 0), List.of(Type.f32(1))),
                 new Rule(new Pad(List.of(0, 0), List.of(0, 99_999), 0), List.of(column)),
@@ -810,6 +829,7 @@ class TypeRuleTest {
     @Test
     void attributesAreChecked() {
         assertSays(badAttribute(() -> new Convolution(Window.UNIT, 0)), "groups", "0");
+        assertSays(badAttribute(() -> new SparseMatMul(0)), "at least one output", "0");
         assertSays(badAttribute(() -> Window.of(0, 1, 1)), "stride", "0");
         assertSays(badAttribute(() -> Window.of(1, -1, 1)), "padding", "-1");
         assertSays(badAttribute(() -> Window.of(1, 0, 0)), "dilation", "0");

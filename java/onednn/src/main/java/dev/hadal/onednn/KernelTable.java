@@ -41,6 +41,7 @@ import dev.hadal.op.Sgd;
 import dev.hadal.op.Shadowed;
 import dev.hadal.op.Slice;
 import dev.hadal.op.Softmax;
+import dev.hadal.op.SparseMatMul;
 import dev.hadal.op.Split;
 import dev.hadal.op.Transpose;
 import java.util.List;
@@ -70,6 +71,7 @@ final class KernelTable {
             mixed(oneDnn(Convolution.BackwardData.class, ConvolutionKernels::backwardData)),
             mixed(oneDnn(Convolution.BackwardWeights.class, ConvolutionKernels::backwardWeights)),
             mixed(oneDnn(MatMul.class, MatMulKernels::matmul)),
+            mixed(hadal(SparseMatMul.class, SparseKernels::matmul)),
             mixed(hadal(Cast.class, HadalKernels::cast)),
             mixed(oneDnn(Cast.class, CopyKernels::cast)),
             mixed(oneDnn(Bias.class, BiasKernels::forward)),
@@ -148,6 +150,9 @@ final class KernelTable {
     private static @Nullable Kernel fused(Fused op, Request r) {
         if (op.keep()) {
             return Library.get().hasHadal() ? BiasKernels.reluBackward(op, r) : null;
+        }
+        if (op.root() instanceof SparseMatMul) {
+            return Library.get().hasHadal() ? SparseKernels.matmul(op, r) : null;
         }
         Epilogue more = Epilogue.of(op);
         if (more == null) {

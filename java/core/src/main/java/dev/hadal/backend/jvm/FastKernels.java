@@ -56,6 +56,7 @@ final class FastKernels {
             MoveKernels.add(ROWS);
             RecurrentKernels.add(ROWS);
             GatherKernels.add(ROWS);
+            SparseKernels.add(ROWS);
             ResizeKernels.add(ROWS);
             ROWS.put(Convolution.class, (op, j) -> ConvolutionKernel.forward(op, j.in(), j.out(), j.machine()));
             ROWS.put(

@@ -41,6 +41,7 @@ public final class Reference {
         ArithmeticReference.define(TABLE);
         ReduceReference.define(TABLE);
         LinearReference.define(TABLE);
+        SparseKernels.define(TABLE);
         NormReference.define(TABLE);
         GroupReference.define(TABLE);
         PoolReference.define(TABLE);

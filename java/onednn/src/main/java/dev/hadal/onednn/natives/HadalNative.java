@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
 @NoException
 public final class HadalNative {
     /** The HADAL_ABI_VERSION that these methods are written for. */
-    private static final int ABI_VERSION = 8;
+    private static final int ABI_VERSION = 9;
 
     private HadalNative() {}
 
@@ -670,6 +670,56 @@ public final class HadalNative {
             @Cast("int64_t") long width,
             @Cast("int64_t") long count,
             @Cast("void*") Pointer y);
+
+    /**
+     * y = act(x·Wᵀ + bias) with the blocks of W that are kept; or, as a fault, the position of the first column or, counted
+     * on from those, start that is out of place. Bias may be null.
+     */
+    @Name("hadal_step<hadal_sparse_matmul>::add")
+    public static native void sparseMatmul(
+            StepList steps,
+            @Const FloatPointer x,
+            @Const FloatPointer values,
+            @Const IntPointer columns,
+            @Const IntPointer starts,
+            @Const @Nullable FloatPointer bias,
+            @Cast("int64_t") long n,
+            @Cast("int64_t") long in,
+            @Cast("int64_t") long out,
+            @Cast("int64_t") long blocks,
+            @Cast("int64_t") long height,
+            float slope,
+            FloatPointer y,
+            FloatPointer scratch);
+
+    /** The same of bf16, where y is f32, or bf16 if narrow is not 0. */
+    @Name("hadal_step<hadal_sparse_matmul_bf16>::add")
+    public static native void sparseMatmulBf16(
+            StepList steps,
+            @Cast("const uint16_t*") ShortPointer x,
+            @Cast("const uint16_t*") ShortPointer values,
+            @Const IntPointer columns,
+            @Const IntPointer starts,
+            @Const @Nullable FloatPointer bias,
+            @Cast("int64_t") long n,
+            @Cast("int64_t") long in,
+            @Cast("int64_t") long out,
+            @Cast("int64_t") long blocks,
+            @Cast("int64_t") long height,
+            float slope,
+            int narrow,
+            @Cast("void*") Pointer y,
+            FloatPointer scratch);
+
+    /** How many floats of scratch the two need, the second if bf16 is not 0. */
+    @Name("hadal_sparse_matmul_scratch")
+    public static native @Cast("int64_t") long sparseMatmulScratch(
+            @Cast("int64_t") long n,
+            @Cast("int64_t") long in,
+            @Cast("int64_t") long out,
+            @Cast("int64_t") long blocks,
+            @Cast("int64_t") long height,
+            int bf16);
 
     /** Adds updates: [outer,count,width] to the rows of y: [outer,rows,width]; its fault is that of {@link #gather}. */
     @Name("hadal_step<hadal_scatter_add>::add")
