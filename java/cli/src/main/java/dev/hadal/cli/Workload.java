@@ -29,6 +29,7 @@ import dev.hadal.op.Pooling;
 import dev.hadal.op.Recurrent;
 import dev.hadal.op.RmsNorm;
 import dev.hadal.op.Softmax;
+import dev.hadal.op.SparseMatMul;
 import dev.hadal.op.Transpose;
 import dev.hadal.op.Window;
 import dev.hadal.optim.Clip;
@@ -42,6 +43,7 @@ import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import dev.hadal.train.Trainer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -139,6 +141,47 @@ public final class Workload {
             Value b = r.operand("b", Shape.of(n, n));
             r.append(new MatMul(false, false), type, a, b);
         });
+    }
+
+    /** Rows of values times a square matrix of weights, as in a linear layer. */
+    public static Workload dense(int rows, int width, DType type) {
+        return ops("dense", rows + "×" + width + "×" + width, type, Cost.flops(2.0 * rows * width * width), r -> {
+            Value x = r.operand("x", Shape.of(rows, width));
+            Value w = r.operand("w", Shape.of(width, width));
+            r.append(new MatMul(false, true), DType.F32, x, w);
+        });
+    }
+
+    /** The same with weights of which only that share is kept, in blocks of so many outputs of one input. */
+    public static Workload sparse(int rows, int width, int height, double kept, DType type) {
+        int perRow = (int) Math.max(1, Math.round(kept * width));
+        int blockRows = width / height;
+        String size = String.format(
+                Locale.ROOT, "%d×%d×%d, %.3g%% in blocks of %d", rows, width, width, 100 * kept, height);
+        return ops("sparse", size, type, Cost.flops(2.0 * rows * perRow * width), r -> {
+            int[] starts = new int[blockRows + 1];
+            Arrays.setAll(starts, row -> row * perRow);
+            Value x = r.operand("x", Shape.of(rows, width));
+            Value values = r.operand("values", Shape.of(blockRows * perRow, height));
+            Value columns = r.fixed("columns", columns(blockRows, perRow, width));
+            r.append(new SparseMatMul(width), DType.F32, x, values, columns, r.fixed("starts", starts));
+        });
+    }
+
+    /** So many of the columns for each row, at random and in order. */
+    private static int[] columns(int rows, int perRow, int width) {
+        int[] columns = new int[rows * perRow];
+        Philox random = new Philox(5, Philox.streamOf("columns"));
+        long draws = 0;
+        for (int row = 0; row < rows; row++) {
+            int left = perRow;
+            for (int k = 0; k < width; k++) {
+                if (random.uniform(draws++) * (width - k) < left) {
+                    columns[(row + 1) * perRow - left--] = k;
+                }
+            }
+        }
+        return columns;
     }
 
     /** 3×3 kernels over 32 images of 28×28, with as many channels in as out. */
@@ -472,6 +515,12 @@ public final class Workload {
             all.add(transpose(rows, 1024));
             all.add(embedding(rows, 256));
         }
+        for (DType type : FACTORS) {
+            all.add(dense(256, 1024, type));
+            for (int height : new int[] {1, 8, 16, 32}) {
+                all.add(sparse(256, 1024, height, 0.1, type));
+            }
+        }
         for (int units : new int[] {32, 128, 512}) {
             all.add(lstm(32, 32, units));
         }
@@ -505,6 +554,10 @@ public final class Workload {
         few.add(activation(Activation.Function.GELU, 2048, 1024));
         few.add(embedding(2048, 256));
         few.add(lstm(32, 32, 128));
+        FACTORS.forEach(type -> few.add(dense(256, 1024, type)));
+        few.add(sparse(256, 1024, 1, 0.1, DType.F32));
+        few.add(sparse(256, 1024, 8, 0.1, DType.F32));
+        few.add(sparse(256, 1024, 32, 0.1, DType.BF16));
         for (int weights : new int[] {1_000, 100_000, 10_000_000}) {
             few.add(adamw(weights));
         }
@@ -600,6 +653,15 @@ public final class Workload {
             for (int i = 0; i < values.length; i++) {
                 values[i] = (int) (bound * random.uniform(i));
             }
+            return fixed(name, shape, values);
+        }
+
+        /** These numbers. */
+        Value fixed(String name, int... values) {
+            return fixed(name, Shape.of(values.length), values);
+        }
+
+        private Value fixed(String name, Shape shape, int... values) {
             indices.put(name, values);
             return graph.leaf(Role.INPUT, name, new Type(DType.I32, shape));
         }

@@ -24,6 +24,7 @@ import dev.hadal.op.Pooling;
 import dev.hadal.op.Reduce;
 import dev.hadal.op.Reshape;
 import dev.hadal.op.Slice;
+import dev.hadal.op.SparseMatMul;
 import dev.hadal.op.Split;
 import dev.hadal.op.Transpose;
 import dev.hadal.tensor.DType;
@@ -187,7 +188,8 @@ public record MixedPrecision(boolean shadows) implements Pass {
                 || op instanceof Convolution
                 || op instanceof Convolution.BackwardData
                 || op instanceof Convolution.BackwardWeights
-                || op instanceof ConvolutionTranspose) {
+                || op instanceof ConvolutionTranspose
+                || op instanceof SparseMatMul) {
             return new Part(Kind.PRODUCT, 2);
         } else if (op instanceof WeightedSum || op instanceof Concat || op instanceof Split.Backward) {
             return new Part(Kind.FOLLOWER, Integer.MAX_VALUE);

@@ -152,7 +152,7 @@ abstract class SparseMatMulSpec extends Spec {
             }
             List<Tensor> in = List.of(
                     Tensor.of(Shape.of(rows, 3), x),
-                    Tensor.of(Shape.of(3, 1), 1, 1, 1),
+                    Tensor.of(Shape.of(3, 1), 1f, 1f, 1f),
                     Tensor.of(Shape.of(3), 2, 0, 1),
                     Tensor.of(Shape.of(5), 0, 1, 2, 3, 3));
             bench().check(new SparseMatMul(4), in, y -> {

@@ -47,6 +47,7 @@ import dev.hadal.op.RmsNorm;
 import dev.hadal.op.ScatterAdd;
 import dev.hadal.op.Slice;
 import dev.hadal.op.Softmax;
+import dev.hadal.op.SparseMatMul;
 import dev.hadal.op.Split;
 import dev.hadal.op.Subject;
 import dev.hadal.op.Unary;
@@ -82,7 +83,8 @@ class OneDnnOpsTest extends OpSpecs {
             AttentionMask.class,
             AttentionMask.Backward.class,
             Softmax.class,
-            Softmax.Backward.class);
+            Softmax.Backward.class,
+            SparseMatMul.class);
 
     private static final Set<Class<?>> TENSOR_RULES = Set.of(Lamb.class, Muon.Direction.class, Muon.Apply.class);
 
@@ -184,6 +186,8 @@ class OneDnnOpsTest extends OpSpecs {
                 Stream.concat(c.inputs().stream(), c.outputs().stream()).toList();
         if (PRODUCTS.contains(op.getClass())) {
             return c.inputs().stream().allMatch(OneDnnOpsTest::isBf16);
+        } else if (op instanceof SparseMatMul) {
+            return isBf16(c.inputs().get(0)) && isBf16(c.inputs().get(1)) && Library.get().hasHadal();
         } else if (NORMS.contains(op.getClass())) {
             return all.stream().allMatch(t -> isBf16(t) == (t.shape().rank() > 1));
         } else if (op instanceof Bias) {
