@@ -8,7 +8,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Consumer;
 
 /**
  * Through here all calls of a {@link Predictor} come and go: those that run in their caller's thread are only counted,
@@ -23,8 +22,7 @@ final class CallQueue {
     private final int workers;
     private final int most;
     private final long delay;
-    private final Consumer<List<Call<?>>> serve;
-    private final Runnable end;
+    private final Server server;
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition work = lock.newCondition();
@@ -43,6 +41,15 @@ final class CallQueue {
     private boolean closed;
     private boolean ended;
 
+    /** Whose queue it is. */
+    interface Server {
+        /** Answers calls; throws nothing. */
+        void answer(List<Call<?>> calls);
+
+        /** Called once, when the queue is closed and the last call has left. */
+        void end();
+    }
+
     /**
      * An empty queue.
      *
@@ -50,16 +57,14 @@ final class CallQueue {
      * @param workers how many threads serve them
      * @param most how many samples are collected; 0 for each call alone
      * @param delay how long a call waits for others, in nanoseconds
-     * @param serve answers calls; throws nothing
-     * @param end runs once when this is closed and the last call has left
+     * @param server answers calls
      */
-    CallQueue(int length, int workers, int most, long delay, Consumer<List<Call<?>>> serve, Runnable end) {
+    CallQueue(int length, int workers, int most, long delay, Server server) {
         this.length = length;
         this.workers = workers;
         this.most = most;
         this.delay = delay;
-        this.serve = serve;
-        this.end = end;
+        this.server = server;
     }
 
     /** One of this queue's threads. They are not kept when idle, so that a predictor that is forgotten becomes garbage. */
@@ -79,7 +84,7 @@ final class CallQueue {
                 for (List<Call<?>> batch = take(); !batch.isEmpty(); batch = take()) {
                     interrupted(); // if a function of a caller did that, it is not meant for the next call
                     try {
-                        serve.accept(batch);
+                        server.answer(batch);
                     } finally {
                         leave(batch.size());
                     }
@@ -191,7 +196,7 @@ final class CallQueue {
         if (closed && calls == 0 && !ended) {
             ended = true;
             try {
-                end.run();
+                server.end();
             } finally {
                 over.signalAll();
             }

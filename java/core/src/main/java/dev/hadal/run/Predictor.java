@@ -82,7 +82,7 @@ public final class Predictor implements AutoCloseable {
         inputs = builder.model.inputs();
         outputs = builder.model.outputs();
         permits = new Semaphore(workers);
-        queue = new CallQueue(builder.queue, workers, builder.most, builder.delay, this::answer, this::free);
+        queue = new CallQueue(builder.queue, workers, builder.most, builder.delay, new Server());
         current = new ReadyModel(builder.model, backends, bf16, rows);
     }
 
@@ -231,6 +231,18 @@ public final class Predictor implements AutoCloseable {
 
     private void giveUp(Call<?> call, Duration after) {
         fail(call, new UnansweredException.Late(after), late);
+    }
+
+    private final class Server implements CallQueue.Server {
+        @Override
+        public void answer(List<Call<?>> calls) {
+            Predictor.this.answer(calls);
+        }
+
+        @Override
+        public void end() {
+            current.retire();
+        }
     }
 
     // ---- computing ----
@@ -433,10 +445,6 @@ public final class Predictor implements AutoCloseable {
      * @param running how many runs are under way now
      */
     public record Stats(long answered, long failed, long refused, long late, long runs, int waiting, int running) {}
-
-    private void free() {
-        current.retire();
-    }
 
     /**
      * Lets no call in from now on, waits until those that are in have been answered, then frees all memory. If this thread

@@ -12,6 +12,9 @@ final class VirtualThreads {
     private static final @Nullable MethodHandle IS_VIRTUAL = find();
 
     private static @Nullable MethodHandle find() {
+        if (Runtime.version().feature() < 21) { // and so is a search in vain, which would slow the JVM's start
+            return null;
+        }
         try {
             return MethodHandles.publicLookup()
                     .findVirtual(Thread.class, "isVirtual", MethodType.methodType(boolean.class));

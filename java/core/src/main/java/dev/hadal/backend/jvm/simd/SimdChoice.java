@@ -1,7 +1,7 @@
 package dev.hadal.backend.jvm.simd;
 
 import java.util.Arrays;
-import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The innermost loops that this JVM runs fastest, found once.
@@ -22,8 +22,8 @@ public record SimdChoice(Simd simd, String detail) {
     }
 
     private static SimdChoice choose() {
-        Optional<Module> module = ModuleLayer.boot().findModule(MODULE);
-        if (module.isEmpty()) {
+        Module module = module();
+        if (module == null) {
             return plain(REMEDY);
         }
         String mode = System.getProperty("java.vm.info", "");
@@ -32,7 +32,7 @@ public record SimdChoice(Simd simd, String detail) {
         }
         Simd vector;
         try {
-            SimdChoice.class.getModule().addReads(module.get());
+            SimdChoice.class.getModule().addReads(module);
             vector = Class.forName("dev.hadal.backend.jvm.vector.VectorSimd")
                     .asSubclass(Simd.class)
                     .getConstructor()
@@ -44,6 +44,16 @@ public record SimdChoice(Simd simd, String detail) {
                 ? new SimdChoice(
                         vector, "pure Java, Vector API " + vector.name().replaceAll("\\D", "") + " bit")
                 : plain("this JVM has the Vector API, but did not compile it within ten seconds");
+    }
+
+    /** The Vector API; null if it is not there. Not by findModule, which streams: that would slow the JVM's start. */
+    private static @Nullable Module module() {
+        for (Module module : ModuleLayer.boot().modules()) {
+            if (MODULE.equals(module.getName())) {
+                return module;
+            }
+        }
+        return null;
     }
 
     private static SimdChoice plain(String reason) {
