@@ -28,7 +28,7 @@ extern "C" {
 /* ---- the library --------------------------------------------------------------------------------------- */
 
 /** Counts up with every incompatible change of this header; the binding refuses any version but its own. */
-#define HADAL_ABI_VERSION 9
+#define HADAL_ABI_VERSION 10
 
 /** HADAL_ABI_VERSION as this library was built. */
 HADAL_API int hadal_abi_version(void);
@@ -267,6 +267,15 @@ HADAL_API void hadal_gelu_backward(const float* x, const float* dy, int64_t n, i
  */
 HADAL_API void hadal_small_matmul(const float* a, const float* b, int64_t m, int64_t k, int64_t n, int transpose_a,
                                   int transpose_b, float* y);
+
+/**
+ * dw = the gradient of the weights of a convolution of one group, from x: [images,H,W,channels] and dy:
+ * [images,H',W',filters], both channels and filters being multiples of 16. axes holds, for the height and then the width,
+ * the sizes of x and y, the taps, the stride, the dilation and the padding before. dw: [filters / 16, channels / 16, taps,
+ * 16 channels, 16 filters], as oneDNN's OIhw16i16o. Bits do not depend on the number of threads.
+ */
+HADAL_API void hadal_convolution_weights(const float* x, const float* dy, int64_t images, int64_t channels,
+                                         int64_t filters, const int64_t* axes, float* dw);
 
 /** e ← β·e + (1−β)·w, the running average of n weights; nothing is written if *norm is not finite. */
 HADAL_API void hadal_moving_average(float* e, const float* w, int64_t n, float beta, const float* norm);

@@ -131,6 +131,9 @@ Bins bins(const int32_t* axis) {
     return {in, out, axis[2], first, first + out, first + 2 * out, first + 3 * out, first + 3 * out + in};
 }
 
+// What the gradient of a convolution's weights takes at once.
+constexpr int64_t kCacheOfRows = 65536, kPlacesAtOnce = 64;
+
 /** Calls f(pooling, row, x, y) for each row of y, or of x, with the offsets of its image and of the row itself. */
 template <class Row>
 void share_rows(const int32_t* rows, const int32_t* columns, int64_t images, int64_t channels, bool backward,
@@ -361,6 +364,30 @@ void hadal_gelu_backward(const float* x, const float* dy, int64_t n, int tanh, f
 void hadal_small_matmul(const float* a, const float* b, int64_t m, int64_t k, int64_t n, int transpose_a,
                         int transpose_b, float* y) {
     active->small_matmul(a, b, m, k, n, transpose_a != 0, transpose_b != 0, y);
+}
+
+void hadal_convolution_weights(const float* x, const float* dy, int64_t images, int64_t channels, int64_t filters,
+                               const int64_t* axes, float* dw) {
+    auto axis = [=](const int64_t* a) { return ConvolutionAxis{a[0], a[1], a[2], a[3], a[4], a[5]}; };
+    const ConvolutionGeometry g = {channels, filters, axis(axes), axis(axes + 6)};
+    const int64_t row = (g.height.stride * g.width.in * channels + g.width.out * filters) * (int64_t)sizeof(float);
+    // As many rows as the first-level cache nearly holds, but enough places to pay for loading and storing sums.
+    int64_t rows = row > 0 ? kCacheOfRows / row : 1;
+    if (rows * g.width.out < kPlacesAtOnce) rows = (kPlacesAtOnce + g.width.out - 1) / g.width.out;
+    const int64_t units = g.height.taps * g.width.taps * (channels / kConvolutionBlock) *
+                          ((filters + kConvolutionUnit - 1) / kConvolutionUnit);
+    const int64_t x_image = g.height.in * g.width.in * channels, y_image = g.height.out * g.width.out * filters;
+    share(units, 1, images * y_image, [&](int64_t begin, int64_t end) {
+        bool more = false;
+        for (int64_t image = 0; image < images; image++) {
+            for (int64_t first = 0; first < g.height.out; first += rows) {
+                const int64_t last = first + rows < g.height.out ? first + rows : g.height.out;
+                active->convolution_weights(g, x + image * x_image, dy + image * y_image, first, last, begin, end,
+                                            more, dw);
+                more = true;
+            }
+        }
+    });
 }
 
 // ---- products of sparse weights ----

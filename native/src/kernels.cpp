@@ -1081,6 +1081,7 @@ extern const Kernels kernels = {
     .gelu = gelu,
     .gelu_backward = gelu_backward,
     .small_matmul = small_matmul,
+    .convolution_weights = convolution_weights,
     .cross_entropy = cross_entropy,
     .cross_entropy_backward = cross_entropy_backward,
     .group_norm = group_norm,

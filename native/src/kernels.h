@@ -34,6 +34,17 @@ struct Pooling {
     int64_t channels;
 };
 
+/** One axis of a convolution: sizes of x and y, and how the window moves. */
+struct ConvolutionAxis {
+    int64_t in, out, taps, stride, dilation, pad;
+};
+
+/** Images with their channels innermost; `filters` are the channels of y. */
+struct ConvolutionGeometry {
+    int64_t channels, filters;
+    ConvolutionAxis height, width;
+};
+
 /** One row of a recurrent layer's step backwards: what hadal_recurrent_step_backward takes, at that row. */
 struct RecurrentRow {
     const float *y, *h, *c, *kept, *dy;  // h and c before the step; c and dy may be null
@@ -121,6 +132,13 @@ struct Kernels {
     /** k · n, with n rounded up to kLanesOfProduct, is at most kSmallProduct. */
     void (*small_matmul)(const float* a, const float* b, int64_t m, int64_t k, int64_t n, bool transpose_a,
                          bool transpose_b, float* y);
+    /**
+     * dw of the units from `begin` to `end` and the rows of y from `first` to `last` of one image, added to what is there
+     * if `more`. A unit is one tap, kConvolutionBlock channels and up to kConvolutionUnit filters; taps come first, then
+     * channels. dw: [filters / block, channels / block, taps, block channels, block filters].
+     */
+    void (*convolution_weights)(const ConvolutionGeometry& geometry, const float* x, const float* dy, int64_t first,
+                                int64_t last, int64_t begin, int64_t end, bool more, float* dw);
     /** Returns the sum of the losses of the rows from `begin` to `end`. */
     double (*cross_entropy)(const float* logits, const int32_t* labels, int64_t begin, int64_t end,
                             const Targets& targets, float* probabilities);
@@ -157,9 +175,10 @@ struct Kernels {
 };
 
 constexpr int64_t kLinesAtOnce = 64;
+constexpr int64_t kConvolutionBlock = 16, kConvolutionUnit = 32;
 constexpr int64_t kSmallProduct = 4096, kLanesOfProduct = 16;
 
-/** What rows.cpp computes for the kernels of its instruction set. */
+/** What rows.cpp and convolution.cpp compute for the kernels of its instruction set. */
 #ifdef HADAL_NAMESPACE
 namespace HADAL_NAMESPACE {
 /** As group_norm and group_norm_backward, for planes of one value. */
@@ -172,6 +191,8 @@ void gelu(const float* x, int64_t n, bool tanh, float* y);
 void gelu_backward(const float* x, const float* dy, int64_t n, bool tanh, float* dx);
 void small_matmul(const float* a, const float* b, int64_t m, int64_t k, int64_t n, bool transpose_a, bool transpose_b,
                   float* y);
+void convolution_weights(const ConvolutionGeometry& geometry, const float* x, const float* dy, int64_t first,
+                         int64_t last, int64_t begin, int64_t end, bool more, float* dw);
 void softmax_row(const float* x, int64_t n, bool log, float* y);
 void softmax_row_backward(const float* y, const float* dy, int64_t n, bool log, float* dx);
 

@@ -929,6 +929,50 @@ void test_small_matmul() {
     }
 }
 
+/** Also where a window reads beyond the image, or nothing of it. */
+void test_convolution_weights() {
+    struct Axis {
+        int64_t in, out, taps, stride, dilation, pad;
+    };
+    struct Case {
+        int64_t images, channels, filters;
+        Axis h, w;
+    };
+    const Case cases[] = {{1, 16, 16, {1, 1, 1, 1, 1, 0}, {1, 1, 1, 1, 1, 0}},
+                          {3, 32, 64, {9, 9, 3, 1, 1, 1}, {7, 7, 3, 1, 1, 1}},
+                          {2, 48, 80, {12, 5, 3, 2, 1, 0}, {11, 9, 2, 1, 2, 0}},
+                          {2, 16, 32, {40, 40, 1, 1, 1, 0}, {30, 10, 1, 3, 1, 0}},
+                          {1, 16, 48, {2, 4, 5, 1, 1, 3}, {3, 1, 3, 2, 1, 0}}};
+    for (const Case& c : cases) {
+        const Buffer x = normal(c.images * c.h.in * c.w.in * c.channels, 33),
+                     dy = normal(c.images * c.h.out * c.w.out * c.filters, 34);
+        const int64_t taps = c.h.taps * c.w.taps, size = taps * c.channels * c.filters;
+        std::vector<double> dw1(size);
+        for (int64_t n = 0; n < c.images; n++)
+            for (int64_t oh = 0; oh < c.h.out; oh++)
+                for (int64_t ow = 0; ow < c.w.out; ow++)
+                    for (int64_t tap = 0; tap < taps; tap++) {
+                        const int64_t ih = oh * c.h.stride + tap / c.w.taps * c.h.dilation - c.h.pad;
+                        const int64_t iw = ow * c.w.stride + tap % c.w.taps * c.w.dilation - c.w.pad;
+                        if (ih < 0 || ih >= c.h.in || iw < 0 || iw >= c.w.in) continue;
+                        const float* xs = x.data() + ((n * c.h.in + ih) * c.w.in + iw) * c.channels;
+                        const float* dys = dy.data() + ((n * c.h.out + oh) * c.w.out + ow) * c.filters;
+                        for (int64_t i = 0; i < c.channels; i++)
+                            for (int64_t k = 0; k < c.filters; k++)
+                                dw1[(((k / 16 * (c.channels / 16) + i / 16) * taps + tap) * 16 + i % 16) * 16 + k % 16] +=
+                                    (double)xs[i] * (double)dys[k];
+                    }
+        const int64_t axes[] = {c.h.in, c.h.out, c.h.taps, c.h.stride, c.h.dilation, c.h.pad,
+                                c.w.in, c.w.out, c.w.taps, c.w.stride, c.w.dilation, c.w.pad};
+        everywhere("convolution weights " + std::to_string(c.channels) + " to " + std::to_string(c.filters), [&] {
+            Buffer dw(size, kPoison);
+            hadal_convolution_weights(x.data(), dy.data(), c.images, c.channels, c.filters, axes, dw.data());
+            check_close(dw, dw1, 1e-6, 2e-7 * (double)(c.images * c.h.out * c.w.out + 4), "dw");
+            return dw;
+        }, true);
+    }
+}
+
 // ---- moves ------------------------------------------------------------------------------------------------
 
 /** A box of values and where it lies in x and in y. */
@@ -1270,6 +1314,7 @@ int main() {
     test_elementwise();
     test_recurrent();
     test_small_matmul();
+    test_convolution_weights();
     test_cross_entropy();
     test_cross_entropy_of_odd_logits_and_labels();
     test_group_norm();

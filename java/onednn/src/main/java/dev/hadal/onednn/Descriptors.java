@@ -1,5 +1,6 @@
 package dev.hadal.onednn;
 
+import static org.bytedeco.dnnl.global.dnnl.dnnl_ABcd16b16a;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_bf16;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_f32;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_format_tag_any;
@@ -114,6 +115,12 @@ final class Descriptors implements AutoCloseable {
     /** Row-major. */
     dnnl_memory_desc plain(DType dtype, long... dims) {
         return strided(dtype, dims, rowMajor(dims));
+    }
+
+    /** A convolution's weights in blocks of 16 outputs and 16 inputs, as its kernels for AVX-512 read them. */
+    dnnl_memory_desc blockedWeights(long... dims) {
+        return memory(desc ->
+                dnnl_memory_desc_create_with_tag(desc, dims.length, dims, code(DType.F32), dnnl_ABcd16b16a));
     }
 
     /** In whatever layout oneDNN prefers. */

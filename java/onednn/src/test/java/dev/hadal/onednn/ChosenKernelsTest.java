@@ -10,9 +10,11 @@ import static dev.hadal.nn.Layers.relu;
 import static dev.hadal.nn.Layers.residual;
 import static dev.hadal.nn.Layers.sequential;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.hadal.backend.Backends;
+import dev.hadal.backend.jvm.JvmBackend;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Type;
@@ -23,8 +25,15 @@ import dev.hadal.model.PoolFirst;
 import dev.hadal.model.Training;
 import dev.hadal.nn.Layer;
 import dev.hadal.nn.Loss;
+import dev.hadal.onednn.natives.HadalNative;
+import dev.hadal.op.Convolution;
+import dev.hadal.op.Window;
 import dev.hadal.run.Plan;
+import dev.hadal.run.Session;
+import dev.hadal.run.Store;
+import dev.hadal.tensor.Philox;
 import dev.hadal.tensor.Shape;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -191,6 +200,53 @@ class ChosenKernelsTest {
                 .map(line -> line.replaceAll("AB\\w+", "blocked"))
                 .toList();
         assertEquals(List.of("reorder blocked -> blocked for convolution_backward_data 2"), why);
+    }
+
+    /** More images than a cache holds are for libhadal, whose gradient of the weights lies as they do. */
+    @Test
+    void theGradientOfManyImagesIsFetchedAhead() {
+        assumeTrue(Library.get().hasHadal() && HadalNative.isa().equals("avx512"));
+        List<String> own = with(convolutional(), "-> onednn convolution_backward_weights hadal:");
+        assertEquals(1, own.size());
+        assertTrue(own.get(0).contains("[64,32,3,3]") && own.get(0).contains("[ABcd16b16a]"), own.get(0));
+        assertEquals(List.of(), with(training(32), "convolution_backward_weights hadal:"));
+    }
+
+    /** The same sums, however they are added up. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void theGradientOfManyImagesIsThatOfJava(int stride) {
+        Convolution forward = new Convolution(Window.of(stride, 1, 1), 1);
+        Type x = Type.f32(8, 48, 60, 52);
+        Type w = Type.f32(80, 48, 3, 3);
+        Type dy = forward.infer(List.of(x, w)).get(0);
+        Graph graph = new Graph();
+        Value xs = graph.leaf(Role.INPUT, "x", x);
+        Value dys = graph.leaf(Role.INPUT, "dy", dy);
+        graph.output("dw", new Convolution.BackwardWeights(forward, w.shape()).of(xs, dys));
+        float[] values = new float[Math.max(x.shape().size(), dy.shape().size())];
+        Philox random = new Philox(9, 0);
+        for (int i = 0; i < values.length; i++) {
+            values[i] = random.normal(i);
+        }
+        float[] actual = gradient(graph, ONEDNN, values);
+        float[] expected = gradient(graph, Backends.of(new JvmBackend()), values);
+        float places = dy.shape().size() / 80f;
+        for (int i = 0; i < expected.length; i++) {
+            assertEquals(expected[i], actual[i], 1e-6 * places, "at " + i);
+        }
+    }
+
+    private static float[] gradient(Graph graph, Backends backends, float[] values) {
+        try (Plan plan = Plan.compile(graph, backends, Plan.Options.DEFAULT);
+                Store store = new Store();
+                Session session = plan.session(store)) {
+            for (String name : List.of("x", "dy")) {
+                session.write(name, Arrays.copyOf(values, graph.leaf(name).shape().size()));
+            }
+            session.run();
+            return session.read("dw").floats();
+        }
     }
 
     /** Nobody asks for the gradient of the images. */

@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
 @NoException
 public final class HadalNative {
     /** The HADAL_ABI_VERSION that these methods are written for. */
-    private static final int ABI_VERSION = 9;
+    private static final int ABI_VERSION = 10;
 
     private HadalNative() {}
 
@@ -425,6 +425,22 @@ public final class HadalNative {
             int transposeA,
             int transposeB,
             FloatPointer y);
+
+    /**
+     * The gradient of a convolution's weights, in blocks of 16 filters and 16 channels.
+     *
+     * @param axes as hadal.h has it
+     */
+    @Name("hadal_step<hadal_convolution_weights>::add")
+    public static native void convolutionWeights(
+            StepList steps,
+            @Const FloatPointer x,
+            @Const FloatPointer dy,
+            @Cast("int64_t") long images,
+            @Cast("int64_t") long channels,
+            @Cast("int64_t") long filters,
+            @Cast("const int64_t*") LongPointer axes,
+            FloatPointer dw);
 
     /**
      * The mean cross entropy of softmax(logits) against labels, and that softmax; probabilities may be logits.
