@@ -21,11 +21,10 @@ import org.junit.jupiter.api.io.TempDir;
 class StartTest {
     private static final Shape SAMPLE = Shape.of(784);
 
-    /** How a line of the log of classes shows a lambda of Hadal's, a record's own equals, a log, and native libraries. */
+    /** How a line of the log of classes shows a lambda of Hadal's, equality made for a record, a log, and native libraries. */
     private static final List<String> SLOW = List.of(
             "dev\\.hadal.*Lambda.*",
             "java\\.lang\\.runtime\\.ObjectMethods .*",
-            "java\\.util\\.ServiceLoader .*",
             "org\\.slf4j.*",
             "org\\.bytedeco.*");
 

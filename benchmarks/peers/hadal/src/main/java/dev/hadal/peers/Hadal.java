@@ -25,10 +25,6 @@ import java.nio.file.Path;
 
 /** Hadal, native unless {@code -Dhadal.natives=off}. */
 public final class Hadal {
-    private static final Layer MLP = sequential(linear(1024), relu(), linear(1024), relu(), linear(10));
-    private static final Layer CNN = sequential(
-            conv2d(32, 3), relu(), conv2d(64, 3), relu(), maxPool2d(2), flatten(), linear(128), relu(), linear(10));
-
     private static final Shape IMAGE = Shape.of(3, 224, 224);
 
     private Hadal() {}
@@ -37,8 +33,8 @@ public final class Hadal {
         Stopwatch stopwatch = new Stopwatch("Hadal", args[0]);
         boolean bf16 = args[0].endsWith("-bf16");
         switch (args[0]) {
-            case "mlp-f32", "mlp-bf16" -> train(stopwatch, MLP, Shape.of(784), Work.mlp(), bf16);
-            case "cnn-f32", "cnn-bf16" -> train(stopwatch, CNN, Shape.of(1, 28, 28), Work.cnn(), bf16);
+            case "mlp-f32", "mlp-bf16" -> train(stopwatch, layersOfMlp(), Shape.of(784), Work.mlp(), bf16);
+            case "cnn-f32", "cnn-bf16" -> train(stopwatch, layersOfCnn(), Shape.of(1, 28, 28), Work.cnn(), bf16);
             case "adam" -> {
                 try (Workload.Ready adam = Workload.adamw(Work.WEIGHTS).prepare(oneThread())) {
                     stopwatch.time(() -> {
@@ -61,14 +57,24 @@ public final class Hadal {
             case "resnet50-8-f32" -> predict(stopwatch, Predictor.of(resnet50(), oneThread()), IMAGE.prepend(8));
             case "resnet50-1-bf16" -> predict(stopwatch, Predictor.bf16(resnet50(), oneThread()), IMAGE.prepend(1));
             case "resnet50-8-bf16" -> predict(stopwatch, Predictor.bf16(resnet50(), oneThread()), IMAGE.prepend(8));
-            case "start" -> start(stopwatch, Path.of(args[1]));
+            case "start" -> start(stopwatch, Path.of(args[1]), Backends.of("java"));
+            case "start-native" -> start(stopwatch, Path.of(args[1]), Backends.of("onednn").required());
             case "write" -> mlp().save(Path.of(args[1]));
             default -> throw new IllegalArgumentException(args[0]);
         }
     }
 
+    private static Layer layersOfMlp() {
+        return sequential(linear(1024), relu(), linear(1024), relu(), linear(10));
+    }
+
+    private static Layer layersOfCnn() {
+        return sequential(
+                conv2d(32, 3), relu(), conv2d(64, 3), relu(), maxPool2d(2), flatten(), linear(128), relu(), linear(10));
+    }
+
     private static Model mlp() {
-        return MLP.model(Shape.of(784), 1);
+        return layersOfMlp().model(Shape.of(784), 1);
     }
 
     private static Model resnet50() {
@@ -117,8 +123,8 @@ public final class Hadal {
         }
     }
 
-    private static void start(Stopwatch stopwatch, Path file) throws Exception {
-        try (Predictor predictor = Predictor.of(Model.load(file), oneThread())) {
+    private static void start(Stopwatch stopwatch, Path file, Backends backends) throws Exception {
+        try (Predictor predictor = Predictor.of(Model.load(file), backends.withThreads(1))) {
             predictor.predict(Tensor.of(Shape.of(1, 784), Work.random(784)));
             stopwatch.started();
         }
