@@ -46,6 +46,11 @@ final class Watch {
         this.model = model.withGraph(watched(model.graph(), all));
     }
 
+    /** How many samples are looked at together. */
+    int batch() {
+        return batch;
+    }
+
     private static Graph watched(Graph graph, Map<Value, String> names) {
         return graph.rewrite((node, inputs, target) -> {
             List<Value> results = target.append(node.op(), inputs);

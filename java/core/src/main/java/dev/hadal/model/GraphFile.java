@@ -24,10 +24,12 @@ import dev.hadal.op.ConvolutionTranspose;
 import dev.hadal.op.Dequantize;
 import dev.hadal.op.Dropout;
 import dev.hadal.op.Expand;
+import dev.hadal.op.FakeQuantize;
 import dev.hadal.op.Gather;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
+import dev.hadal.op.LearnedStep;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.PRelu;
 import dev.hadal.op.Pad;
@@ -96,12 +98,15 @@ final class GraphFile {
             case "dequantize" -> new SavedOp("dequantize", 1, Dequantize.class);
             case "dropout" -> new SavedOp("dropout", 1, Dropout.class);
             case "expand" -> new SavedOp("expand", 1, Expand.class);
+            case "fake_quantize" -> new SavedOp("fake_quantize", 1, FakeQuantize.class);
+            case "fake_quantize_weight" -> new SavedOp("fake_quantize_weight", 1, FakeQuantize.OfWeight.class);
             case "fused" -> new SavedOp("fused", 1, Fused.class);
             case "gather" -> new SavedOp("gather", 1, Gather.class);
             case "global_average_pool" -> new SavedOp("global_average_pool", 1, GlobalAveragePool.class);
             case "group_norm" -> new SavedOp("group_norm", 1, GroupNorm.class);
             case "layer_norm" -> new SavedOp("layer_norm", 1, LayerNorm.class);
             case "leaf" -> new SavedOp("leaf", 1, Leaf.class);
+            case "learned_step" -> new SavedOp("learned_step", 1, LearnedStep.class);
             case "matmul" -> new SavedOp("matmul", 1, MatMul.class);
             case "pad" -> new SavedOp("pad", 1, Pad.class);
             case "pool" -> new SavedOp("pool", 1, Pool.class);
@@ -129,8 +134,9 @@ final class GraphFile {
     /** The names of all these. */
     private static final List<String> OWN = List.of((
             "activation adaptive_pool argmax attention_mask batch_norm bias binary cast clamp compare concat "
-            + "constant convolution convolution_transpose dequantize dropout expand fused gather "
-            + "global_average_pool group_norm layer_norm leaf matmul pad pool prelu quantize quantized "
+            + "constant convolution convolution_transpose dequantize dropout expand fake_quantize "
+            + "fake_quantize_weight fused gather "
+            + "global_average_pool group_norm layer_norm leaf learned_step matmul pad pool prelu quantize quantized "
             + "recurrent reduce reshape resize rms_norm scatter_add slice softmax sparse_matmul split transpose unary "
             + "weighted_sum where")
             .split(" "));

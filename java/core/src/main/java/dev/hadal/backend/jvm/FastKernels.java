@@ -48,6 +48,7 @@ final class FastKernels {
             SoftmaxKernels.add(ROWS);
             PoolKernels.add(ROWS);
             DropoutKernels.add(ROWS);
+            FakeQuantizeKernels.add(ROWS);
             LossKernels.add(ROWS);
             DistanceKernels.add(ROWS);
             AttentionKernels.add(ROWS);

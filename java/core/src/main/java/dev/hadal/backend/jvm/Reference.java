@@ -46,6 +46,7 @@ public final class Reference {
         GroupReference.define(TABLE);
         PoolReference.define(TABLE);
         DropoutKernels.define(TABLE);
+        FakeQuantizeReference.define(TABLE);
         LossReference.define(TABLE);
         DistanceReference.define(TABLE);
         AttentionKernels.define(TABLE);
