@@ -4,7 +4,12 @@ import dev.hadal.backend.Backends;
 import dev.hadal.data.Dataset;
 import dev.hadal.graph.Node;
 import dev.hadal.graph.Value;
+import dev.hadal.model.DropIdentities;
+import dev.hadal.model.DropUnused;
+import dev.hadal.model.FoldBatchNorm;
+import dev.hadal.model.FoldConstants;
 import dev.hadal.model.Model;
+import dev.hadal.run.Kernels;
 import dev.hadal.tensor.DType;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -63,7 +68,10 @@ public final class Calibration {
 
     /** Without what matters in training alone, batch norms within the products before them. */
     private static Model folded(Model model) {
-        return model;
+        return model.apply(new DropUnused())
+                .apply(new DropIdentities())
+                .apply(new FoldConstants(Kernels::compute))
+                .apply(new FoldBatchNorm());
     }
 
     private static void requireFinite(Model model) {

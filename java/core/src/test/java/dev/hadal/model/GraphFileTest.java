@@ -29,10 +29,12 @@ import dev.hadal.op.ConvolutionTranspose;
 import dev.hadal.op.Dequantize;
 import dev.hadal.op.Dropout;
 import dev.hadal.op.Expand;
+import dev.hadal.op.FakeQuantize;
 import dev.hadal.op.Gather;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.LayerNorm;
+import dev.hadal.op.LearnedStep;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.PRelu;
 import dev.hadal.op.Pad;
@@ -115,6 +117,8 @@ class GraphFileTest {
                 Case.of(new Dequantize(Quantization.u8(0.1f, 255)), new Type(DType.U8, Shape.of(3, 4))),
                 Case.of(new Dropout(0.3f), ROWS),
                 Case.of(new Expand(List.of(5, 3, 4)), ROWS),
+                Case.of(new FakeQuantize(Quantization.s8(SCALES.subList(0, 4), 1)), ROWS),
+                Case.of(new FakeQuantize.OfWeight(1), ROWS),
                 Case.of(
                         Fused.of(new Convolution(WINDOW, 2), 2)
                                 .then(new Bias(), 2, 0)
@@ -131,6 +135,7 @@ class GraphFileTest {
                 Case.of(new LayerNorm(1, 1e-6f), ROWS, FOUR, FOUR),
                 Case.of(new Softmax(-1, true), ROWS),
                 Case.of(new SparseMatMul(20), ROWS, Type.f32(7, 8), Type.i32(7), Type.i32(4)),
+                Case.of(new LearnedStep(DType.U8, 1, 17), ROWS, Type.f32(1)),
                 Case.of(new MatMul(true, false), ROWS, ROWS),
                 Case.of(new PRelu(), IMAGE, FOUR),
                 Case.of(new Pad(List.of(1, 0), List.of(0, 2), Float.NEGATIVE_INFINITY), ROWS),

@@ -213,6 +213,14 @@ public abstract class OpSpecs {
     }
 
     @Nested
+    class FakeQuantizes extends FakeQuantizeSpec {
+        @Override
+        Bench bench() {
+            return bench;
+        }
+    }
+
+    @Nested
     class Casts extends CastSpec {
         @Override
         Bench bench() {

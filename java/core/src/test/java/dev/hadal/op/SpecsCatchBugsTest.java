@@ -51,6 +51,11 @@ class SpecsCatchBugsTest {
                 Mutant.formula("the zero point ignored", Quantized.class, SpecsCatchBugsTest::noZeroPoint),
                 Mutant.formula("wraps around", Quantized.class, SpecsCatchBugsTest::wrapping),
                 Mutant.formula("rounds down", Quantize.class, SpecsCatchBugsTest::floored),
+                Mutant.formula("not cut off", FakeQuantize.class, SpecsCatchBugsTest::notCutOff),
+                Mutant.formula("straight through all", FakeQuantize.Backward.class, SpecsCatchBugsTest::straight),
+                Mutant.formula("one scale", FakeQuantize.OfWeight.class, SpecsCatchBugsTest::oneScaleForAll),
+                Mutant.formula("the first step for all", LearnedStep.class, SpecsCatchBugsTest::firstStep),
+                Mutant.formula("no share", LearnedStep.Backward.class, SpecsCatchBugsTest::noShare),
                 Mutant.formula("the first scale for all", Dequantize.class, SpecsCatchBugsTest::firstScale),
                 Mutant.formula("variance unbiased", BatchNorm.Training.class, SpecsCatchBugsTest::unbiased),
                 Mutant.formula("variance as Σx²/m − μ² in f32", BatchNorm.Training.class, SpecsCatchBugsTest::onePass),
@@ -156,6 +161,37 @@ class SpecsCatchBugsTest {
             double place = Math.floor(x[0][i] / to.scale(to.index(in.get(0).shape(), i))) + to.zeroPoint();
             return Math.max(to.least(), Math.min(to.greatest(), place));
         });
+    }
+
+    private static Formula notCutOff(Op op, List<Type> in, List<Type> out, Formula right) {
+        Quantization grid = ((FakeQuantize) op).grid();
+        return (x, y) -> Arrays.setAll(y[0], i -> {
+            double scale = grid.scale(grid.index(in.get(0).shape(), i));
+            return scale * Math.rint(x[0][i] / scale);
+        });
+    }
+
+    private static Formula straight(Op op, List<Type> in, List<Type> out, Formula right) {
+        return (x, y) -> Arrays.setAll(y[0], i -> x[1][i]);
+    }
+
+    private static Formula oneScaleForAll(Op op, List<Type> in, List<Type> out, Formula right) {
+        return (x, y) -> {
+            double largest = Arrays.stream(x[0]).map(Math::abs).max().orElse(0);
+            double scale = FakeQuantize.scaleOfWeight((float) largest);
+            Arrays.setAll(y[0], i -> scale * Math.rint(x[0][i] / scale));
+        };
+    }
+
+    private static Formula firstStep(Op op, List<Type> in, List<Type> out, Formula right) {
+        return changed(right, 1, step -> Arrays.fill(step, step[0]));
+    }
+
+    private static Formula noShare(Op op, List<Type> in, List<Type> out, Formula right) {
+        double share = ((LearnedStep.Backward) op)
+                .forward()
+                .share(in.get(0).shape(), in.get(1).shape());
+        return then(right, (x, y) -> Arrays.setAll(y[1], i -> y[1][i] / share));
     }
 
     private static Formula firstScale(Op op, List<Type> in, List<Type> out, Formula right) {

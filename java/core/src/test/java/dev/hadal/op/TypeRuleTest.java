@@ -80,6 +80,11 @@ class TypeRuleTest {
             Quantized.class,
             Quantize.class,
             Dequantize.class,
+            FakeQuantize.class,
+            FakeQuantize.Backward.class,
+            FakeQuantize.OfWeight.class,
+            LearnedStep.class,
+            LearnedStep.Backward.class,
             Expand.class,
             Expand.Backward.class,
             Softmax.class,
@@ -363,6 +368,16 @@ class TypeRuleTest {
                         "operand 1"),
                 new Rule(new Quantize(Quantization.s8(1)), List.of(IMAGE), "x"),
                 new Rule(new Dequantize(Quantization.u8(1, 3)), List.of(BYTES), "x"),
+                new Rule(new FakeQuantize(Quantization.u8(1, 3)), List.of(IMAGE), "x"),
+                new Rule(new FakeQuantize.Backward(Quantization.s8(1)), List.of(IMAGE, IMAGE), "x", "dy"),
+                new Rule(new FakeQuantize.OfWeight(1), List.of(IMAGE), "w"),
+                new Rule(new LearnedStep(DType.S8, 1, 0), List.of(IMAGE, CHANNELS), "x", "step"),
+                new Rule(
+                        new LearnedStep.Backward(new LearnedStep(DType.S8, 1, 0)),
+                        List.of(IMAGE, CHANNELS, IMAGE),
+                        "x",
+                        "step",
+                        "dy"),
                 new Rule(new ArgMax(2, false), List.of(IMAGE), "x"),
                 new Rule(new AttentionMask(1, true, true), List.of(IMAGE, Type.i32(2)), "x", "lengths"),
                 new Rule(
@@ -864,6 +879,10 @@ class TypeRuleTest {
         assertSays(badAttribute(() -> new AdaptivePool(Pooling.Function.AVERAGE_WITHOUT_PADDING, 1, 1)), "padding");
         assertSays(badAttribute(() -> new Reshape(List.of(-1, -1))), "-1");
         assertSays(badAttribute(() -> new Reshape(List.of(-2))), "-2");
+        assertSays(badAttribute(() -> new FakeQuantize(Quantization.NONE)), "fake_quantize", "s8 or u8");
+        assertSays(badAttribute(() -> new FakeQuantize.OfWeight(-1)), "axis", "-1");
+        assertSays(badAttribute(() -> new LearnedStep(DType.U8, 0, 256)), "zero point 256");
+        assertSays(badAttribute(() -> new LearnedStep(DType.U8, -1, 0)), "axis", "-1");
         assertSays(badAttribute(() -> new Clamp(2, 1)), "min <= max", "2.0", "1.0");
         assertSays(badAttribute(() -> new Reduce(Reduce.Function.SUM, List.of(1, 1), true)), "once", "[1, 1]");
         assertSays(badAttribute(() -> new Constant(DType.I32, List.of(), 0.5f)), "integer", "0.5");

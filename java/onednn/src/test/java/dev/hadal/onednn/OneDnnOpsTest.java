@@ -23,12 +23,14 @@ import dev.hadal.op.CosineLoss;
 import dev.hadal.op.CrossEntropy;
 import dev.hadal.op.Dropout;
 import dev.hadal.op.Expand;
+import dev.hadal.op.FakeQuantize;
 import dev.hadal.op.Gather;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.GroupNorm;
 import dev.hadal.op.KlDivergence;
 import dev.hadal.op.Lamb;
 import dev.hadal.op.LayerNorm;
+import dev.hadal.op.LearnedStep;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.Mixed;
 import dev.hadal.op.Muon;
@@ -100,6 +102,11 @@ class OneDnnOpsTest extends OpSpecs {
             Unary.class,
             Where.class,
             Expand.Backward.class,
+            FakeQuantize.class,
+            FakeQuantize.Backward.class,
+            FakeQuantize.OfWeight.class,
+            LearnedStep.class,
+            LearnedStep.Backward.class,
             Cast.class,
             PointwiseLoss.class,
             PointwiseLoss.Backward.class,
