@@ -14,8 +14,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The ops of a chain one after the other, each with a kernel of its own, for a chain that no kernel computes at once. What
- * leads from one to the next lies in the scratch memory, before the kernels' own scratch.
+ * Kernels one after the other, for what no kernel computes at once: the ops of a chain, or an op between conversions from
+ * and to 8 bits. What leads from one to the next lies in the scratch memory, before the kernels' own scratch.
  */
 public final class ChainKernel implements Kernel {
     private static final int ALIGNMENT = 64;
@@ -61,24 +61,71 @@ public final class ChainKernel implements Kernel {
         try {
             List<Place> operands =
                     inputs.stream().map(o -> new Place(o.type(), o.layout())).toList();
-            boolean[] all = {true};
-            List<Place> results = chain.through(operands, (op, in) -> {
-                List<Type> types = op.infer(in.stream().map(p -> p.type).toList());
-                Optional<Kernel> kernel = all[0] ? prepare(backend, op, in, types, threads) : Optional.empty();
-                all[0] = kernel.isPresent();
-                return kernel.map(k -> append(backend, k, in, links))
-                        .orElseGet(
-                                () -> types.stream().map(t -> new Place(t, null)).toList());
-            });
-            if (all[0]) {
-                return Optional.of(new ChainKernel(backend, operands, results, links));
-            }
+            List<Place> results = chain.through(operands, (op, in) -> links(backend, op, in, threads, links));
+            return Optional.of(new ChainKernel(backend, operands, results, links));
+        } catch (NoKernel e) {
+            close(links);
+            return Optional.empty();
         } catch (RuntimeException | Error e) {
             close(links);
             throw e;
         }
-        close(links);
-        return Optional.empty();
+    }
+
+    /**
+     * Prepares a kernel for an op, and one for each conversion of an operand before it, and of a result after it.
+     *
+     * @param before by operand; empty where it is taken as it is
+     * @param after by result
+     * @return empty if the backend has none for one of them
+     */
+    public static Optional<Kernel> prepare(
+            Backend backend,
+            List<Optional<Op>> before,
+            Op op,
+            List<Optional<Op>> after,
+            List<Operand> inputs,
+            int threads) {
+        List<Link> links = new ArrayList<>();
+        try {
+            List<Place> operands =
+                    inputs.stream().map(o -> new Place(o.type(), o.layout())).toList();
+            List<Place> taken = converted(backend, operands, before, threads, links);
+            List<Place> given = links(backend, op, taken, threads, links);
+            List<Place> results = converted(backend, given, after, threads, links);
+            return Optional.of(new ChainKernel(backend, operands, results, links));
+        } catch (NoKernel e) {
+            close(links);
+            return Optional.empty();
+        } catch (RuntimeException | Error e) {
+            close(links);
+            throw e;
+        }
+    }
+
+    private static List<Place> converted(
+            Backend backend, List<Place> values, List<Optional<Op>> conversions, int threads, List<Link> links) {
+        List<Place> all = new ArrayList<>(values);
+        for (int i = 0; i < all.size(); i++) {
+            if (conversions.get(i).isPresent()) {
+                all.set(
+                        i,
+                        links(backend, conversions.get(i).orElseThrow(), List.of(all.get(i)), threads, links)
+                                .get(0));
+            }
+        }
+        return all;
+    }
+
+    private static List<Place> links(Backend backend, Op op, List<Place> in, int threads, List<Link> links) {
+        List<Type> types = op.infer(in.stream().map(p -> p.type).toList());
+        Kernel kernel = prepare(backend, op, in, types, threads).orElseThrow(NoKernel::new);
+        return append(backend, kernel, in, links);
+    }
+
+    /** The backend declines an op. */
+    private static final class NoKernel extends RuntimeException {
+        private static final long serialVersionUID = 1;
     }
 
     private static Optional<Kernel> prepare(Backend backend, Op op, List<Place> in, List<Type> types, int threads) {

@@ -7,6 +7,7 @@ import dev.hadal.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
@@ -90,6 +91,31 @@ public record Quantized(Op op, List<Quantization> operands, List<Quantization> r
             out.add(q.narrowed(type));
         }
         return out;
+    }
+
+    /** What brings each operand to f32; empty where it is not quantized. */
+    public List<Optional<Op>> before() {
+        return operands.stream()
+                .map(q -> q.quantizes() ? Optional.<Op>of(new Dequantize(q)) : Optional.<Op>empty())
+                .toList();
+    }
+
+    /** What brings each result to 8 bits; empty where it is not quantized. */
+    public List<Optional<Op>> after() {
+        return results.stream()
+                .map(q -> q.quantizes() ? Optional.<Op>of(new Quantize(q)) : Optional.<Op>empty())
+                .toList();
+    }
+
+    /** An op that knows nothing of quantization, on operands whose integers stand for themselves. */
+    public static Quantized plain(Op op, List<Type> in, List<Type> out) {
+        return new Quantized(Mixed.inner(op), identities(in), identities(out));
+    }
+
+    private static List<Quantization> identities(List<Type> types) {
+        return types.stream()
+                .map(t -> t.dtype().isByte() ? Quantization.identity(t.dtype()) : Quantization.NONE)
+                .toList();
     }
 
     private static String lower(Quantization q) {

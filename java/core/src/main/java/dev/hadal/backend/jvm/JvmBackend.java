@@ -21,6 +21,7 @@ import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Pure Java: runs everything, everywhere. Fast kernels where there are some, the plain reference where not. */
 public final class JvmBackend implements Backend {
@@ -72,10 +73,13 @@ public final class JvmBackend implements Backend {
         if (op instanceof Quantized || op instanceof Quantize || op instanceof Dequantize) {
             return quantized(op, in, outputs, threads);
         }
+        if (Stream.concat(in.stream(), outputs.stream()).anyMatch(t -> t.dtype().isByte())) {
+            return quantized(Quantized.plain(op, in, outputs), in, outputs, threads);
+        }
         boolean ownBf16 = fast && op instanceof Shadowed;
         if (!ownBf16 && MixedKernel.concerns(in, outputs)) {
             return compute(MixedKernel.wide(op), MixedKernel.wide(in), MixedKernel.wide(outputs), threads)
-                    .map(kernel -> MixedKernel.of(kernel, in, outputs, simd()));
+                    .map(kernel -> new MixedKernel(kernel, in, outputs, simd()));
         }
         return compute(Mixed.inner(op), in, outputs, threads);
     }
@@ -87,14 +91,8 @@ public final class JvmBackend implements Backend {
             return Optional.of(ByteConversion.kernel(op, widening.from(), in.get(0), outputs.get(0)));
         }
         Quantized quantized = (Quantized) op;
-        List<Type> wide = quantized.widened(in);
-        return prepare(
-                        quantized.op(),
-                        wide.stream().map(Operand::plain).toList(),
-                        quantized.op().infer(wide),
-                        threads)
-                .map(kernel ->
-                        new MixedKernel(kernel, in, outputs, quantized.operands(), quantized.results(), simd()));
+        List<Operand> operands = in.stream().map(Operand::plain).toList();
+        return ChainKernel.prepare(this, quantized.before(), quantized.op(), quantized.after(), operands, threads);
     }
 
     private Simd simd() {
@@ -120,7 +118,7 @@ public final class JvmBackend implements Backend {
             return copy(type);
         }
         return type.dtype() == DType.BF16
-                ? MixedKernel.of(copy(Mixed.widened(type)), List.of(type), List.of(type), simd())
+                ? new MixedKernel(copy(Mixed.widened(type)), List.of(type), List.of(type), simd())
                 : copy(type);
     }
 

@@ -9,55 +9,34 @@ import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Cast;
 import dev.hadal.op.Mixed;
-import dev.hadal.op.Quantization;
 import dev.hadal.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * A kernel on f32 for operands and results of which some are bf16, s8 or u8: those lie widened in the scratch memory, before
- * the kernel's own scratch, while it runs. Every operand is read before a narrow result is written.
- *
- * @param from what the integers of each operand stand for
- * @param to the same of each result
+ * A kernel on f32 for operands and results of which some are bf16: those lie widened in the scratch memory, before the
+ * kernel's own scratch, while it runs. Every operand is read before a bf16 result is written.
  */
-record MixedKernel(
-        Kernel kernel, List<Type> in, List<Type> out, List<Quantization> from, List<Quantization> to, Simd simd)
-        implements Kernel {
+record MixedKernel(Kernel kernel, List<Type> in, List<Type> out, Simd simd) implements Kernel {
     private static final int ALIGNMENT = 64;
 
-    /** For an op that knows of no quantization: integers stand for themselves. */
-    static MixedKernel of(Kernel kernel, List<Type> in, List<Type> out, Simd simd) {
-        return new MixedKernel(kernel, in, out, identities(in), identities(out), simd);
-    }
-
-    private static List<Quantization> identities(List<Type> types) {
-        return types.stream()
-                .map(t -> t.dtype().isByte() ? Quantization.identity(t.dtype()) : Quantization.NONE)
-                .toList();
-    }
-
-    /** Whether a value is bf16, s8 or u8. */
+    /** Whether a value is bf16. */
     static boolean concerns(List<Type> in, List<Type> out) {
-        return anyNarrow(in) || anyNarrow(out);
+        return anyBf16(in) || anyBf16(out);
     }
 
-    private static boolean anyNarrow(List<Type> types) {
+    private static boolean anyBf16(List<Type> types) {
         for (Type type : types) {
-            if (isNarrow(type)) {
+            if (isBf16(type)) {
                 return true;
             }
         }
         return false;
     }
 
-    private static boolean isNarrow(Type type) {
-        return type.dtype() == DType.BF16 || type.dtype().isByte();
-    }
-
-    private static Type wide(Type type) {
-        return isNarrow(type) ? Type.f32(type.shape()) : type;
+    private static boolean isBf16(Type type) {
+        return type.dtype() == DType.BF16;
     }
 
     /** What the kernel on f32 is to compute. */
@@ -67,7 +46,7 @@ record MixedKernel(
     }
 
     static List<Type> wide(List<Type> types) {
-        return types.stream().map(MixedKernel::wide).toList();
+        return types.stream().map(Mixed::widened).toList();
     }
 
     private static long aligned(long bytes) {
@@ -87,8 +66,8 @@ record MixedKernel(
     @Override
     public long scratch() {
         long widened = Stream.concat(in.stream(), out.stream())
-                .filter(MixedKernel::isNarrow)
-                .mapToLong(t -> aligned(wide(t).bytes()))
+                .filter(MixedKernel::isBf16)
+                .mapToLong(t -> aligned(Mixed.widened(t).bytes()))
                 .sum();
         return widened + kernel.scratch();
     }
@@ -101,8 +80,7 @@ record MixedKernel(
 
     @Override
     public String implementation() {
-        boolean bytes = Stream.concat(in.stream(), out.stream()).anyMatch(t -> t.dtype().isByte());
-        return kernel.implementation() + (bytes ? " between int8" : " between bf16");
+        return kernel.implementation() + " between bf16";
     }
 
     @Override
@@ -112,25 +90,23 @@ record MixedKernel(
         List<Runnable> before = new ArrayList<>();
         List<Runnable> after = new ArrayList<>();
         List<Region> x = new ArrayList<>();
-        for (int i = 0; i < inputs.size(); i++) {
-            Region given = inputs.get(i);
-            if (isNarrow(given.layout().type())) {
-                Region copy = room.widened(given);
-                before.add(widening(loops, given, from.get(i), copy));
-                x.add(copy);
+        for (Region from : inputs) {
+            if (isBf16(from.layout().type())) {
+                Region to = room.widened(from);
+                before.add(widening(loops, from, to));
+                x.add(to);
             } else {
-                x.add(given);
+                x.add(from);
             }
         }
         List<Region> y = new ArrayList<>();
-        for (int i = 0; i < outputs.size(); i++) {
-            Region wanted = outputs.get(i);
-            if (isNarrow(wanted.layout().type())) {
-                Region copy = room.widened(wanted);
-                after.add(narrowing(loops, copy, to.get(i), wanted));
-                y.add(copy);
+        for (Region to : outputs) {
+            if (isBf16(to.layout().type())) {
+                Region from = room.widened(to);
+                after.add(narrowing(loops, from, to));
+                y.add(from);
             } else {
-                y.add(wanted);
+                y.add(to);
             }
         }
         Bound inner = kernel.bind(x, y, room.rest());
@@ -155,10 +131,7 @@ record MixedKernel(
         };
     }
 
-    private static Runnable widening(Loops loops, Region from, Quantization q, Region to) {
-        if (q.quantizes()) {
-            return new ByteConversion(q, from.layout().type().shape()).dequantizing(from, to);
-        }
+    private static Runnable widening(Loops loops, Region from, Region to) {
         short[] bits = ((HeapMemory) from.memory()).bf16();
         float[] floats = ((HeapMemory) to.memory()).floats();
         int fromAt = (int) (from.offset() / Short.BYTES);
@@ -167,10 +140,7 @@ record MixedKernel(
         return () -> loops.widen(count, bits, fromAt, floats, toAt);
     }
 
-    private static Runnable narrowing(Loops loops, Region from, Quantization q, Region to) {
-        if (q.quantizes()) {
-            return new ByteConversion(q, to.layout().type().shape()).quantizing(from, to);
-        }
+    private static Runnable narrowing(Loops loops, Region from, Region to) {
         float[] floats = ((HeapMemory) from.memory()).floats();
         short[] bits = ((HeapMemory) to.memory()).bf16();
         int fromAt = (int) (from.offset() / Float.BYTES);
@@ -194,7 +164,7 @@ record MixedKernel(
         }
 
         Region widened(Region narrow) {
-            Layout layout = Layout.plain(wide(narrow.layout().type()));
+            Layout layout = Layout.plain(Mixed.widened(narrow.layout().type()));
             Region piece = new Region(all.memory(), all.offset() + next, layout);
             next += aligned(layout.bytes());
             return piece;
