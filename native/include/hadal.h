@@ -28,7 +28,7 @@ extern "C" {
 /* ---- the library --------------------------------------------------------------------------------------- */
 
 /** Counts up with every incompatible change of this header; the binding refuses any version but its own. */
-#define HADAL_ABI_VERSION 10
+#define HADAL_ABI_VERSION 11
 
 /** HADAL_ABI_VERSION as this library was built. */
 HADAL_API int hadal_abi_version(void);
@@ -94,6 +94,44 @@ HADAL_API void hadal_narrow(const float* x, int64_t n, uint16_t* y);
 
 /** y = x in f32, exactly. */
 HADAL_API void hadal_widen(const uint16_t* x, int64_t n, float* y);
+
+/* ---- bytes --------------------------------------------------------------------------------------------- */
+
+/*
+ * Quantized values: real = scale·(q − zero), with q from 0 to 255. `flip` is 0 for u8. It is 0x80 for s8, whose bits
+ * with the first one flipped are those of q + 128, and its zero is 128 more, too. Rounded to the nearest, ties to even;
+ * what is beyond the range becomes its end, NaN becomes zero.
+ */
+
+/**
+ * x and q: [outer, channels, inner], with a scale for each channel; or q: [outer, inner, channels] if `channels_last`.
+ */
+HADAL_API void hadal_quantize(const float* x, int64_t outer, int64_t channels, int64_t inner, const float* scales,
+                              int zero, int flip, int channels_last, uint8_t* q);
+HADAL_API void hadal_dequantize(const uint8_t* q, int64_t outer, int64_t channels, int64_t inner, const float* scales,
+                                int zero, int flip, float* x);
+
+/** y = a + b, or max(a + b, 0) if `rectified`; the scales are shares of y's. y may be a or b. */
+HADAL_API void hadal_add_bytes(const uint8_t* a, float scale_a, int zero_a, int flip_a, const uint8_t* b, float scale_b,
+                               int zero_b, int flip_b, int64_t n, int rectified, int zero, int flip, uint8_t* y);
+
+/** y = table[x], of 256 entries. y may be x. */
+HADAL_API void hadal_map_bytes(const uint8_t* table, const uint8_t* x, int64_t n, uint8_t* y);
+
+/** As hadal_max_pool and hadal_average_pool, see there; an average goes to `real` unless that is null, else to y. */
+HADAL_API void hadal_max_pool_bytes(const uint8_t* x, const int32_t* rows, const int32_t* columns, int64_t images,
+                                    int64_t channels, int flip, uint8_t* y, int32_t* index);
+HADAL_API void hadal_average_pool_bytes(const uint8_t* x, int from_zero, int from_flip, const int32_t* rows,
+                                        const int32_t* columns, int64_t images, int64_t channels, float scale, int zero,
+                                        int flip, uint8_t* y, float* real);
+
+/**
+ * y = x·wᵀ·scales + bias, or max(…, 0) if `rectified`, with x: [m, k] of u8, w: [n, k] of s8, scales and bias: [n], and
+ * sums in s32. To `real` unless that is null, else to y, with the inverse of its scale. bias may be null.
+ */
+HADAL_API void hadal_linear_bytes(const uint8_t* x, int64_t m, int64_t k, int from_zero, const int8_t* w, int64_t n,
+                                  const float* scales, const float* bias, int rectified, float inverse, int zero,
+                                  int flip, uint8_t* y, float* real);
 
 /* ---- optimizers ---------------------------------------------------------------------------------------- */
 
@@ -455,6 +493,10 @@ HADAL_API void hadal_attention_mask(const float* x, const int32_t* lengths, int6
  */
 HADAL_API void hadal_copy(const void* x, void* y, int rank, const int64_t* lengths, const int64_t* from_strides,
                           const int64_t* to_strides);
+
+/** The same of bytes. */
+HADAL_API void hadal_copy_bytes(const void* x, void* y, int rank, const int64_t* lengths, const int64_t* from_strides,
+                                const int64_t* to_strides);
 
 /** yᵢ = the value of those bits. */
 HADAL_API void hadal_fill(void* y, int64_t n, uint32_t bits);

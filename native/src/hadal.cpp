@@ -691,6 +691,108 @@ void hadal_average_pool_backward_bf16(const uint16_t* dy, const int32_t* rows, c
     average_pool<&Kernels::average_pool_backward_bf16>(dy, rows, columns, images, channels, true, dx);
 }
 
+// ---- bytes ------------------------------------------------------------------------------------------------
+
+/** Of an 8-bit type, whose integers are least … 255 − least once their first bit is flipped, or not. */
+static hadal::Bytes bytes(int zero, int flip) { return {zero, flip, (float)-zero, (float)(255 - zero)}; }
+
+void hadal_quantize(const float* x, int64_t outer, int64_t channels, int64_t inner, const float* scales, int zero,
+                    int flip, int channels_last, uint8_t* q) {
+    const hadal::Bytes to = bytes(zero, flip);
+    constexpr int64_t kPiece = 1024;
+    if (channels == 1) {
+        share(outer * inner, 64, outer * inner, [&](int64_t begin, int64_t end) {
+            active->quantize(x + begin, end - begin, 1.0f / scales[0], to, q + begin);
+        });
+    } else if (!channels_last) {
+        share(outer * channels, 1, outer * channels * inner, [&](int64_t begin, int64_t end) {
+            for (int64_t row = begin; row < end; row++)
+                active->quantize(x + row * inner, inner, 1.0f / scales[row % channels], to, q + row * inner);
+        });
+    } else {
+        int64_t pieces = (inner + kPiece - 1) / kPiece;
+        share(outer * pieces, 1, outer * channels * inner, [&](int64_t begin, int64_t end) {
+            uint8_t line[kPiece];
+            for (int64_t piece = begin; piece < end; piece++) {
+                int64_t image = piece / pieces, first = piece % pieces * kPiece;
+                int64_t count = inner - first < kPiece ? inner - first : kPiece;
+                for (int64_t c = 0; c < channels; c++) {
+                    const float* from = x + (image * channels + c) * inner + first;
+                    uint8_t* to_place = q + (image * inner + first) * channels + c;
+                    active->quantize(from, count, 1.0f / scales[c], to, line);
+                    for (int64_t i = 0; i < count; i++) to_place[i * channels] = line[i];
+                }
+            }
+        });
+    }
+}
+
+void hadal_dequantize(const uint8_t* q, int64_t outer, int64_t channels, int64_t inner, const float* scales, int zero,
+                      int flip, float* x) {
+    const hadal::Bytes from = bytes(zero, flip);
+    if (channels == 1) {
+        share(outer * inner, 64, outer * inner, [&](int64_t begin, int64_t end) {
+            active->dequantize(q + begin, end - begin, scales[0], from, x + begin);
+        });
+        return;
+    }
+    share(outer * channels, 1, outer * channels * inner, [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; row++)
+            active->dequantize(q + row * inner, inner, scales[row % channels], from, x + row * inner);
+    });
+}
+
+void hadal_add_bytes(const uint8_t* a, float scale_a, int zero_a, int flip_a, const uint8_t* b, float scale_b,
+                     int zero_b, int flip_b, int64_t n, int rectified, int zero, int flip, uint8_t* y) {
+    const hadal::Bytes from_a = bytes(zero_a, flip_a), from_b = bytes(zero_b, flip_b);
+    hadal::Bytes to = bytes(zero, flip);
+    if (rectified) to.least = 0.0f;
+    share(n, 64, n, [&](int64_t begin, int64_t end) {
+        active->add_bytes(a + begin, scale_a, from_a, b + begin, scale_b, from_b, end - begin, to, y + begin);
+    });
+}
+
+void hadal_map_bytes(const uint8_t* table, const uint8_t* x, int64_t n, uint8_t* y) {
+    share(n, 64, n, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i++) y[i] = table[x[i]];
+    });
+}
+
+void hadal_max_pool_bytes(const uint8_t* x, const int32_t* rows, const int32_t* columns, int64_t images,
+                          int64_t channels, int flip, uint8_t* y, int32_t* index) {
+    share_rows(rows, columns, images, channels, false,
+               [=](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
+                   active->max_pool_bytes(pooling, row, x + image, flip, y + at, index + at);
+               });
+}
+
+void hadal_average_pool_bytes(const uint8_t* x, int from_zero, int from_flip, const int32_t* rows,
+                              const int32_t* columns, int64_t images, int64_t channels, float scale, int zero, int flip,
+                              uint8_t* y, float* real) {
+    const hadal::Bytes from = bytes(from_zero, from_flip), to = bytes(zero, flip);
+    share_rows(rows, columns, images, channels, false,
+               [&](const Pooling& pooling, int64_t row, int64_t image, int64_t at) {
+                   active->average_pool_bytes(pooling, row, x + image, from, scale, to, y == nullptr ? y : y + at,
+                                              real == nullptr ? real : real + at);
+               });
+}
+
+void hadal_linear_bytes(const uint8_t* x, int64_t m, int64_t k, int from_zero, const int8_t* w, int64_t n,
+                        const float* scales, const float* bias, int rectified, float inverse, int zero, int flip,
+                        uint8_t* y, float* real) {
+    const hadal::Bytes to = bytes(zero, flip);
+    const float least = rectified ? 0.0f : -__builtin_inff();
+    constexpr int64_t kOutputs = 16;  // so many rows of w stay in the nearest cache for all rows of x
+    share((n + kOutputs - 1) / kOutputs, 1, m * n * k, [&](int64_t begin, int64_t end) {
+        for (int64_t block = begin; block < end; block++) {
+            int64_t first = block * kOutputs, last = first + kOutputs < n ? first + kOutputs : n;
+            for (int64_t row = 0; row < m; row++)
+                active->linear_bytes(x + row * k, k, from_zero, w, first, last, scales, bias, least, inverse, to,
+                                     y == nullptr ? y : y + row * n, real == nullptr ? real : real + row * n);
+        }
+    });
+}
+
 void hadal_dropout(const float* x, int64_t n, const int32_t* random, int64_t stream, int threshold, float scale,
                    float* y) {
     const uint32_t key[] = {(uint32_t)random[0], (uint32_t)random[1]};

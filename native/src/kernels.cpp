@@ -1096,6 +1096,12 @@ extern const Kernels kernels = {
     .average_pool_bf16 = average_pool<uint16_t>,
     .max_pool_backward_bf16 = max_pool_backward<uint16_t>,
     .average_pool_backward_bf16 = average_pool_backward<uint16_t>,
+    .quantize = quantize,
+    .dequantize = dequantize,
+    .add_bytes = add_bytes,
+    .max_pool_bytes = max_pool_bytes,
+    .average_pool_bytes = average_pool_bytes,
+    .linear_bytes = linear_bytes,
     .dropout = dropout,
 };
 

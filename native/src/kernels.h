@@ -45,6 +45,16 @@ struct ConvolutionGeometry {
     ConvolutionAxis height, width;
 };
 
+/**
+ * How bytes stand for numbers: with the bits of `flip` flipped they are integers, `zero` of which is 0. Distances from it
+ * are between `least` and `greatest`.
+ */
+struct Bytes {
+    int32_t zero;
+    int flip;
+    float least, greatest;
+};
+
 /** One row of a recurrent layer's step backwards: what hadal_recurrent_step_backward takes, at that row. */
 struct RecurrentRow {
     const float *y, *h, *c, *kept, *dy;  // h and c before the step; c and dy may be null
@@ -169,6 +179,18 @@ struct Kernels {
     void (*max_pool_backward_bf16)(const Pooling& pooling, int64_t row, const uint16_t* dy, const int32_t* index,
                               uint16_t* dx);
     void (*average_pool_backward_bf16)(const Pooling& pooling, int64_t row, const uint16_t* dy, uint16_t* dx);
+    void (*quantize)(const float* x, int64_t n, float inverse, const Bytes& to, uint8_t* q);
+    void (*dequantize)(const uint8_t* q, int64_t n, float scale, const Bytes& from, float* x);
+    void (*add_bytes)(const uint8_t* a, float scale_a, const Bytes& from_a, const uint8_t* b, float scale_b,
+                      const Bytes& from_b, int64_t n, const Bytes& to, uint8_t* y);
+    void (*max_pool_bytes)(const Pooling& pooling, int64_t row, const uint8_t* x, int flip, uint8_t* y, int32_t* index);
+    /** To `real` unless it is null, else to `y`. */
+    void (*average_pool_bytes)(const Pooling& pooling, int64_t row, const uint8_t* x, const Bytes& from, float scale,
+                               const Bytes& to, uint8_t* y, float* real);
+    /** The results from `begin` to `end` of one row x, likewise. */
+    void (*linear_bytes)(const uint8_t* x, int64_t k, int zero, const int8_t* w, int64_t begin, int64_t end,
+                         const float* scales, const float* bias, float least, float inverse, const Bytes& to,
+                         uint8_t* y, float* real);
     /** Elements from `begin`, a multiple of four, to `end`. */
     void (*dropout)(const float* x, int64_t begin, int64_t end, const uint32_t* key, const uint32_t* counter,
                     uint32_t threshold, float scale, float* y);
@@ -177,6 +199,22 @@ struct Kernels {
 constexpr int64_t kLinesAtOnce = 64;
 constexpr int64_t kConvolutionBlock = 16, kConvolutionUnit = 32;
 constexpr int64_t kSmallProduct = 4096, kLanesOfProduct = 16;
+
+/** What bytes.cpp computes for the kernels of its instruction set. */
+#ifdef HADAL_NAMESPACE
+namespace HADAL_NAMESPACE {
+void quantize(const float* x, int64_t n, float inverse, const Bytes& to, uint8_t* q);
+void dequantize(const uint8_t* q, int64_t n, float scale, const Bytes& from, float* x);
+void add_bytes(const uint8_t* a, float scale_a, const Bytes& from_a, const uint8_t* b, float scale_b,
+               const Bytes& from_b, int64_t n, const Bytes& to, uint8_t* y);
+void max_pool_bytes(const Pooling& pooling, int64_t row, const uint8_t* x, int flip, uint8_t* y, int32_t* index);
+void average_pool_bytes(const Pooling& pooling, int64_t row, const uint8_t* x, const Bytes& from, float scale,
+                        const Bytes& to, uint8_t* y, float* real);
+void linear_bytes(const uint8_t* x, int64_t k, int zero, const int8_t* w, int64_t begin, int64_t end,
+                  const float* scales, const float* bias, float least, float inverse, const Bytes& to, uint8_t* y,
+                  float* real);
+}
+#endif
 
 /** What rows.cpp and convolution.cpp compute for the kernels of its instruction set. */
 #ifdef HADAL_NAMESPACE

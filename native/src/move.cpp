@@ -13,8 +13,6 @@ namespace {
 
 constexpr int64_t kSquare = 32;
 
-using Value = uint32_t;  // of either type, by its bits
-
 struct Axis {
     int64_t length, from, to;
 };
@@ -46,6 +44,7 @@ int merge(Axis* axes, int rank) {
 }
 
 /** Rows side by side, in squares, so that each line of the cache is read once where a row is a column of x. */
+template <class Value>
 void copy_strip(const Value* x, Value* y, Axis across, int64_t columns, Axis row) {
     for (int64_t j0 = 0; j0 < row.length; j0 += kSquare) {
         int64_t j1 = j0 + kSquare < row.length ? j0 + kSquare : row.length;
@@ -68,12 +67,10 @@ int64_t first_outside(const int32_t* indices, int64_t count, int64_t rows) {
     return -1;
 }
 
-}  // namespace
-
-void hadal_copy(const void* source, void* target, int rank, const int64_t* lengths, const int64_t* from_strides,
-                const int64_t* to_strides) {
-    const Value* x = (const Value*)source;
-    Value* y = (Value*)target;
+/** Of values of a width, by their bits. */
+template <class Value>
+void copy(const Value* x, Value* y, int rank, const int64_t* lengths, const int64_t* from_strides,
+          const int64_t* to_strides) {
     Axis axes[HADAL_MAX_RANK + 1];
     int64_t elements = 1;
     for (int i = 0; i < rank; i++) {
@@ -113,8 +110,20 @@ void hadal_copy(const void* source, void* target, int rank, const int64_t* lengt
     });
 }
 
+}  // namespace
+
+void hadal_copy(const void* x, void* y, int rank, const int64_t* lengths, const int64_t* from_strides,
+                const int64_t* to_strides) {
+    copy((const uint32_t*)x, (uint32_t*)y, rank, lengths, from_strides, to_strides);
+}
+
+void hadal_copy_bytes(const void* x, void* y, int rank, const int64_t* lengths, const int64_t* from_strides,
+                      const int64_t* to_strides) {
+    copy((const uint8_t*)x, (uint8_t*)y, rank, lengths, from_strides, to_strides);
+}
+
 void hadal_fill(void* target, int64_t n, uint32_t bits) {
-    Value* y = (Value*)target;
+    uint32_t* y = (uint32_t*)target;
     share(n, 16, n, [=](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; i++) y[i] = bits;
     });
@@ -124,12 +133,12 @@ int64_t hadal_gather(const void* source, const int32_t* indices, int64_t outer, 
                      int64_t count, void* target) {
     int64_t outside = first_outside(indices, count, rows);
     if (outside >= 0) return outside;
-    const Value* x = (const Value*)source;
-    Value* y = (Value*)target;
+    const uint32_t* x = (const uint32_t*)source;
+    uint32_t* y = (uint32_t*)target;
     share(outer * count, 1, outer * count * width, [=](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; row++)
             memcpy(y + row * width, x + (row / count * rows + indices[row % count]) * width,
-                   (size_t)width * sizeof(Value));
+                   (size_t)width * sizeof(uint32_t));
     });
     return -1;
 }

@@ -5,9 +5,13 @@ import static dev.hadal.onednn.HadalKernels.floats;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.onednn.HadalKernels.FunctionKernel;
+import dev.hadal.onednn.QuantizedKernels.Octets;
 import dev.hadal.onednn.natives.HadalNative;
+import dev.hadal.op.AdaptivePool;
 import dev.hadal.op.Bins;
 import dev.hadal.op.Pooling;
+import dev.hadal.op.Quantization;
+import dev.hadal.op.Quantized;
 import dev.hadal.tensor.Shape;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -52,6 +56,72 @@ final class BinKernels {
                 HadalNative.maxPool(steps.list(), x, rows, columns, planes.images, planes.channels, y, index);
             }
         });
+    }
+
+    /** Of quantized images. A maximum keeps the bytes, so it wants both sides quantized alike. */
+    static @Nullable Kernel quantized(Quantized op, Pooling pooling, Request r) {
+        Quantization from = op.operands().get(0);
+        Quantization to = op.results().get(0);
+        if (pooling.function() != Pooling.Function.MAX) {
+            return average(op, pooling, r);
+        }
+        if (!from.equals(to)) {
+            return null;
+        }
+        Planes planes = new Planes(pooling, r.shape(0));
+        int flip = Octets.of(from).flip();
+        return new FunctionKernel(
+                op,
+                List.of(OneDnnLayout.channelsLast(r.type(0))),
+                r.results().stream().map(OneDnnLayout::channelsLast).toList(),
+                List.of(),
+                0,
+                planes.constants(),
+                (b, steps) -> HadalNative.maxPoolBytes(
+                        steps.list(),
+                        b.input(0),
+                        planes.rows(),
+                        planes.columns(),
+                        planes.images,
+                        planes.channels,
+                        flip,
+                        b.output(0),
+                        new IntPointer(b.output(1))));
+    }
+
+    /** Means over whole planes: one bin. */
+    static @Nullable Kernel quantizedMean(Quantized op, Request r) {
+        return r.shape(0).rank() == 4 ? average(op, new AdaptivePool(Pooling.Function.AVERAGE, 1, 1), r) : null;
+    }
+
+    private static Kernel average(Quantized op, Pooling pooling, Request r) {
+        Quantization q = op.operands().get(0);
+        Quantization to = op.results().get(0);
+        Planes planes = new Planes(pooling, r.shape(0));
+        Octets x = Octets.of(q);
+        Octets y = Octets.of(to);
+        float scale = to.quantizes() ? q.scale(0) / to.scale(0) : q.scale(0);
+        return new FunctionKernel(
+                op,
+                List.of(OneDnnLayout.channelsLast(r.type(0))),
+                List.of(OneDnnLayout.channelsLast(r.result(0))),
+                List.of(),
+                0,
+                planes.constants(),
+                (b, steps) -> HadalNative.averagePoolBytes(
+                        steps.list(),
+                        b.input(0),
+                        x.zero(),
+                        x.flip(),
+                        planes.rows(),
+                        planes.columns(),
+                        planes.images,
+                        planes.channels,
+                        scale,
+                        y.zero(),
+                        y.flip(),
+                        to.quantizes() ? b.output(0) : null,
+                        to.quantizes() ? null : floats(b.output(0))));
     }
 
     static @Nullable Kernel maxBackward(Pooling.MaxBackward op, Request r) {

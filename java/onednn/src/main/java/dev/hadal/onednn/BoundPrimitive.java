@@ -50,9 +50,9 @@ final class BoundPrimitive implements Steps.Recorded {
     }
 
     /** Binds an argument that is the kernel's own, of which a descriptor does not always tell. */
-    void add(int argument, NativeMemory constant) {
+    void add(int argument, DType dtype, NativeMemory constant) {
         try (Descriptors d = new Descriptors()) {
-            add(d.plain(DType.F32, constant.bytes() / Float.BYTES), argument, constant.at(0));
+            add(d.plain(dtype, constant.bytes() / dtype.bytes()), argument, constant.at(0));
         }
         constants.add(constant);
     }

@@ -21,6 +21,7 @@ import dev.hadal.onednn.HadalKernels.FunctionKernel;
 import dev.hadal.onednn.natives.HadalNative;
 import dev.hadal.op.Convolution;
 import dev.hadal.op.ConvolutionTranspose;
+import dev.hadal.op.Quantized;
 import dev.hadal.op.Window;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
@@ -52,9 +53,19 @@ final class ConvolutionKernels {
         return forward(op, (Convolution) op.root(), more, r);
     }
 
-    private static Kernel forward(Op op, Convolution convolution, Epilogue more, Request r) {
+    /** The same of quantized values; null without a kernel that multiplies integers. */
+    static @Nullable Kernel quantized(Quantized op, Convolution convolution, Epilogue more, Request r) {
         Geometry g = new Geometry(convolution, r, r.type(0), r.type(1), r.result(0));
         PrimitiveDescriptor y = g.forward(r.layout(1), more);
+        return y.slow() ? null : kernel(op, y, more, r);
+    }
+
+    private static Kernel forward(Op op, Convolution convolution, Epilogue more, Request r) {
+        Geometry g = new Geometry(convolution, r, r.type(0), r.type(1), r.result(0));
+        return kernel(op, g.forward(r.layout(1), more), more, r);
+    }
+
+    private static Kernel kernel(Op op, PrimitiveDescriptor y, Epilogue more, Request r) {
         Layout images = OneDnnLayout.channelsLast(r.result(0));
         PrimitiveKernel.Builder kernel = new PrimitiveKernel.Builder(op, y)
                 .in(DNNL_ARG_SRC, OneDnnLayout.channelsLast(r.type(0)))
@@ -191,7 +202,7 @@ final class ConvolutionKernels {
             this.padBefore = new long[] {height.padBefore(), width.padBefore()};
             this.padAfter = new long[] {height.padAfter(), width.padAfter()};
             this.out = w.get(0);
-            this.narrow = Math.min(perGroup, w.get(1)) < 64;
+            this.narrow = Math.min(perGroup, w.get(1)) < 64 && !weights.dtype().isByte();
             this.strided = height.stride() > 1 || width.stride() > 1;
         }
 
@@ -212,7 +223,9 @@ final class ConvolutionKernels {
         }
 
         PrimitiveDescriptor forward(@Nullable Layout given, Epilogue more) {
-            dnnl_primitive_attr attributes = more.attributes(descriptors, y);
+            int outputs = op.groups() == 1 ? 1 : 3;
+            dnnl_primitive_attr attributes = more.attributes(
+                    descriptors, outputs, dtype -> image(new Type(dtype, yType.shape())));
             dnnl_memory_desc bias = more.hasBias() ? descriptors.plain(DType.F32, out) : NO_BIAS;
             return withWeights(
                     given,

@@ -59,13 +59,15 @@ final class CopyKernels {
             return new Copy(from, to, -1);
         }
         long[] dims = to instanceof OneDnnLayout l ? l.dims() : dims(from);
-        if (!Descriptors.fits(from, dims)) {
+        boolean transposed = isTransposed(from) || isTransposed(to);
+        boolean alike = isTransposed(from) == isTransposed(to) || from instanceof Layout.Plain || to instanceof Layout.Plain;
+        if (!Descriptors.fits(from, dims) || !alike) {
             Layout plain = Layout.plain(from.type());
             return new TwoSteps(reorder(from, plain), reorder(plain, to));
         }
         try (Descriptors d = new Descriptors()) {
-            dnnl_memory_desc source = d.of(from, dims);
-            dnnl_memory_desc target = d.of(to, dims);
+            dnnl_memory_desc source = described(d, from, dims, transposed);
+            dnnl_memory_desc target = described(d, to, dims, transposed);
             PrimitiveDescriptor reorder = d.primitive((desc, engine, attributes) ->
                     dnnl_reorder_primitive_desc_create(desc, source, engine, target, engine, attributes));
             return new PrimitiveKernel.Builder("reorder", reorder)
@@ -73,6 +75,17 @@ final class CopyKernels {
                     .out(DNNL_ARG_TO, to)
                     .build();
         }
+    }
+
+    private static boolean isTransposed(Layout layout) {
+        return layout instanceof OneDnnLayout l && l.isTransposed();
+    }
+
+    /** A plain matrix may be seen with its axes exchanged. */
+    private static dnnl_memory_desc described(Descriptors d, Layout layout, long[] dims, boolean transposed) {
+        return transposed && layout instanceof Layout.Plain
+                ? d.strided(layout.type().dtype(), dims, new long[] {1, dims[0]})
+                : d.of(layout, dims);
     }
 
     /** Between f32 and bf16, as the value lies. */

@@ -67,8 +67,9 @@ final class Descriptors implements AutoCloseable {
     }
 
     /** The same attributes for a primitive that does more to its results. */
-    dnnl_primitive_attr with(Consumer<dnnl_post_ops> operations) {
+    dnnl_primitive_attr with(Consumer<dnnl_primitive_attr> scales, Consumer<dnnl_post_ops> operations) {
         dnnl_primitive_attr attr = attributes();
+        scales.accept(attr);
         try (Handle<dnnl_post_ops> more = Handle.create(
                 "creating operations", new dnnl_post_ops(), dnnl::dnnl_post_ops_create, dnnl::dnnl_post_ops_destroy)) {
             operations.accept(more.get());

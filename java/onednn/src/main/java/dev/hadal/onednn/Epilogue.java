@@ -1,24 +1,36 @@
 package dev.hadal.onednn;
 
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_ATTR_SCALES;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_ATTR_ZERO_POINTS;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_BIAS;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DST;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC_1;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_add;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_hardswish;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_linear;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_logistic;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_relu;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_swish;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_tanh;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_post_ops_append_binary;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_post_ops_append_eltwise;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_post_ops_append_prelu;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_attr_set_scales_mask;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_attr_set_zero_points_mask;
 
 import dev.hadal.backend.Layout;
 import dev.hadal.graph.Fused;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Bias;
+import dev.hadal.op.Quantization;
+import dev.hadal.op.Quantized;
+import dev.hadal.tensor.DType;
 import java.util.List;
+import java.util.function.Function;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_post_ops;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
@@ -30,14 +42,22 @@ import org.jspecify.annotations.Nullable;
  */
 final class Epilogue {
     /** Nothing at all. */
-    static final Epilogue NONE = new Epilogue(List.of());
+    static final Epilogue NONE = new Epilogue(List.of(), null);
 
     private static final List<Float> PAIR = List.of(1f, 1f);
 
     private final List<Fused.Part> parts;
+    private final @Nullable Quantized quantized;
 
-    private Epilogue(List<Fused.Part> parts) {
+    private Epilogue(List<Fused.Part> parts, @Nullable Quantized quantized) {
         this.parts = parts;
+        this.quantized = quantized;
+    }
+
+    /** What follows the product in a quantized op, and the scales; null if a primitive cannot do that. */
+    static @Nullable Epilogue of(Quantized op) {
+        Epilogue chain = op.op() instanceof Fused fused ? fused.keep() ? null : of(fused) : NONE;
+        return chain == null ? null : new Epilogue(chain.parts, op);
     }
 
     /** What follows the first op of a chain; null if a primitive cannot do that. */
@@ -54,7 +74,7 @@ final class Epilogue {
                 return null;
             }
         }
-        return new Epilogue(op.epilogue());
+        return new Epilogue(op.epilogue(), null);
     }
 
     /** Of the others, oneDNN loses NaN, or digits, or time. */
@@ -76,27 +96,85 @@ final class Epilogue {
     /**
      * The common attributes, and these operations.
      *
-     * @param result how the result lies
+     * @param outputs the bits of the axes of the weights along which they have scales
+     * @param result how the result lies, and a value of another type that lies as it does
      */
-    dnnl_primitive_attr attributes(Descriptors descriptors, dnnl_memory_desc result) {
-        return descriptors.with(operations -> {
+    dnnl_primitive_attr attributes(Descriptors descriptors, int outputs, Function<DType, dnnl_memory_desc> result) {
+        return descriptors.with(attr -> scale(attr, outputs), operations -> {
+            int operand = hasBias() ? 3 : 2;
             for (Fused.Part part : postOps()) {
-                append(part, operations, result);
+                if (part.op() instanceof Activation a) {
+                    append(a, operations);
+                } else {
+                    append(quantization(operand++), operations, result);
+                }
             }
         });
     }
 
-    private static void append(Fused.Part part, dnnl_post_ops operations, dnnl_memory_desc result) {
-        int status = !(part.op() instanceof Activation a)
-                ? dnnl_post_ops_append_binary(operations, dnnl_binary_add, result)
-                : isRelu(a)
+    private Quantization quantization(int operand) {
+        return quantized == null ? Quantization.NONE : quantized.operands().get(operand);
+    }
+
+    private Quantization toResult() {
+        return quantized == null ? Quantization.NONE : quantized.results().get(0);
+    }
+
+    private void scale(dnnl_primitive_attr attr, int outputs) {
+        scale(attr, DNNL_ARG_SRC, quantization(0), 0);
+        scale(attr, DNNL_ARG_WEIGHTS, quantization(1), outputs);
+        scale(attr, DNNL_ARG_DST, toResult(), 0);
+    }
+
+    private static void scale(dnnl_primitive_attr attr, int argument, Quantization q, int axes) {
+        if (q.quantizes()) {
+            int mask = q.isPerIndex() ? axes : 0;
+            Status.check(dnnl_primitive_attr_set_scales_mask(attr, argument, mask), "setting a scale");
+        }
+        if (q.zeroPoint() != 0) {
+            Status.check(dnnl_primitive_attr_set_zero_points_mask(attr, argument, 0), "setting a zero point");
+        }
+    }
+
+    /**
+     * A value that is added. One of 8 bits is added in its own scale s:
+     *
+     * <pre>
+     *   y + s·(q − z) = s·((y/s − z) + q)
+     * </pre>
+     */
+    private static void append(
+            Quantization q, dnnl_post_ops operations, Function<DType, dnnl_memory_desc> result) {
+        if (q.quantizes()) {
+            append(operations, dnnl_eltwise_linear, 1 / q.scale(0), -q.zeroPoint());
+        }
+        Status.check(
+                dnnl_post_ops_append_binary(operations, dnnl_binary_add, result.apply(q.dtype())),
+                "adding a value in a primitive");
+        if (q.quantizes()) {
+            append(operations, dnnl_eltwise_linear, q.scale(0), 0);
+        }
+    }
+
+    private static void append(dnnl_post_ops operations, int algorithm, float alpha, float beta) {
+        Status.check(
+                dnnl_post_ops_append_eltwise(operations, algorithm, alpha, beta), "adding a function to a primitive");
+    }
+
+    /** Integers are no NaN, which oneDNN's own ReLU would lose. */
+    private void append(Activation a, dnnl_post_ops operations) {
+        if (isRelu(a) && quantized != null) {
+            append(operations, dnnl_eltwise_relu, a.alpha(), 0);
+            return;
+        }
+        int status = isRelu(a)
                         ? dnnl_post_ops_append_prelu(operations, 0)
                         : dnnl_post_ops_append_eltwise(
                                 operations,
                                 algorithm(a.function()),
                                 ElementwiseKernels.alpha(a),
                                 ElementwiseKernels.beta(a));
-        Status.check(status, "adding " + part.op() + " to a primitive");
+        Status.check(status, "adding " + a + " to a primitive");
     }
 
     /** y = x if x ≥ 0, else α·x: with α an operand, which keeps NaN, where oneDNN's ReLU turns it into 0. */
@@ -127,11 +205,31 @@ final class Epilogue {
         int argument = DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE;
         for (Fused.Part part : postOps()) {
             if (!(part.op() instanceof Activation a)) {
-                kernel.in(argument | DNNL_ARG_SRC_1, result);
-            } else if (isRelu(a)) {
+                boolean scaled = quantization(operand).quantizes();
+                argument += scaled ? DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE : 0;
+                kernel.in(
+                        argument | DNNL_ARG_SRC_1, result.as(r.type(operand++).dtype()));
+                argument += scaled ? DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE : 0;
+            } else if (isRelu(a) && quantized == null) {
                 kernel.constant(argument | DNNL_ARG_WEIGHTS, NativeMemory.of(a.alpha()));
             }
             argument += DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE;
+        }
+        bind(kernel, DNNL_ARG_SRC, quantization(0));
+        bind(kernel, DNNL_ARG_WEIGHTS, quantization(1));
+        bind(kernel, DNNL_ARG_DST, toResult());
+    }
+
+    private static void bind(PrimitiveKernel.Builder kernel, int argument, Quantization q) {
+        if (q.quantizes()) {
+            float[] scales = new float[q.scales().size()];
+            for (int i = 0; i < scales.length; i++) {
+                scales[i] = q.scale(i);
+            }
+            kernel.constant(DNNL_ARG_ATTR_SCALES | argument, NativeMemory.of(scales));
+        }
+        if (q.zeroPoint() != 0) {
+            kernel.constant(DNNL_ARG_ATTR_ZERO_POINTS | argument, DType.I32, NativeMemory.of(q.zeroPoint()));
         }
     }
 }

@@ -165,6 +165,9 @@ final class KernelTable {
 
     /** A kernel for the op; empty where there is none. */
     static Optional<Kernel> prepare(Op op, Request request) {
+        if (request.hasBytes()) {
+            return QuantizedKernels.prepare(op, request);
+        }
         if (!request.hasBf16()) {
             return direct(op, request);
         }

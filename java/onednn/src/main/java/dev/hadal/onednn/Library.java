@@ -106,6 +106,18 @@ final class Library {
         return sgemm;
     }
 
+    /**
+     * Whether the processor adds up products of bytes without losing any: older ones add pairs in 16 bits, which saturate.
+     */
+    boolean multipliesBytes() {
+        int isa = dnnl_get_effective_cpu_isa();
+        return has(isa, dnnl.dnnl_cpu_isa_avx512_core_vnni) || has(isa, dnnl.dnnl_cpu_isa_avx2_vnni);
+    }
+
+    private static boolean has(int isa, int wanted) {
+        return (isa & wanted) == wanted;
+    }
+
     /** Whether libhadal is there too, with the kernels that oneDNN lacks. */
     boolean hasHadal() {
         return hadal.available();

@@ -13,6 +13,7 @@ import dev.hadal.graph.Type;
 import dev.hadal.onednn.HadalKernels.FunctionKernel;
 import dev.hadal.onednn.natives.HadalNative;
 import dev.hadal.op.MatMul;
+import dev.hadal.op.Quantized;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import java.util.Arrays;
@@ -53,18 +54,39 @@ final class MatMulKernels {
         return channelsLast && product.isOneProduct(r.shape(0), r.shape(1)) ? single(op, product, more, r) : null;
     }
 
+    /** The same of quantized values; null without a kernel that multiplies integers. */
+    static @Nullable Kernel quantized(Quantized op, MatMul matmul, Epilogue more, Request r) {
+        boolean channelsLast = !more.hasBias() || r.result(0).shape().rank() == 2;
+        if (!channelsLast || !matmul.isOneProduct(r.shape(0), r.shape(1))) {
+            return null;
+        }
+        Product product = product(matmul, more, r);
+        PrimitiveDescriptor y = product.describe(r.layout(1));
+        return y.implementation().contains("ref:") ? null : kernel(op, product, y, more, r);
+    }
+
     private static Kernel single(Op op, MatMul matmul, Epilogue more, Request r) {
+        Product product = product(matmul, more, r);
+        Layout b = product.image() == null ? r.layout(1) : Layout.plain(r.type(1));
+        return kernel(op, product, product.describe(b), more, r);
+    }
+
+    private static Product product(MatMul matmul, Epilogue more, Request r) {
         Shape a = r.shape(0);
         Shape b = r.shape(1);
-        Product product = new Product(matmul, r, a.size() / matmul.k(a), matmul.k(a), matmul.n(b), more);
+        return new Product(matmul, r, a.size() / matmul.k(a), matmul.k(a), matmul.n(b), more);
+    }
+
+    private static Kernel kernel(Op op, Product product, PrimitiveDescriptor y, Epilogue more, Request r) {
         long[] image = product.image();
-        PrimitiveDescriptor y = product.describe(image == null ? r.layout(1) : Layout.plain(r.type(1)));
-        Layout packed = OneDnnLayout.of(product.stored(y.memory(DNNL_ARG_WEIGHTS)), r.type(1));
-        Layout factor = columns(r.type(0), matmul.transposeB() ? image : null);
-        Layout result = columns(r.result(0), matmul.transposeB() ? null : image);
+        boolean transposed = product.op.transposeB();
+        Layout factor = columns(r.type(0), transposed ? image : null);
+        Layout result = columns(r.result(0), transposed ? null : image);
         PrimitiveKernel.Builder kernel = new PrimitiveKernel.Builder(op, y)
                 .in(DNNL_ARG_SRC, factor)
-                .in(DNNL_ARG_WEIGHTS, image == null ? packed : columns(r.type(1), image));
+                .in(
+                        DNNL_ARG_WEIGHTS,
+                        image == null ? product.layout(y.memory(DNNL_ARG_WEIGHTS)) : columns(r.type(1), image));
         more.bind(kernel, r, 2, result);
         return kernel.out(DNNL_ARG_DST, result).build();
     }
@@ -163,12 +185,12 @@ final class MatMulKernels {
         /**
          * How b's columns lie if they are those of flattened images, and the columns of a or of the product with them: to
          * a product it is all the same, so that images need not be put in order, nor their gradients. Null if they lie in
-         * order, or b in blocks. Nobody has laid out a weight at first; it then lies as the images do.
+         * order, or b in blocks, as quantized weights do. Nobody has laid out a weight at first; it then lies as the images do.
          */
         long @Nullable [] image() {
             boolean twoAxes = (op.transposeB() ? r.shape(0) : r.result(0).shape()).rank() == 2;
             boolean columns = op.transposeB() ? !op.transposeA() : !more.hasBias();
-            if (!twoAxes || !columns) {
+            if (!twoAxes || !columns || r.hasBytes()) {
                 return null;
             }
             boolean free = r.layout(1) == null && op.transposeB() && m >= FEW_ROWS;
@@ -176,11 +198,12 @@ final class MatMulKernels {
         }
 
         PrimitiveDescriptor describe(@Nullable Layout b) {
-            if (b == null && m < FEW_ROWS) {
+            if (b == null && (m < FEW_ROWS || r.type(1).dtype() == DType.S8)) {
                 return with(descriptors().any(r.type(1).dtype(), k, n));
             }
             if (b instanceof OneDnnLayout packed) {
-                PrimitiveDescriptor kept = with(stored(descriptors().of(packed, packed.dims())));
+                dnnl_memory_desc given = descriptors().of(packed, packed.dims());
+                PrimitiveDescriptor kept = with(packed.isTransposed() ? given : stored(given));
                 if (!kept.slow()) {
                     return kept;
                 }
@@ -192,7 +215,7 @@ final class MatMulKernels {
             dnnl_memory_desc a = matrix(r.type(0), m, k, op.transposeA());
             dnnl_memory_desc y = matrix(r.result(0), m, n, false);
             dnnl_memory_desc bias = more.hasBias() ? descriptors().plain(DType.F32, 1, n) : NO_BIAS;
-            dnnl_primitive_attr attributes = more.attributes(descriptors(), y);
+            dnnl_primitive_attr attributes = more.attributes(descriptors(), 2, dtype -> matrix(new Type(dtype, r.result(0).shape()), m, n, false));
             return descriptors()
                     .primitive((desc, engine, plain) ->
                             dnnl_matmul_primitive_desc_create(desc, engine, a, b, bias, y, attributes));
@@ -202,6 +225,13 @@ final class MatMulKernels {
             return transposed
                     ? descriptors().transposed(descriptors().plain(type.dtype(), columns, rows))
                     : descriptors().plain(type.dtype(), rows, columns);
+        }
+
+        /** How b lies. Sums behind s8 weights let no axes be exchanged. */
+        Layout layout(dnnl_memory_desc b) {
+            return op.transposeB() && r.type(1).dtype() == DType.S8
+                    ? OneDnnLayout.transposed(b, r.type(1))
+                    : OneDnnLayout.of(stored(b), r.type(1));
         }
 
         /** From b as it is multiplied to b as it is stored, and back. */

@@ -14,6 +14,7 @@ import dev.hadal.onednn.natives.HadalNative;
 import dev.hadal.op.Expand;
 import dev.hadal.op.Gather;
 import dev.hadal.op.Move;
+import dev.hadal.op.Quantization;
 import dev.hadal.op.ScatterAdd;
 import dev.hadal.op.Transpose;
 import dev.hadal.tensor.DType;
@@ -86,6 +87,16 @@ final class MoveKernels {
 
     /** Images that lie with their channels innermost stay so. */
     static Kernel moves(Move.Only op, Request r) {
+        int filling = r.result(0).dtype() == DType.F32 ? Float.floatToRawIntBits(op.filling()) : (int) op.filling();
+        return moves(op, filling, r);
+    }
+
+    /** The same of values that all have this quantization. */
+    static Kernel moves(Move.Only op, Quantization q, Request r) {
+        return moves(op, q.integer(op.filling(), 0), r);
+    }
+
+    private static Kernel moves(Move.Only op, int filling, Request r) {
         List<Type> in = types(r);
         boolean channelsLast = r.channelsLast();
         List<Layout> inputs = layouts(in, channelsLast);
@@ -93,14 +104,15 @@ final class MoveKernels {
         List<Move> moves = op.moves(in, r.results());
         boolean gaps = moves.stream().mapToInt(Move::size).sum()
                 < r.results().stream().mapToInt(y -> y.shape().size()).sum();
-        int filling = r.result(0).dtype() == DType.F32 ? Float.floatToRawIntBits(op.filling()) : (int) op.filling();
         int size = r.result(0).shape().size();
         List<Box> boxes = moves.stream()
                 .filter(move -> move.size() > 0)
                 .map(move -> box(move, in, r.results(), channelsLast))
                 .toList();
         return copies(op, inputs, outputs, boxes, (b, steps) -> {
-            if (gaps) {
+            if (gaps && r.hasBytes()) {
+                HadalNative.memset(steps.list(), b.output(0), filling, size);
+            } else if (gaps) {
                 HadalNative.fill(steps.list(), b.output(0), size, filling);
             }
         });
@@ -109,11 +121,12 @@ final class MoveKernels {
     /** Copies of boxes, after what comes before them. */
     private static Kernel copies(
             Op op, List<Layout> inputs, List<Layout> outputs, List<Box> boxes, BoundFunctions.Body before) {
+        int each = inputs.get(0).type().dtype().bytes();
         List<NativeMemory> dims = boxes.stream().map(Box::dims).toList();
         return new FunctionKernel(op, inputs, outputs, List.of(), 0, dims, (b, steps) -> {
             before.record(b, steps);
             for (int i = 0; i < boxes.size(); i++) {
-                boxes.get(i).copy(b, dims.get(i), steps);
+                boxes.get(i).copy(b, dims.get(i), each, steps);
             }
         });
     }
@@ -158,17 +171,18 @@ final class MoveKernels {
                     .toArray());
         }
 
-        void copy(Binding b, NativeMemory dims, Steps steps) {
+        void copy(Binding b, NativeMemory dims, int each, Steps steps) {
             int rank = lengths.length;
             LongPointer first = new LongPointer(dims.at(0));
-            HadalNative.copy(
-                    steps.list(),
-                    b.input(operand).getPointer(fromAt * Float.BYTES),
-                    b.output(result).getPointer(toAt * Float.BYTES),
-                    rank,
-                    first,
-                    first.getPointer(rank),
-                    first.getPointer(2L * rank));
+            LongPointer fromSteps = first.getPointer(rank);
+            LongPointer toSteps = first.getPointer(2L * rank);
+            Pointer from = b.input(operand).getPointer(fromAt * each);
+            Pointer to = b.output(result).getPointer(toAt * each);
+            if (each == 1) {
+                HadalNative.copyBytes(steps.list(), from, to, rank, first, fromSteps, toSteps);
+            } else {
+                HadalNative.copy(steps.list(), from, to, rank, first, fromSteps, toSteps);
+            }
         }
     }
 

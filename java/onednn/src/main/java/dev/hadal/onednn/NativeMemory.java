@@ -122,6 +122,13 @@ public final class NativeMemory implements Memory, Life {
         return memory;
     }
 
+    /** A block that holds these bytes. */
+    static NativeMemory of(byte... values) {
+        NativeMemory memory = allocate(values.length);
+        memory.write(0, values, 0, values.length);
+        return memory;
+    }
+
     /** A block that holds the bf16 values of these bits. */
     static NativeMemory of(short... bits) {
         NativeMemory memory = allocate((long) bits.length * Short.BYTES);

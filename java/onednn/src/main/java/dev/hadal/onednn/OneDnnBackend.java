@@ -9,10 +9,13 @@ import dev.hadal.backend.Operand;
 import dev.hadal.graph.Fused;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
+import dev.hadal.op.Dequantize;
 import dev.hadal.op.Gather;
 import dev.hadal.op.Mixed;
 import dev.hadal.op.Move;
 import dev.hadal.op.Norm;
+import dev.hadal.op.Quantize;
+import dev.hadal.op.Quantized;
 import dev.hadal.op.ScatterAdd;
 import dev.hadal.tensor.DType;
 import java.util.List;
@@ -48,12 +51,26 @@ public final class OneDnnBackend implements Backend {
     @Override
     public Optional<Kernel> prepare(Op op, List<Operand> inputs, List<Type> outputs, int threads) {
         Optional<Kernel> kernel = direct(op, inputs, outputs, threads);
+        if (kernel.isEmpty() && quantizes(op, inputs, outputs)) {
+            List<Type> types = inputs.stream().map(Operand::type).toList();
+            Quantized q = op instanceof Quantized own ? own : Quantized.plain(op, types, outputs);
+            return ChainKernel.prepare(this, q.before(), q.op(), q.after(), inputs, threads);
+        }
         if (kernel.isEmpty() && Mixed.inner(op) instanceof Fused chain) {
             List<Type> in = inputs.stream().map(Operand::type).toList();
             List<DType> results = outputs.stream().map(Type::dtype).toList();
             return ChainKernel.prepare(this, Mixed.apart(chain, in, results), inputs, threads);
         }
         return kernel;
+    }
+
+    /** Whether an op on bytes can be computed between conversions. */
+    private static boolean quantizes(Op op, List<Operand> inputs, List<Type> outputs) {
+        return !(op instanceof Quantize)
+                && !(op instanceof Dequantize)
+                && !(op instanceof Fused)
+                && Stream.concat(inputs.stream().map(Operand::type), outputs.stream())
+                        .anyMatch(t -> t.dtype().isByte());
     }
 
     @Override
@@ -66,9 +83,8 @@ public final class OneDnnBackend implements Backend {
         if (!op.infer(types).equals(outputs)) {
             throw new IllegalArgumentException(op + " of " + types + " gives " + op.infer(types) + ", not " + outputs);
         }
-        if (Stream.concat(types.stream(), outputs.stream())
-                .anyMatch(t -> t.dtype().isByte())) {
-            return Optional.empty();
+        if (op instanceof Quantized && types.stream().anyMatch(t -> t.shape().size() == 0)) {
+            return Optional.empty(); // zero is no zero byte
         }
         if (!takesNothing(op) && types.stream().anyMatch(t -> t.shape().size() == 0)) {
             return Mixed.inner(op) instanceof Fused ? Optional.empty() : Optional.of(CopyKernels.zeros(types, outputs));

@@ -16,6 +16,7 @@ import dev.hadal.graph.Type;
 import dev.hadal.tensor.DType;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -41,9 +42,17 @@ final class OneDnnLayout implements Layout {
      * @param strides of the blocks along each axis; 0 where there is one alone, whose stride means nothing
      * @param blocks the sizes of the inner blocks, outermost first
      * @param blocked the axes that they cut
+     * @param transposed whether they are those of a matrix that is stored transposed
+     * @param more the whole description, where sums of s8 weights lie behind them, of which it alone tells; else empty
      */
     private record Placement(
-            List<Long> dims, List<Long> padded, List<Long> strides, List<Long> blocks, List<Long> blocked) {}
+            List<Long> dims,
+            List<Long> padded,
+            List<Long> strides,
+            List<Long> blocks,
+            List<Long> blocked,
+            boolean transposed,
+            String more) {}
 
     private OneDnnLayout(Type type, Placement placement, long bytes, String name, byte[] blob) {
         this.type = type;
@@ -55,6 +64,15 @@ final class OneDnnLayout implements Layout {
 
     /** The layout that a descriptor describes; {@link Layout#plain} if it is row-major and dense. */
     static Layout of(dnnl_memory_desc desc, Type type) {
+        return of(desc, type, false);
+    }
+
+    /** The same of a matrix that is stored transposed: oneDNN's axes are the type's exchanged. */
+    static Layout transposed(dnnl_memory_desc desc, Type type) {
+        return of(desc, type, true);
+    }
+
+    private static Layout of(dnnl_memory_desc desc, Type type, boolean transposed) {
         try (Answer answer = new Answer()) {
             query(desc, dnnl_query_ndims_s32, answer);
             int rank = answer.asInt();
@@ -67,11 +85,22 @@ final class OneDnnLayout implements Layout {
             long[] blocked = longs(desc, dnnl_query_inner_idxs, cuts, answer);
             String name = name(strides, blocks, blocked);
             ignoreSingle(strides, padded, blocks, blocked);
-            if (cuts == 0 && Arrays.equals(dims, padded) && Arrays.equals(strides, rowMajor(dims))) {
+            boolean dense = cuts == 0 && Arrays.equals(dims, padded);
+            if (dense && !transposed && Arrays.equals(strides, rowMajor(dims))) {
                 return Layout.plain(type);
             }
-            Placement placement = new Placement(list(dims), list(padded), list(strides), list(blocks), list(blocked));
-            return new OneDnnLayout(type, placement, dnnl_memory_desc_get_size(desc), name, blob(desc, answer));
+            long bytes = dnnl_memory_desc_get_size(desc);
+            byte[] blob = blob(desc, answer);
+            boolean sums = type.dtype() == DType.S8 && bytes > LongStream.of(padded).reduce(1, (a, b) -> a * b);
+            Placement placement = new Placement(
+                    list(dims),
+                    list(padded),
+                    list(strides),
+                    list(blocks),
+                    list(blocked),
+                    transposed,
+                    sums ? HexFormat.of().formatHex(blob) : "");
+            return new OneDnnLayout(type, placement, bytes, name, blob);
         }
     }
 
@@ -127,7 +156,7 @@ final class OneDnnLayout implements Layout {
             }
             long size = bytes / type.dtype().bytes() * dtype.bytes();
             OneDnnLayout layout = new OneDnnLayout(other, placement, size, name, changed);
-            Layout read = of(descriptors.of(layout, dims()), other);
+            Layout read = of(descriptors.of(layout, dims()), other, placement.transposed);
             if (!read.equals(layout) || read.bytes() != size) {
                 throw new IllegalStateException(
                         "oneDNN takes " + type + " in " + this + " for " + other + " in " + read);
@@ -190,6 +219,11 @@ final class OneDnnLayout implements Layout {
         return blob;
     }
 
+    /** Whether its axes are those of a matrix that is stored transposed. */
+    boolean isTransposed() {
+        return placement.transposed;
+    }
+
     /** The dimensions as oneDNN counts them. */
     long[] dims() {
         return placement.dims.stream().mapToLong(Long::longValue).toArray();
@@ -220,6 +254,6 @@ final class OneDnnLayout implements Layout {
         String axes = placement.dims.size() == type.shape().rank()
                 ? ""
                 : placement.dims.stream().map(String::valueOf).collect(Collectors.joining(",", " of [", "]"));
-        return name + axes;
+        return name + axes + (placement.transposed ? " transposed" : "");
     }
 }

@@ -8,6 +8,7 @@ import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.backend.Region;
 import dev.hadal.graph.Op;
+import dev.hadal.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.dnnl.dnnl_primitive;
@@ -30,7 +31,7 @@ final class PrimitiveKernel implements Kernel {
     private record Argument(int id, boolean result, int index) {}
 
     /** An operand that is the same in every run, and the kernel's own. */
-    private record Constant(int id, NativeMemory value) {}
+    private record Constant(int id, DType dtype, NativeMemory value) {}
 
     private PrimitiveKernel(Builder b) {
         name = b.name + " " + b.descriptor.implementation();
@@ -88,7 +89,12 @@ final class PrimitiveKernel implements Kernel {
 
         /** The kernel frees it. */
         Builder constant(int argument, NativeMemory value) {
-            constants.add(new Constant(argument, value));
+            return constant(argument, DType.F32, value);
+        }
+
+        /** The kernel frees it. */
+        Builder constant(int argument, DType dtype, NativeMemory value) {
+            constants.add(new Constant(argument, dtype, value));
             return this;
         }
 
@@ -143,7 +149,7 @@ final class PrimitiveKernel implements Kernel {
                 bound.add(descriptor, a.id, a.result ? binding.output(a.index) : binding.input(a.index));
             }
             for (Constant c : constants) {
-                bound.add(c.id, c.value);
+                bound.add(c.id, c.dtype, c.value);
             }
             if (scratch > 0) {
                 bound.add(descriptor, DNNL_ARG_SCRATCHPAD, binding.scratch());

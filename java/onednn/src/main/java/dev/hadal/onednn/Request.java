@@ -21,6 +21,11 @@ record Request(List<Operand> operands, List<Type> results, Descriptors descripto
                 .anyMatch(type -> type.dtype() == DType.BF16);
     }
 
+    boolean hasBytes() {
+        return Stream.concat(operands.stream().map(Operand::type), results.stream())
+                .anyMatch(type -> type.dtype().isByte());
+    }
+
     /** Whether all values are of one dtype; so are those of an op that is not mixed, integers apart. */
     boolean hasOneDtype() {
         return Stream.concat(operands.stream().map(Operand::type), results.stream())

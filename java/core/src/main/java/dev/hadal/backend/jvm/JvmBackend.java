@@ -21,7 +21,6 @@ import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 
 /** Pure Java: runs everything, everywhere. Fast kernels where there are some, the plain reference where not. */
 public final class JvmBackend implements Backend {
@@ -73,7 +72,7 @@ public final class JvmBackend implements Backend {
         if (op instanceof Quantized || op instanceof Quantize || op instanceof Dequantize) {
             return quantized(op, in, outputs, threads);
         }
-        if (Stream.concat(in.stream(), outputs.stream()).anyMatch(t -> t.dtype().isByte())) {
+        if (anyBytes(in) || anyBytes(outputs)) {
             return quantized(Quantized.plain(op, in, outputs), in, outputs, threads);
         }
         boolean ownBf16 = fast && op instanceof Shadowed;
@@ -82,6 +81,15 @@ public final class JvmBackend implements Backend {
                     .map(kernel -> new MixedKernel(kernel, in, outputs, simd()));
         }
         return compute(Mixed.inner(op), in, outputs, threads);
+    }
+
+    private static boolean anyBytes(List<Type> types) {
+        for (Type type : types) {
+            if (type.dtype().isByte()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private Optional<Kernel> quantized(Op op, List<Type> in, List<Type> outputs, int threads) {

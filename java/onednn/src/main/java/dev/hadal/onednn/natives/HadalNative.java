@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.jar.JarEntry;
 import java.util.zip.CRC32;
 import org.bytedeco.dnnl.global.dnnl;
+import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
@@ -39,7 +40,7 @@ import org.jspecify.annotations.Nullable;
 @NoException
 public final class HadalNative {
     /** The HADAL_ABI_VERSION that these methods are written for. */
-    private static final int ABI_VERSION = 10;
+    private static final int ABI_VERSION = 11;
 
     private HadalNative() {}
 
@@ -220,6 +221,115 @@ public final class HadalNative {
     @Name("hadal_step<hadal_widen>::add")
     public static native void widen(
             StepList steps, @Cast("const uint16_t*") ShortPointer x, @Cast("int64_t") long n, FloatPointer y);
+
+    /**
+     * q, of 8 bits, from x, [outer, channels, inner], with a scale for each channel.
+     *
+     * @param zero what stands for 0; with s8, 128 more
+     * @param flip 0 for u8, 0x80 for s8
+     * @param channelsLast 1 if q is [outer, inner, channels]
+     */
+    @Name("hadal_step<hadal_quantize>::add")
+    public static native void quantize(
+            StepList steps,
+            @Const FloatPointer x,
+            @Cast("int64_t") long outer,
+            @Cast("int64_t") long channels,
+            @Cast("int64_t") long inner,
+            @Const FloatPointer scales,
+            int zero,
+            int flip,
+            int channelsLast,
+            @Cast("uint8_t*") BytePointer q);
+
+    /** The same backwards, with q: [outer, channels, inner]. */
+    @Name("hadal_step<hadal_dequantize>::add")
+    public static native void dequantize(
+            StepList steps,
+            @Cast("const uint8_t*") BytePointer q,
+            @Cast("int64_t") long outer,
+            @Cast("int64_t") long channels,
+            @Cast("int64_t") long inner,
+            @Const FloatPointer scales,
+            int zero,
+            int flip,
+            FloatPointer x);
+
+    /** y = a + b, of n values of 8 bits; the scales are shares of y's. y may be a or b. */
+    @Name("hadal_step<hadal_add_bytes>::add")
+    public static native void addBytes(
+            StepList steps,
+            @Cast("const uint8_t*") BytePointer a,
+            float scaleA,
+            int zeroA,
+            int flipA,
+            @Cast("const uint8_t*") BytePointer b,
+            float scaleB,
+            int zeroB,
+            int flipB,
+            @Cast("int64_t") long n,
+            int rectified,
+            int zero,
+            int flip,
+            @Cast("uint8_t*") BytePointer y);
+
+    /** y = table[x], of n bytes. */
+    @Name("hadal_step<hadal_map_bytes>::add")
+    public static native void mapBytes(
+            StepList steps,
+            @Cast("const uint8_t*") BytePointer table,
+            @Cast("const uint8_t*") BytePointer x,
+            @Cast("int64_t") long n,
+            @Cast("uint8_t*") BytePointer y);
+
+    /** As {@link #maxPool}, of 8 bits. */
+    @Name("hadal_step<hadal_max_pool_bytes>::add")
+    public static native void maxPoolBytes(
+            StepList steps,
+            @Cast("const uint8_t*") BytePointer x,
+            @Const IntPointer rows,
+            @Const IntPointer columns,
+            @Cast("int64_t") long images,
+            @Cast("int64_t") long channels,
+            int flip,
+            @Cast("uint8_t*") BytePointer y,
+            IntPointer index);
+
+    /** As {@link #averagePool}, of 8 bits; to one of y and real, of which the other is null. */
+    @Name("hadal_step<hadal_average_pool_bytes>::add")
+    public static native void averagePoolBytes(
+            StepList steps,
+            @Cast("const uint8_t*") BytePointer x,
+            int fromZero,
+            int fromFlip,
+            @Const IntPointer rows,
+            @Const IntPointer columns,
+            @Cast("int64_t") long images,
+            @Cast("int64_t") long channels,
+            float scale,
+            int zero,
+            int flip,
+            @Cast("uint8_t*") @Nullable BytePointer y,
+            @Nullable FloatPointer real);
+
+    /** y = x·wᵀ·scales + bias, of 8 bits; to one of y and real, of which the other is null. The bias may be. */
+    @Name("hadal_step<hadal_linear_bytes>::add")
+    public static native void linearBytes(
+            StepList steps,
+            @Cast("const uint8_t*") BytePointer x,
+            @Cast("int64_t") long m,
+            @Cast("int64_t") long k,
+            int fromZero,
+            @Cast("const int8_t*") BytePointer w,
+            @Cast("int64_t") long n,
+            @Const FloatPointer scales,
+            @Const @Nullable FloatPointer bias,
+            int rectified,
+            float inverse,
+            int zero,
+            int flip,
+            @Cast("uint8_t*") @Nullable BytePointer y,
+            @Nullable FloatPointer real);
 
     /**
      * One step of an optimizer on n weights; nothing is written if the norm is not finite.
@@ -662,6 +772,17 @@ public final class HadalNative {
     /** Copies a box of 4-byte values; strides count values. */
     @Name("hadal_step<hadal_copy>::add")
     public static native void copy(
+            StepList steps,
+            @Cast("const void*") Pointer x,
+            @Cast("void*") Pointer y,
+            int rank,
+            @Cast("const int64_t*") LongPointer lengths,
+            @Cast("const int64_t*") LongPointer fromStrides,
+            @Cast("const int64_t*") LongPointer toStrides);
+
+    /** The same of bytes. */
+    @Name("hadal_step<hadal_copy_bytes>::add")
+    public static native void copyBytes(
             StepList steps,
             @Cast("const void*") Pointer x,
             @Cast("void*") Pointer y,
