@@ -146,7 +146,7 @@ public record ChannelPruning(
         return narrowed(model).model();
     }
 
-    /** The smaller network, and which channels it kept: a trainer can go on with it. */
+    /** The smaller network, and which channels it kept: {@link Trainer#narrowed} goes on training it. */
     public Narrowed narrowed(Model model) {
         ChannelGroups groups = ChannelGroups.of(model);
         return groups.without(model, dropped(groups, model, this::takes, share));

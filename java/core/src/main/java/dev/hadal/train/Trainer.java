@@ -6,6 +6,7 @@ import dev.hadal.data.Dataset;
 import dev.hadal.data.Field;
 import dev.hadal.graph.Type;
 import dev.hadal.model.Model;
+import dev.hadal.model.Narrowed;
 import dev.hadal.model.Training;
 import dev.hadal.nn.Layer;
 import dev.hadal.nn.Loss;
@@ -447,6 +448,39 @@ public final class Trainer implements AutoCloseable {
     /** Whether the optimizer trains the weight of that name; a frozen one it does not. */
     public boolean trains(String weight) {
         return graphs.trained().test(weight);
+    }
+
+    /**
+     * One that goes on from here with fewer channels: with what is left of weights, state, moments, averages and masks, at
+     * the same step of the same schedule. This one stays as it is.
+     *
+     * @param smaller made of a model of this trainer; the values of its own model do not count
+     * @throws IllegalArgumentException if it was made of another network
+     */
+    public Trainer narrowed(Narrowed smaller) {
+        enterInTurn();
+        try {
+            Map<String, Tensor> values = new LinkedHashMap<>();
+            plans.everything().forEach((name, value) -> {
+                boolean own = smaller.kept().containsKey(name);
+                values.put(name, smaller.slice(own ? name : name.substring(name.indexOf('/') + 1), value));
+            });
+            Trainer next = builder.copy(any -> smaller.model()).build();
+            try {
+                next.plans.mask(TrainingPlans.masksAmong(values));
+                next.plans.restore(values);
+            } catch (RuntimeException e) {
+                next.close();
+                throw e;
+            }
+            next.plateauState = plateauState;
+            next.step = step;
+            next.runs = runs;
+            next.plannedSteps = plannedSteps;
+            return next;
+        } finally {
+            use.unlock();
+        }
     }
 
     // ---- checkpoints ----

@@ -6,6 +6,7 @@ import static dev.hadal.nn.Layers.flatten;
 import static dev.hadal.nn.Layers.linear;
 import static dev.hadal.nn.Layers.relu;
 import static dev.hadal.nn.Layers.sequential;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -16,11 +17,14 @@ import dev.hadal.backend.Backends;
 import dev.hadal.data.Batch;
 import dev.hadal.data.Dataset;
 import dev.hadal.model.Model;
+import dev.hadal.model.Narrowed;
 import dev.hadal.model.Safetensors;
 import dev.hadal.nn.Layer;
 import dev.hadal.nn.Linear;
+import dev.hadal.nn.ResNet;
 import dev.hadal.optim.Clip;
 import dev.hadal.optim.Optimizer;
+import dev.hadal.optim.Schedule;
 import dev.hadal.tensor.Philox;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
@@ -206,6 +210,46 @@ public abstract class PruningSpec {
                 .batch(16)
                 .seed(2)
                 .backends(backends());
+    }
+
+    /** Its channels at zero or without them, the rest trains alike: moments, averages and statistics are those left. */
+    @Test
+    void aTrainerGoesOnWithoutTheChannels() {
+        Dataset data = data(IMAGE, 64);
+        ChannelPruning half = ChannelPruning.of(0.5);
+        for (boolean bf16 : new boolean[] {false, true}) {
+            Trainer.Builder builder = trainer(ResNet.small(1, 8, 3))
+                    .ema(0.9)
+                    .optimizer(Optimizer.adamw().rate(Schedule.cosine(0.01).warmup(3)))
+                    .clip(Clip.globalNorm(0.5));
+            try (Trainer masked = (bf16 ? builder.bf16() : builder).build()) {
+                masked.fit(data, Fit.epochs(1).listener(half));
+                try (Trainer narrow = masked.narrowed(half.narrowed(masked.model()))) {
+                    assertTrue(narrow.model().parameters() < masked.model().parameters() / 3);
+                    assertEquals(masked.steps(), narrow.steps());
+                    assertEquals(Map.of(), narrow.masks());
+                    masked.planSteps(12);
+                    narrow.planSteps(12);
+                    for (int step = 0; step < 8; step++) {
+                        Batch batch = batch(data, 16 * (step % 4));
+                        masked.step(batch);
+                        narrow.step(batch);
+                        double error = bf16 ? 0.02 : 1e-4;
+                        assertEquals(masked.rate(), narrow.rate());
+                        assertEquals(masked.loss(), narrow.loss(), error);
+                        assertEquals(masked.gradientNorm(), narrow.gradientNorm(), 3 * error);
+                    }
+                    Narrowed end = half.narrowed(masked.emaModel());
+                    end.model().values().forEach((name, value) -> assertArrayEquals(
+                            value.floats(),
+                            Objects.requireNonNull(narrow.emaModel().values().get(name)).floats(),
+                            bf16 ? 0.03f : 2e-3f,
+                            name));
+                }
+                Model other = trainer(NET).build().model();
+                assertThrows(IllegalArgumentException.class, () -> masked.narrowed(half.narrowed(other)));
+            }
+        }
     }
 
     @Test

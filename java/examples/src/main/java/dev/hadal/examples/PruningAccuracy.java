@@ -14,6 +14,7 @@ import dev.hadal.optim.Optimizer;
 import dev.hadal.optim.Schedule;
 import dev.hadal.run.Predictor;
 import dev.hadal.tensor.Tensor;
+import dev.hadal.train.Checkpoints;
 import dev.hadal.train.Fit;
 import dev.hadal.train.Listener;
 import dev.hadal.train.Trainer;
@@ -60,37 +61,46 @@ final class PruningAccuracy {
 
     /** A way to go on from the trained network. */
     private interface Way {
-        Model from(Model trained, long seed);
+        Model from(Run run);
     }
+
+    /**
+     * A training to come.
+     *
+     * @param name of the way, the seed and the epochs
+     */
+    private record Run(Model trained, long seed, String name) {}
 
     private Map<String, Way> ways() {
         Map<String, Way> ways = new LinkedHashMap<>();
-        ways.put("as trained", (trained, seed) -> trained);
-        ways.put(DENSE, (trained, seed) -> more(trained, seed, null));
+        ways.put("as trained", run -> run.trained);
+        ways.put(DENSE, run -> more(run, null));
         Pruning most = Pruning.magnitude(0.9);
-        ways.put("90 % of weights, at once, no extra epochs", (trained, seed) -> trained.apply(most));
-        ways.put("90 % of weights, at once", (trained, seed) -> more(trained, seed, most));
-        ways.put("90 % of weights, gradually", (trained, seed) -> more(trained, seed, most.cubic()));
-        ways.put("90 % of each layer, gradually", (trained, seed) -> more(trained, seed, most.perLayer().cubic()));
-        ways.put("2:4, at once", (trained, seed) -> more(trained, seed, Pruning.nOfM(2, 4)));
-        ways.put("75 % in 16x1 blocks, gradually", (trained, seed) -> more(trained, seed, Pruning.blocks(16, 0.75).cubic()));
-        ways.put("75 % in 32x1 blocks, gradually", (trained, seed) -> more(trained, seed, Pruning.blocks(32, 0.75).cubic()));
+        ways.put("90 % of weights, at once, no extra epochs", run -> run.trained.apply(most));
+        ways.put("90 % of weights, at once", run -> more(run, most));
+        ways.put("90 % of weights, gradually", run -> more(run, most.cubic()));
+        ways.put("90 % of each layer, gradually", run -> more(run, most.perLayer().cubic()));
+        ways.put("2:4, at once", run -> more(run, Pruning.nOfM(2, 4)));
+        ways.put("75 % in 16x1 blocks, gradually", run -> more(run, Pruning.blocks(16, 0.75).cubic()));
+        ways.put("75 % in 32x1 blocks, gradually", run -> more(run, Pruning.blocks(32, 0.75).cubic()));
         ChannelPruning half = ChannelPruning.of(0.5);
-        ways.put("half the channels, at once, no extra epochs", (trained, seed) -> trained.apply(half));
-        ways.put("half the channels, at once", (trained, seed) -> half.apply(more(trained, seed, half)));
-        ways.put("half the channels, gradually", (trained, seed) -> half.apply(more(trained, seed, half.cubic())));
+        ways.put("half the channels, at once, no extra epochs", run -> run.trained.apply(half));
+        ways.put("half the channels, at once", run -> half.apply(more(run, half)));
+        ways.put("half the channels, gradually", run -> half.apply(more(run, half.cubic())));
         return ways;
     }
 
-    private Model more(Model trained, long seed, @Nullable Listener pruning) {
-        Fit fit = Fit.epochs(extra).augment(networks.augmentation());
-        try (Trainer trainer = Trainer.of(trained)
+    private Model more(Run run, @Nullable Listener pruning) {
+        Fit fit = Fit.epochs(extra)
+                .augment(networks.augmentation())
+                .checkpoints(Checkpoints.in(directory.resolve(run.name)).keepLast(1).resuming());
+        try (Trainer trainer = Trainer.of(run.trained)
                 .optimizer(Optimizer.adamw()
                         .rate(Schedule.cosine(rate).warmup(100))
                         .weightDecay(0.05))
                 .clip(Clip.globalNorm(1))
                 .batch(64)
-                .seed(seed)
+                .seed(run.seed)
                 .backends(backends)
                 .build()) {
             trainer.fit(networks.train(), pruning == null ? fit : fit.listener(pruning));
@@ -100,12 +110,13 @@ final class PruningAccuracy {
 
     private Model result(String name, Way way, long seed) throws IOException {
         String plain = name.replaceAll("[^0-9a-z]+", "-");
-        Path file = directory.resolve(String.format(
-                Locale.ROOT, "pruned-%s-%d-and-%d-epochs-rate-%s-seed-%d.safetensors", plain, epochs, extra, rate, seed));
+        String run = String.format(
+                Locale.ROOT, "pruned-%s-%d-and-%d-epochs-rate-%s-seed-%d", plain, epochs, extra, rate, seed);
+        Path file = directory.resolve(run + ".safetensors");
         if (!Files.exists(file)) {
-            out.println(file.getFileName());
-            way.from(networks.model(FashionModels.Kind.RESNET20, seed, epochs, out), seed)
-                    .save(file);
+            out.println(run);
+            Model trained = networks.model(FashionModels.Kind.RESNET20, seed, epochs, out);
+            way.from(new Run(trained, seed, run)).save(file);
         }
         return Model.load(file);
     }
