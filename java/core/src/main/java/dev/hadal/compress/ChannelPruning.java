@@ -34,16 +34,17 @@ import org.jspecify.annotations.Nullable;
  * <p>As a listener of a training it sets the weights of these channels to zero, at once or gradually, and keeps them there;
  * {@link #apply} then takes the same ones out, after which the network computes what it did.
  *
- * @param share of the channels of each group to take out, from 0 to less than 1; at least one is left
- * @param amongAll whether the channels of all groups compete; each keeps at least a quarter of what it would keep alone
+ * @param share of all channels to take out, from 0 to less than 1
+ * @param eachGroup whether each group loses this share, but for a last channel; else the channels of all groups compete, and
+ *     each keeps at least a quarter of what it would keep alone
  * @param multiple of how many channels each group keeps a multiple, where it can
  * @param ramp when, while training; null for at once
  */
 public record ChannelPruning(
-        double share, boolean amongAll, Score score, int multiple, @Nullable Ramp ramp, List<Choice> choices)
+        double share, boolean eachGroup, Score score, int multiple, @Nullable Ramp ramp, List<Choice> choices)
         implements Listener, Pass {
-    /** Where groups compete, one keeps at least its share divided by this. */
-    private static final double AMONG_ALL = 4;
+    /** Where groups compete, each keeps at least its share divided by this. */
+    private static final double LEAST = 4;
 
     /** How channels are compared: by weights that are read or written along them, relative to those of their group. */
     public enum Score {
@@ -63,33 +64,33 @@ public record ChannelPruning(
         }
     }
 
-    /** This share of each group's channels, by their L2 norms. */
+    /** The least channels of the whole network, by their L2 norms. */
     public static ChannelPruning of(double share) {
         return new ChannelPruning(share, false, Score.L2, 1, null, List.of());
     }
 
-    /** The least channels of the whole network. */
-    public ChannelPruning global() {
+    /** Takes the same share out of each group. */
+    public ChannelPruning perGroup() {
         return new ChannelPruning(share, true, score, multiple, ramp, choices);
     }
 
     public ChannelPruning by(Score other) {
-        return new ChannelPruning(share, amongAll, other, multiple, ramp, choices);
+        return new ChannelPruning(share, eachGroup, other, multiple, ramp, choices);
     }
 
     /** Keeps a multiple of so many channels in each group: fast kernels like 8 or 16. */
     public ChannelPruning multipleOf(int channels) {
-        return new ChannelPruning(share, amongAll, score, channels, ramp, choices);
+        return new ChannelPruning(share, eachGroup, score, channels, ramp, choices);
     }
 
     /** While training, gradually in its first half. */
     public ChannelPruning cubic() {
-        return new ChannelPruning(share, amongAll, score, multiple, new Ramp(0, -1), choices);
+        return new ChannelPruning(share, eachGroup, score, multiple, new Ramp(0, -1), choices);
     }
 
     /** While training, gradually between two of its steps. */
     public ChannelPruning cubic(long fromStep, long toStep) {
-        return new ChannelPruning(share, amongAll, score, multiple, new Ramp(fromStep, toStep), choices);
+        return new ChannelPruning(share, eachGroup, score, multiple, new Ramp(fromStep, toStep), choices);
     }
 
     /** Leaves all channels of the weights whose path matches a {@link Glob}. The last call that matches decides. */
@@ -105,7 +106,7 @@ public record ChannelPruning(
     private ChannelPruning with(String pattern, boolean pruned) {
         List<Choice> more = new ArrayList<>(choices);
         more.add(new Choice(new Glob(pattern), pruned));
-        return new ChannelPruning(share, amongAll, score, multiple, ramp, more);
+        return new ChannelPruning(share, eachGroup, score, multiple, ramp, more);
     }
 
     private boolean takes(String weight) {
@@ -164,11 +165,11 @@ public record ChannelPruning(
         for (Group g : open) {
             int size = g.channels().size();
             channels += size;
-            most.put(g, Math.max(0, size - kept(size, amongAll ? (1 - now) / AMONG_ALL : 1 - now)));
+            most.put(g, Math.max(0, size - kept(size, eachGroup ? 1 - now : (1 - now) / LEAST)));
             all.addAll(scored(g, model, groups));
         }
         all.sort(Comparator.comparingDouble(Scored::score));
-        long left = amongAll ? Math.round(now * channels) : channels;
+        long left = eachGroup ? channels : Math.round(now * channels);
         Set<Integer> dropped = new HashSet<>();
         for (Scored s : all) {
             int more = Objects.requireNonNull(most.get(s.group));

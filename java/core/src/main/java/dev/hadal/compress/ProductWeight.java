@@ -1,5 +1,6 @@
 package dev.hadal.compress;
 
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Node;
@@ -50,7 +51,9 @@ record ProductWeight(String name, Shape shape, int output, int input, int groups
     private static @Nullable ProductWeight read(Op op, int operand, Leaf w) {
         Shape shape = w.type().shape();
         int last = shape.rank() - 1;
-        if (op instanceof Convolution c && operand == 1) {
+        if (op instanceof Fused chain && operand < chain.parts().get(0).operands()) {
+            return read(chain.root(), operand, w);
+        } else if (op instanceof Convolution c && operand == 1) {
             return new ProductWeight(w.name(), shape, 0, 1, c.groups());
         } else if (op instanceof ConvolutionTranspose t && operand == 1 && t.groups() == 1) {
             return new ProductWeight(w.name(), shape, 1, 0, 1);

@@ -409,16 +409,16 @@ class ChannelPruningTest {
     @Test
     void sharesAreOfEachGroupOrOfAll() {
         Model model = ResNet.resnet20(8, 10).model(Shape.of(1, 12, 12), 3);
-        Model half = model.apply(ChannelPruning.of(0.5));
+        Model half = model.apply(ChannelPruning.of(0.5).perGroup());
         assertEquals(Shape.of(4, 1, 3, 3), half.values().get("0.weight").shape());
         assertEquals(Shape.of(10, 16), half.values().get("13.weight").shape());
-        Model wide = model.apply(ChannelPruning.of(0.9).multipleOf(4));
+        Model wide = model.apply(ChannelPruning.of(0.9).perGroup().multipleOf(4));
         assertEquals(Shape.of(4, 1, 3, 3), wide.values().get("0.weight").shape());
-        Model stem = model.apply(ChannelPruning.of(0.5).exclude("0.*"));
+        Model stem = model.apply(ChannelPruning.of(0.5).perGroup().exclude("0.*"));
         assertEquals(Shape.of(8, 1, 3, 3), stem.values().get("0.weight").shape());
         assertEquals(Shape.of(10, 16), stem.values().get("13.weight").shape());
         int before = ChannelGroups.of(model).channels();
-        Model all = model.apply(ChannelPruning.of(0.5).global());
+        Model all = model.apply(ChannelPruning.of(0.5));
         assertEquals(before / 2, ChannelGroups.of(all).channels());
         assertEquals(model.values(), model.apply(ChannelPruning.of(0)).values());
     }

@@ -28,6 +28,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -79,6 +80,7 @@ final class PruningAccuracy {
         ways.put("90 % of weights, at once, no extra epochs", run -> run.trained.apply(most));
         ways.put("90 % of weights, at once", run -> more(run, most));
         ways.put("90 % of weights, gradually", run -> more(run, most.cubic()));
+        ways.put("90 % of weights, gradually in a third", run -> more(run, most.cubic(0, 157L * extra / 3)));
         ways.put("90 % of each layer, gradually", run -> more(run, most.perLayer().cubic()));
         ways.put("2:4, at once", run -> more(run, Pruning.nOfM(2, 4)));
         ways.put("75 % in 16x1 blocks, gradually", run -> more(run, Pruning.blocks(16, 0.75).cubic()));
@@ -203,7 +205,7 @@ final class PruningAccuracy {
                     right.add(right(model));
                     out.printf(Locale.ROOT, "%s, seed %d: %.2f %%%n", way.getKey(), seed, percent(right.get((int) seed - 1)));
                 }
-                rows.add(new Row(way.getKey(), java.util.Objects.requireNonNull(model), right));
+                rows.add(new Row(way.getKey(), Objects.requireNonNull(model), right));
             }
         }
         Row dense = rows.stream().filter(r -> r.name.equals(DENSE)).findFirst().orElse(null);
