@@ -17,7 +17,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         description = "Very deep neural networks on the JVM, at the speed of the native kernels underneath.",
         mixinStandardHelpOptions = true,
         versionProvider = Hadal.Version.class,
-        subcommands = {QuickstartCommand.class, BenchCommand.class})
+        subcommands = {QuickstartCommand.class, CompressCommand.class, BenchCommand.class})
 public final class Hadal implements Runnable {
     @Spec
     @SuppressWarnings("NullAway.Init")

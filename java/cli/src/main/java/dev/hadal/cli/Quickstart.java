@@ -1,6 +1,8 @@
 package dev.hadal.cli;
 
 import dev.hadal.backend.Backends;
+import dev.hadal.compress.Compressed;
+import dev.hadal.compress.Compression;
 import dev.hadal.data.Augmentation;
 import dev.hadal.data.Dataset;
 import dev.hadal.data.Normalization;
@@ -26,6 +28,8 @@ import org.jspecify.annotations.Nullable;
 final class Quickstart {
     private static final int BATCH = 64;
     private static final int PICTURES = 4;
+    private static final double BUDGET = 0.01;
+    private static final int COMPRESSION_EPOCHS = 2;
 
     private final PrintStream out;
     private final Terminal terminal;
@@ -61,13 +65,37 @@ final class Quickstart {
         say("backend", "%s%s", backends, remark());
 
         Layer network = ResNet.resnet20(8, images.names().size());
-        Model model = train(network, train, normalization.apply(0, 0));
+        Model model = train(network, train, normalization.apply(0, 0)).withMetadata(normalization.toMap(Model.INPUT));
         Predictions predictions = Predictions.of(model, test, backends);
         say("test", "%.2f %% of %,d images are recognised", 100 * predictions.accuracy(), test.size());
 
         draw(images, predictions);
         saveAndLoad(model, test, predictions);
         new Comparison(backends.threads(), network, train).lines().forEach(out::println);
+        compress(model, train, test, normalization, predictions);
+    }
+
+    /** In a short form; {@code hadal compress} takes its time. */
+    private void compress(
+            Model model, Dataset train, Dataset test, Normalization normalization, Predictions predictions) {
+        out.println();
+        Compressed compressed = CompressCommand.compressed(
+                out,
+                backends,
+                model,
+                train.stratifiedSplit(train.size() / 5, seed),
+                normalization,
+                Compression.within(BUDGET).channels(0.25),
+                COMPRESSION_EPOCHS,
+                seed);
+        CompressCommand.print(out, compressed);
+        out.println();
+        say(
+                "test",
+                "%.2f %% of the %,d test images are still recognised, of %.2f %%",
+                100 * Predictions.of(compressed.model(), test, backends).accuracy(),
+                test.size(),
+                100 * predictions.accuracy());
     }
 
     /** Says so if a faster backend could run here; one that cannot has been logged, with the reason. */
