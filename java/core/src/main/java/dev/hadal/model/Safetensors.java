@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Safetensors {
     private static final int MAX_HEADER = 100_000_000;
-    private static final int BUFFER = 1 << 20;
+    private static final int BUFFER = 1 << 18;
     private static final String METADATA = "__metadata__";
 
     /** What a file holds. */
@@ -285,32 +285,28 @@ public final class Safetensors {
             throw new ModelFormatException(file + ": '" + name + "' is " + type + " and takes " + type.bytes()
                     + " bytes, but its offsets are " + offsets);
         }
-        ByteBuffer data = readFully(in, base + offsets.get(0), Math.toIntExact(type.bytes()), file);
-        return switch (type.dtype()) {
-            case F32 -> {
-                float[] values = new float[type.shape().size()];
-                data.asFloatBuffer().get(values);
-                yield Tensor.of(type.shape(), values);
-            }
-            case BF16 -> {
-                short[] bits = new short[type.shape().size()];
-                data.asShortBuffer().get(bits);
-                yield Tensor.bf16(type.shape(), bits);
-            }
-            case I32 -> {
-                int[] values = new int[type.shape().size()];
-                data.asIntBuffer().get(values);
-                yield Tensor.of(type.shape(), values);
-            }
-            case S8 -> Tensor.s8(type.shape(), bytes(data));
-            case U8 -> Tensor.u8(type.shape(), bytes(data));
-        };
+        return values(in, base + offsets.get(0), type, file);
     }
 
-    private static byte[] bytes(ByteBuffer data) {
-        byte[] values = new byte[data.remaining()];
-        data.get(values);
-        return values;
+    /** Reads a tensor's values, a buffer at a time. */
+    private static Tensor values(SeekableByteChannel in, long position, Type type, String file) throws IOException {
+        Tensor tensor = Tensor.zeros(type.dtype(), type.shape());
+        int bytes = type.dtype().bytes();
+        int size = type.shape().size();
+        ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(BUFFER, type.bytes()));
+        buffer.order(ByteOrder.LITTLE_ENDIAN);
+        for (int from = 0; from < size; ) {
+            int count = Math.min(buffer.capacity() / bytes, size - from);
+            readFully(in, position + (long) from * bytes, buffer.clear().limit(count * bytes), file);
+            switch (type.dtype()) {
+                case F32 -> buffer.asFloatBuffer().get(tensor.floats(), from, count);
+                case BF16 -> buffer.asShortBuffer().get(tensor.bf16Bits(), from, count);
+                case I32 -> buffer.asIntBuffer().get(tensor.ints(), from, count);
+                case S8, U8 -> buffer.get(tensor.bytes(), from, count);
+            }
+            from += count;
+        }
+        return tensor;
     }
 
     private static Type type(String name, Map<?, ?> entry, String file) throws ModelFormatException {
@@ -350,11 +346,17 @@ public final class Safetensors {
 
     private static ByteBuffer readFully(SeekableByteChannel in, long position, int count, String file)
             throws IOException {
+        return readFully(in, position, ByteBuffer.allocate(count).order(ByteOrder.LITTLE_ENDIAN), file);
+    }
+
+    /** Fills what remains of a buffer. */
+    private static ByteBuffer readFully(SeekableByteChannel in, long position, ByteBuffer buffer, String file)
+            throws IOException {
+        int count = buffer.remaining();
         if (position < 0 || position > in.size() - count) {
             throw new ModelFormatException(file + " is cut short: it has " + in.size() + " bytes, but " + count
                     + " are needed at " + position);
         }
-        ByteBuffer buffer = ByteBuffer.allocate(count).order(ByteOrder.LITTLE_ENDIAN);
         in.position(position);
         while (buffer.hasRemaining()) {
             if (in.read(buffer) < 0) {
