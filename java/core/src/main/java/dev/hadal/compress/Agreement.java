@@ -25,6 +25,12 @@ public record Agreement(int both, int first, int second, int neither) {
         return new Agreement(counts[0], counts[1], counts[2], counts[3]);
     }
 
+    /** Both together, as of more samples. */
+    public Agreement and(Agreement other) {
+        return new Agreement(
+                both + other.both, first + other.first, second + other.second, neither + other.neither);
+    }
+
     public int samples() {
         return both + first + second + neither;
     }
