@@ -1,6 +1,5 @@
 package dev.hadal.model;
 
-import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import java.util.LinkedHashMap;
@@ -48,10 +47,11 @@ public record Narrowed(Model model, Map<String, List<List<Integer>>> kept) {
             places = further;
         }
         for (int i = 0; i < places.length; i++) {
-            if (value.dtype() == DType.I32) {
-                small.ints()[i] = value.ints()[places[i]];
-            } else {
-                small.floats()[i] = value.floats()[places[i]];
+            switch (value.dtype()) {
+                case F32 -> small.floats()[i] = value.floats()[places[i]];
+                case BF16 -> small.bf16Bits()[i] = value.bf16Bits()[places[i]];
+                case I32 -> small.ints()[i] = value.ints()[places[i]];
+                case S8, U8 -> small.bytes()[i] = value.bytes()[places[i]];
             }
         }
         return small;
@@ -60,7 +60,10 @@ public record Narrowed(Model model, Map<String, List<List<Integer>>> kept) {
     /** The slices of all values of a model, by name. */
     public static Map<String, Tensor> slices(Map<String, Tensor> values, Map<String, List<List<Integer>>> kept) {
         Map<String, Tensor> small = new LinkedHashMap<>();
-        values.forEach((name, value) -> small.put(name, kept.containsKey(name) ? slice(value, kept.get(name)) : value));
+        values.forEach((name, value) -> {
+            List<List<Integer>> axes = kept.get(name);
+            small.put(name, axes == null ? value : slice(value, axes));
+        });
         return small;
     }
 }

@@ -40,24 +40,21 @@ import org.jspecify.annotations.Nullable;
 final class PruningAccuracy {
     private static final String DENSE = "dense";
     private static final int TEST_BATCH = 250;
+    private static final int SEEDS = 3;
+    private static final int EPOCHS = 10;
+    private static final int EXTRA = 20;
+    private static final double RATE = 1e-2;
 
     private final FashionModels networks;
     private final Path directory;
     private final Backends backends;
     private final PrintStream out;
-    private final int epochs;
-    private final int extra;
-    private final double rate;
 
-    private PruningAccuracy(
-            FashionModels networks, Path directory, Backends backends, PrintStream out, int epochs, int extra, double rate) {
+    private PruningAccuracy(FashionModels networks, Path directory, Backends backends, PrintStream out) {
         this.networks = networks;
         this.directory = directory;
         this.backends = backends;
         this.out = out;
-        this.epochs = epochs;
-        this.extra = extra;
-        this.rate = rate;
     }
 
     /** A way to go on from the trained network. */
@@ -80,7 +77,6 @@ final class PruningAccuracy {
         ways.put("90 % of weights, at once, no extra epochs", run -> run.trained.apply(most));
         ways.put("90 % of weights, at once", run -> more(run, most));
         ways.put("90 % of weights, gradually", run -> more(run, most.cubic()));
-        ways.put("90 % of weights, gradually in a third", run -> more(run, most.cubic(0, 157L * extra / 3)));
         ways.put("90 % of each layer, gradually", run -> more(run, most.perLayer().cubic()));
         ways.put("2:4, at once", run -> more(run, Pruning.nOfM(2, 4)));
         ways.put("75 % in 16x1 blocks, gradually", run -> more(run, Pruning.blocks(16, 0.75).cubic()));
@@ -93,12 +89,12 @@ final class PruningAccuracy {
     }
 
     private Model more(Run run, @Nullable Listener pruning) {
-        Fit fit = Fit.epochs(extra)
+        Fit fit = Fit.epochs(EXTRA)
                 .augment(networks.augmentation())
                 .checkpoints(Checkpoints.in(directory.resolve(run.name)).keepLast(1).resuming());
         try (Trainer trainer = Trainer.of(run.trained)
                 .optimizer(Optimizer.adamw()
-                        .rate(Schedule.cosine(rate).warmup(100))
+                        .rate(Schedule.cosine(RATE).warmup(100))
                         .weightDecay(0.05))
                 .clip(Clip.globalNorm(1))
                 .batch(64)
@@ -113,11 +109,11 @@ final class PruningAccuracy {
     private Model result(String name, Way way, long seed) throws IOException {
         String plain = name.replaceAll("[^0-9a-z]+", "-");
         String run = String.format(
-                Locale.ROOT, "pruned-%s-%d-and-%d-epochs-rate-%s-seed-%d", plain, epochs, extra, rate, seed);
+                Locale.ROOT, "pruned-%s-%d-and-%d-epochs-rate-%s-seed-%d", plain, EPOCHS, EXTRA, RATE, seed);
         Path file = directory.resolve(run + ".safetensors");
         if (!Files.exists(file)) {
             out.println(run);
-            Model trained = networks.model(FashionModels.Kind.RESNET20, seed, epochs, out);
+            Model trained = networks.model(FashionModels.Kind.RESNET20, seed, EPOCHS, out);
             way.from(new Run(trained, seed, run)).save(file);
         }
         return Model.load(file);
@@ -194,13 +190,13 @@ final class PruningAccuracy {
         }
     }
 
-    private List<String> table(int seeds, List<String> wanted) throws IOException {
+    private List<String> table(List<String> wanted) throws IOException {
         List<Row> rows = new ArrayList<>();
         for (Map.Entry<String, Way> way : ways().entrySet()) {
             if (wanted.isEmpty() || wanted.stream().anyMatch(way.getKey()::contains)) {
                 List<boolean[]> right = new ArrayList<>();
                 Model model = null;
-                for (long seed = 1; seed <= seeds; seed++) {
+                for (long seed = 1; seed <= SEEDS; seed++) {
                     model = result(way.getKey(), way.getValue(), seed);
                     right.add(right(model));
                     out.printf(Locale.ROOT, "%s, seed %d: %.2f %%%n", way.getKey(), seed, percent(right.get((int) seed - 1)));
@@ -216,22 +212,14 @@ final class PruningAccuracy {
         return lines;
     }
 
-    /**
-     * Arguments are a directory, the seeds, the epochs of training, the extra epochs, their learning rate, and parts of the
-     * names of the ways, of which all run unless some are named.
-     */
+    /** Arguments are a directory, and parts of the names of the ways, of which all run unless some are named. */
     public static void main(String... arguments) throws IOException {
-        Path directory = Files.createDirectories(Path.of(arguments[0]));
-        int seeds = Integer.parseInt(arguments[1]);
-        int epochs = Integer.parseInt(arguments[2]);
-        int extra = Integer.parseInt(arguments[3]);
-        double rate = Double.parseDouble(arguments[4]);
+        Path directory = Files.createDirectories(Path.of(arguments.length > 0 ? arguments[0] : "target/models"));
         Backends backends = Backends.automatic().withThreads(1);
-        List<String> wanted = List.of(arguments).subList(5, arguments.length);
-        List<String> table = new PruningAccuracy(
-                        new FashionModels(directory, backends), directory, backends, System.out, epochs, extra, rate)
-                .table(seeds, wanted);
-        System.out.println("ResNet-20, " + epochs + " epochs and " + extra + " more, " + seeds + " seeds");
+        FashionModels networks = new FashionModels(directory, backends);
+        List<String> table = new PruningAccuracy(networks, directory, backends, System.out)
+                .table(List.of(arguments).subList(Math.min(1, arguments.length), arguments.length));
+        System.out.printf("ResNet-20: %d epochs and %d more, %d seeds%n", EPOCHS, EXTRA, SEEDS);
         table.forEach(System.out::println);
     }
 }
