@@ -85,12 +85,10 @@ record FakeQuantized(Model model, Region region, Map<Value, Quantization> grids,
             if (!(node.op() instanceof Leaf)) {
                 Unit unit = region.unit(node);
                 for (Unit.Operand o : region.reads(unit) ? unit.operands() : List.<Unit.Operand>of()) {
-                    if (o.node() != node) {
-                        continue;
-                    } else if (Region.isWeight(o)) {
+                    if (o.node() == node && Region.isWeight(o)) {
                         operands.set(o.index(), Objects.requireNonNull(weights.get(o.value()))
                                 .get(Region.axis(node)));
-                    } else if (Region.isData(o)) {
+                    } else if (o.node() == node && Region.isData(o)) {
                         operands.set(o.index(), Objects.requireNonNull(onGrid.get(o.value())));
                     }
                 }
@@ -123,7 +121,7 @@ record FakeQuantized(Model model, Region region, Map<Value, Quantization> grids,
 
         private Value quantizedWeight(Value w, int axis) {
             String name = Graph.leafOf(w).name();
-            Quantization grid = Grids.ofWeight(values.get(name).floats(), w.shape(), axis);
+            Quantization grid = Grids.ofWeight(Objects.requireNonNull(values.get(name)).floats(), w.shape(), axis);
             return settings.learns()
                     ? new LearnedStep(grid.dtype(), axis, 0).of(w, step(w.graph(), name, grid))
                     : new FakeQuantize.OfWeight(axis).of(w);

@@ -167,6 +167,7 @@ public final class Predictor implements AutoCloseable {
         return submit(batch, Function.identity());
     }
 
+    @SuppressWarnings("FutureReturnValueIgnored") // of what neither fails nor is waited for
     private <T> CompletableFuture<T> submit(Map<String, Tensor> batch, Function<Map<String, Tensor>, T> answer) {
         Call<T> call = enqueue(batch, Inputs.samples(inputs, batch), answer);
         if (deadline != null) {
