@@ -11,10 +11,10 @@ import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Philox;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -42,6 +42,9 @@ final class ReadyModel {
     private final ReentrantLock lock = new ReentrantLock();
 
     private final Map<Integer, Sized> plans = new LinkedHashMap<>(16, 0.75f, true);
+    /** The batch size that decided how the weights lie. */
+    private int first;
+
     private int calls;
     private boolean retired;
     private volatile @Nullable Store store;
@@ -235,11 +238,16 @@ final class ReadyModel {
         run(zeros, n);
     }
 
-    /** The batch sizes that are compiled, the one used last at the end. */
+    /** The batch sizes in use, in an order in which another model's weights come to lie as this one's. */
     List<Integer> sizes() {
         lock.lock();
         try {
-            return new ArrayList<>(plans.keySet());
+            Set<Integer> sizes = new LinkedHashSet<>();
+            if (first > 0) {
+                sizes.add(first);
+            }
+            sizes.addAll(plans.keySet());
+            return List.copyOf(sizes);
         } finally {
             lock.unlock();
         }
@@ -334,6 +342,7 @@ final class ReadyModel {
         lock.lock();
         try {
             sized.calls++;
+            first = first > 0 ? first : sized.size;
             plans.put(sized.size, sized);
             if (plans.size() > PLANS + rows.sizes().size()) {
                 Iterator<Sized> eldest = plans.values().iterator();

@@ -41,9 +41,11 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 
+@Tag("variant")
 class PredictorTest {
     private static final Backends JAVA = Backends.of(new JvmBackend()).withThreads(1);
     private static final Layer NET = sequential(linear(17), relu(), linear(3));
