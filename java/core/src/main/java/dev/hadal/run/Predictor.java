@@ -27,8 +27,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * From samples to answers. Any number of threads may call at once: they share the weights, and each call runs in a
  * session of its own. A plan is kept for each of the last few batch sizes. At the same batch size, the same sample has
- * the same answer, bit for bit, whoever asks and whatever else runs. Another predictor of the same model gives these bits
- * too if the first batch has the same size, since that decides how the weights lie; {@link Builder#warmUp} fixes it.
+ * the same answer, bit for bit, whoever asks and whatever else runs. Weights that some batch sizes want in another order
+ * than the rest are held in both.
  *
  * <pre>{@code
  * try (Predictor predictor = Predictor.of(model)) {

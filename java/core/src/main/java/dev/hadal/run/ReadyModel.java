@@ -11,10 +11,10 @@ import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Philox;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -36,30 +36,30 @@ final class ReadyModel {
     private final Set<String> inputs;
     private final Map<String, Type> outputs;
 
-    /** Held while a plan is compiled, one at a time; those who have a plan go on meanwhile. */
+    /** Held while a plan is compiled, one at a time; those who have a plan go on meanwhile. Guards the stores. */
     private final ReentrantLock compiling = new ReentrantLock();
-    /** Guards what follows, but for the store, which the first to compile makes. */
+    /** The weights, once in each layout that some plan takes them in. */
+    private final List<Store> stores = new ArrayList<>();
+    /** Guards what follows. */
     private final ReentrantLock lock = new ReentrantLock();
 
     private final Map<Integer, Sized> plans = new LinkedHashMap<>(16, 0.75f, true);
-    /** The batch size that decided how the weights lie. */
-    private int first;
-
     private int calls;
     private boolean retired;
-    private volatile @Nullable Store store;
 
     /** The plan for one batch size, and its idle sessions. */
     private static final class Sized {
         final int size;
         final Plan plan;
+        final Store store;
         final Deque<Session> idle = new ArrayDeque<>();
         int calls;
         boolean evicted;
 
-        Sized(int size, Plan plan) {
+        Sized(int size, Plan plan, Store store) {
             this.size = size;
             this.plan = plan;
+            this.store = store;
         }
     }
 
@@ -79,20 +79,20 @@ final class ReadyModel {
         return model;
     }
 
-    /** Only one thread does this at a time, since the first plan decides how the weights lie for all others. */
+    /** Each plan lays out the weights as it likes best, whatever the others do: so its bits depend on its size alone. */
     private Sized compile(int size) {
         Graph full = model.apply(new BatchSize(size)).graph();
         for (Map.Entry<String, Value> y : full.outputs().entrySet()) {
             rows.check(y.getKey(), y.getValue().type(), size);
         }
         Graph graph = bf16 ? new MixedPrecision(true).apply(full) : full;
-        Store known = store;
-        Plan plan = Plan.compile(graph, backends, known == null ? Plan.Options.DEFAULT : new Plan.Options(known));
+        Plan plan = Plan.compile(graph, backends, Plan.Options.DEFAULT);
         try {
-            if (known == null) {
-                store = Store.of(plan, values(plan)); // later plans take the weights as they lie
+            Store store = Store.of(plan, values(plan), stores);
+            if (store.ownsMemory()) {
+                stores.add(store);
             }
-            Sized sized = new Sized(size, plan);
+            Sized sized = new Sized(size, plan, store);
             if (rows.fixed() > 1) {
                 requireAlike(sized);
             }
@@ -198,10 +198,10 @@ final class ReadyModel {
                 sized.plan.close();
             }
             plans.clear();
-            Store weights = store;
-            if (weights != null) {
-                weights.close();
+            for (Store store : stores) {
+                store.close();
             }
+            stores.clear();
         }
     }
 
@@ -238,16 +238,11 @@ final class ReadyModel {
         run(zeros, n);
     }
 
-    /** The batch sizes in use, in an order in which another model's weights come to lie as this one's. */
+    /** The batch sizes that are compiled. */
     List<Integer> sizes() {
         lock.lock();
         try {
-            Set<Integer> sizes = new LinkedHashSet<>();
-            if (first > 0) {
-                sizes.add(first);
-            }
-            sizes.addAll(plans.keySet());
-            return List.copyOf(sizes);
+            return List.copyOf(plans.keySet());
         } finally {
             lock.unlock();
         }
@@ -342,7 +337,6 @@ final class ReadyModel {
         lock.lock();
         try {
             sized.calls++;
-            first = first > 0 ? first : sized.size;
             plans.put(sized.size, sized);
             if (plans.size() > PLANS + rows.sizes().size()) {
                 Iterator<Sized> eldest = plans.values().iterator();
@@ -367,7 +361,7 @@ final class ReadyModel {
     }
 
     private Session session(Sized sized) {
-        return sized.plan.session(Objects.requireNonNull(store));
+        return sized.plan.session(sized.store);
     }
 
     private void release(Sized sized, @Nullable Session session) {

@@ -43,11 +43,22 @@ public final class Store implements AutoCloseable {
 
     /** A store for what the plan reads, laid out as the plan wants it, with these values by name. */
     public static Store of(Plan plan, Map<String, Tensor> values) {
+        return of(plan, values, List.of());
+    }
+
+    /**
+     * The same, but for what lies as wanted in another store already, which is shared: that store must stay open as long
+     * as this one.
+     */
+    static Store of(Plan plan, Map<String, Tensor> values, List<Store> known) {
         Store store = new Store();
         Map<String, Map<String, Placement>> groups = new LinkedHashMap<>();
         Map<String, Placement> stored = plan.stored();
         for (Map.Entry<String, Placement> e : stored.entrySet()) {
             Placement placement = e.getValue();
+            if (store.share(e.getKey(), placement, known)) {
+                continue;
+            }
             DType dtype = placement.layout().type().dtype();
             String group = "weights/" + placement.backend().name() + "/" + dtype;
             groups.putIfAbsent(group, new LinkedHashMap<>());
@@ -57,14 +68,32 @@ public final class Store implements AutoCloseable {
             for (Map.Entry<String, Map<String, Placement>> group : groups.entrySet()) {
                 store.add(group.getKey(), group.getValue());
             }
-            for (String name : stored.keySet()) {
-                store.write(name, Objects.requireNonNull(values.get(name)));
+            for (Map<String, Placement> own : groups.values()) {
+                for (String name : own.keySet()) {
+                    store.write(name, Objects.requireNonNull(values.get(name)));
+                }
             }
         } catch (RuntimeException | Error e) {
             store.close();
             throw e;
         }
         return store;
+    }
+
+    /** Whether it holds anything that it does not share. */
+    boolean ownsMemory() {
+        return !blocks.isEmpty();
+    }
+
+    private boolean share(String name, Placement placement, List<Store> known) {
+        for (Store other : known) {
+            Entry theirs = other.entries.get(name);
+            if (theirs != null && theirs.placement.equals(placement)) {
+                put(name, placement, theirs.region);
+                return true;
+            }
+        }
+        return false;
     }
 
     /**

@@ -128,10 +128,8 @@ public final class Races {
             if (invariant) {
                 builder.batchInvariant(1 + 3 * random.nextInt(2));
             }
-            sameBits = !together && !invariant && random.nextBoolean();
-            if (sameBits) {
-                builder.warmUp(1); // the weights are to lie as they did for the single thread
-            } else if (random.nextInt(4) == 0) {
+            sameBits = !together && !invariant;
+            if (random.nextInt(4) == 0) {
                 builder.warmUp(SIZES);
             }
             predictor = builder.build();

@@ -166,6 +166,29 @@ public abstract class ServingSpec {
         }
     }
 
+    @Test
+    void bitsDependOnTheBatchSizeAndNotOnOthersThatCameBefore() {
+        Shape sample = Shape.of(20);
+        Model model = PERCEPTRON.model(sample, 1);
+        int[] sizes = {1, 2, 5, 16, 33};
+        List<Tensor> batches = batches(sample, sizes);
+        List<Tensor> expected = new ArrayList<>();
+        for (int first : sizes) {
+            try (Predictor predictor = Predictor.builder(model)
+                    .backends(backends())
+                    .warmUp(first)
+                    .build()) {
+                for (int i = 0; i < batches.size(); i++) {
+                    Tensor answer = predictor.predict(batches.get(i));
+                    if (first == sizes[0]) {
+                        expected.add(answer);
+                    }
+                    assertEquals(expected.get(i), answer, first + " before " + batches.get(i));
+                }
+            }
+        }
+    }
+
     @TempDir
     Path dir;
 
