@@ -67,30 +67,56 @@ inline void in_pieces(int64_t channels, F f) {
         f(c, channels - c < kChannelsAtOnce ? channels - c : kChannelsAtOnce);
 }
 
+/** y and index of one place, channel by channel. */
+void max_of_large_window(const Pooling& p, int64_t row, int64_t column, const uint8_t* x, int flip, uint8_t* y,
+                         int32_t* index) {
+    for (int64_t c = 0; c < p.channels; c++) {
+        int32_t best = -1;
+        for (int32_t kh = 0; kh < p.rows.count[row]; kh++) {
+            int32_t line = (p.rows.first[row] + kh * p.rows.step) * p.columns.in + p.columns.first[column];
+            for (int32_t kw = 0; kw < p.columns.count[column]; kw++) {
+                int32_t place = line + kw * p.columns.step;
+                int32_t value = (uint8_t)(x[(int64_t)place * p.channels + c] ^ flip);
+                if (value <= best) continue;
+                best = value;
+                index[column * p.channels + c] = place;
+            }
+        }
+        y[column * p.channels + c] = (uint8_t)(best ^ flip);
+    }
+}
+
 }  // namespace
 
 void max_pool_bytes(const Pooling& p, int64_t row, const uint8_t* x, int flip, uint8_t* y, int32_t* index) {
+    // Where in its window the largest lies is kept as two bytes, so that all lanes of a register are of use.
     for (int64_t column = 0; column < p.columns.out; column++) {
         const int32_t first = p.rows.first[row] * p.columns.in + p.columns.first[column];
+        const int32_t high = p.rows.count[row], wide = p.columns.count[column];
+        if (high > 256 || wide > 256) {
+            max_of_large_window(p, row, column, x, flip, y, index);
+            continue;
+        }
         in_pieces(p.channels, [&](int64_t c, int64_t n) {
-            uint8_t best[kChannelsAtOnce];
-            int32_t found[kChannelsAtOnce];
+            uint8_t best[kChannelsAtOnce] = {}, at_row[kChannelsAtOnce] = {}, at_column[kChannelsAtOnce] = {};
             const uint8_t* at = x + (int64_t)first * p.channels + c;
             for (int64_t i = 0; i < n; i++) best[i] = (uint8_t)(at[i] ^ flip);
-            for (int64_t i = 0; i < n; i++) found[i] = first;
-            for (int32_t kh = 0; kh < p.rows.count[row]; kh++) {
-                int32_t place = first + kh * p.rows.step * p.columns.in;
-                for (int32_t kw = 0; kw < p.columns.count[column]; kw++, place += p.columns.step) {
-                    const uint8_t* next = x + (int64_t)place * p.channels + c;
+            for (int32_t kh = 0; kh < high; kh++) {
+                for (int32_t kw = 0; kw < wide; kw++) {
+                    const uint8_t* next = at + (int64_t)(kh * p.rows.step * p.columns.in + kw * p.columns.step) * p.channels;
                     for (int64_t i = 0; i < n; i++) {
                         uint8_t value = (uint8_t)(next[i] ^ flip);
-                        found[i] = value > best[i] ? place : found[i];
-                        best[i] = value > best[i] ? value : best[i];
+                        bool larger = value > best[i];
+                        at_row[i] = larger ? (uint8_t)kh : at_row[i];
+                        at_column[i] = larger ? (uint8_t)kw : at_column[i];
+                        best[i] = larger ? value : best[i];
                     }
                 }
             }
-            for (int64_t i = 0; i < n; i++) y[column * p.channels + c + i] = (uint8_t)(best[i] ^ flip);
-            for (int64_t i = 0; i < n; i++) index[column * p.channels + c + i] = found[i];
+            const int64_t to = column * p.channels + c;
+            for (int64_t i = 0; i < n; i++) y[to + i] = (uint8_t)(best[i] ^ flip);
+            for (int64_t i = 0; i < n; i++)
+                index[to + i] = first + at_row[i] * p.rows.step * p.columns.in + at_column[i] * p.columns.step;
         });
     }
 }
@@ -145,6 +171,15 @@ void dots(const uint8_t* x, const int8_t* w, int64_t k, int32_t* products, int32
 
 #define HADAL_VNNI __attribute__((target("avx512vnni")))
 
+/** The sum of the lanes. */
+HADAL_VNNI inline int32_t total(__m512i x) {
+    int32_t lanes[16];
+    _mm512_storeu_si512(lanes, x);
+    int32_t sum = 0;
+    for (int lane = 0; lane < 16; lane++) sum += lanes[lane];
+    return sum;
+}
+
 /** The same by one instruction for 64 products, which adds four of them to a sum exactly. */
 template <bool summed>
 HADAL_VNNI void dots_vnni(const uint8_t* x, const int8_t* w, int64_t k, int32_t* products, int32_t* sums) {
@@ -183,15 +218,15 @@ HADAL_VNNI void dots_vnni(const uint8_t* x, const int8_t* w, int64_t k, int32_t*
             s3 = _mm512_dpbusd_epi32(s3, ones, d);
         }
     }
-    products[0] = _mm512_reduce_add_epi32(p0);
-    products[1] = _mm512_reduce_add_epi32(p1);
-    products[2] = _mm512_reduce_add_epi32(p2);
-    products[3] = _mm512_reduce_add_epi32(p3);
+    products[0] = total(p0);
+    products[1] = total(p1);
+    products[2] = total(p2);
+    products[3] = total(p3);
     if (summed) {
-        sums[0] = _mm512_reduce_add_epi32(s0);
-        sums[1] = _mm512_reduce_add_epi32(s1);
-        sums[2] = _mm512_reduce_add_epi32(s2);
-        sums[3] = _mm512_reduce_add_epi32(s3);
+        sums[0] = total(s0);
+        sums[1] = total(s1);
+        sums[2] = total(s2);
+        sums[3] = total(s3);
     }
 }
 

@@ -1287,6 +1287,174 @@ void test_attention_mask() {
     }
 }
 
+// ---- bytes ------------------------------------------------------------------------------------------------
+
+using Bytes = std::vector<uint8_t>;
+
+Bytes random_bytes(int64_t n, unsigned seed) {
+    std::mt19937 random(seed);
+    Bytes x(n);
+    for (uint8_t& element : x) element = (uint8_t)random();
+    return x;
+}
+
+Buffer floats_of(const Bytes& bytes) { return Buffer(bytes.begin(), bytes.end()); }
+
+/** What real/scale becomes, of u8 or, flipped, of s8. */
+uint8_t byte_of(double real, double scale, int zero, int flip) {
+    double q = isnan(real) ? zero : nearbyint(real / scale) + zero;
+    return (uint8_t)((int)fmax(0, fmin(255, q)) ^ flip);
+}
+
+void test_conversions_of_bytes() {
+    for (int64_t n : kSizes) {
+        for (int flip : {0, 0x80}) {
+            Buffer x = normal(n, 3, 40.0f);
+            if (n > 7) x[3] = kNaN, x[4] = kInf, x[5] = -kInf, x[6] = 0.5f;
+            const float scale = 0.5f;  // of which the inverse is exact
+            everywhere("quantize of " + std::to_string(n), [&] {
+                Bytes q(n, 77);
+                hadal_quantize(x.data(), 1, 1, n, &scale, 100, flip, 0, q.data());
+                for (int64_t i = 0; i < n; i++) check(q[i] == byte_of(x[i], scale, 100, flip), "a byte");
+                Buffer back(n, kPoison);
+                hadal_dequantize(q.data(), 1, 1, n, &scale, 100, flip, back.data());
+                for (int64_t i = 0; i < n; i++) check(back[i] == 0.5f * ((q[i] ^ flip) - 100), "a number");
+                return joined({floats_of(q), back});
+            });
+        }
+    }
+    const int64_t outer = 3, channels = 5, inner = 1500;
+    Buffer x = normal(outer * channels * inner, 4, 9.0f);
+    const float scales[] = {0.5f, 1.0f, 2.0f, 0.25f, 0.125f};
+    everywhere("quantize by channel", [&] {
+        Bytes plain(x.size(), 77), last(x.size(), 77);
+        hadal_quantize(x.data(), outer, channels, inner, scales, 128, 0x80, 0, plain.data());
+        hadal_quantize(x.data(), outer, channels, inner, scales, 128, 0x80, 1, last.data());
+        Buffer back(x.size(), kPoison);
+        hadal_dequantize(plain.data(), outer, channels, inner, scales, 128, 0x80, back.data());
+        for (int64_t o = 0; o < outer; o++)
+            for (int64_t c = 0; c < channels; c++)
+                for (int64_t i = 0; i < inner; i++) {
+                    int64_t at = (o * channels + c) * inner + i;
+                    uint8_t expected = byte_of(x[at], scales[c], 128, 0x80);
+                    check(plain[at] == expected, "a byte of a channel");
+                    check(last[(o * inner + i) * channels + c] == expected, "a byte with its channels innermost");
+                    check(back[at] == scales[c] * (int8_t)expected, "a number of a channel");
+                }
+        return joined({floats_of(plain), floats_of(last), back});
+    });
+}
+
+void test_sums_and_tables_of_bytes() {
+    for (int64_t n : kSizes) {
+        Bytes a = random_bytes(n, 5), b = random_bytes(n, 6), table = random_bytes(256, 7);
+        everywhere("add_bytes of " + std::to_string(n), [&] {
+            Bytes y(n, 77), rectified = b, mapped(n, 77);
+            hadal_add_bytes(a.data(), 0.5f, 100, 0, b.data(), 0.25f, 120, 0x80, n, 0, 90, 0x80, y.data());
+            hadal_add_bytes(a.data(), 0.5f, 100, 0, rectified.data(), 0.25f, 120, 0x80, n, 1, 90, 0, rectified.data());
+            hadal_map_bytes(table.data(), a.data(), n, mapped.data());
+            for (int64_t i = 0; i < n; i++) {
+                double sum = 0.5 * (a[i] - 100) + 0.25 * ((b[i] ^ 0x80) - 120);
+                check(y[i] == byte_of(sum, 1, 90, 0x80), "a sum");
+                check(rectified[i] == byte_of(fmax(0, sum), 1, 90, 0), "a rectified sum");
+                check(mapped[i] == table[a[i]], "an entry");
+            }
+            return joined({floats_of(y), floats_of(rectified), floats_of(mapped)});
+        });
+    }
+}
+
+/** As hadal.h has an axis: windows of `window` at every `stride`, no padding. */
+std::vector<int32_t> windows(int32_t in, int32_t window, int32_t stride) {
+    int32_t out = (in - window) / stride + 1;
+    std::vector<int32_t> axis = {in, out, 1};
+    for (int32_t o = 0; o < out; o++) axis.push_back(o * stride);
+    for (int part = 0; part < 2; part++)
+        for (int32_t o = 0; o < out; o++) axis.push_back(window);
+    axis.resize(axis.size() + 2 * in);  // only gradients read the rest
+    return axis;
+}
+
+void test_pooling_of_bytes() {
+    for (int32_t window : {1, 3, 300}) {
+        for (int64_t channels : {1, 3, 64, 70}) {
+            const int32_t in = window + 2, width = 5, columns_of_window = window < 4 ? window : 2;
+            std::vector<int32_t> rows = windows(in, window, 2), columns = windows(width, columns_of_window, 1);
+            const int64_t images = 2, out = (int64_t)rows[1] * columns[1];
+            Bytes x = random_bytes(images * in * width * channels, 8);
+            for (int flip : {0, 0x80}) {
+                everywhere("pools of bytes, window " + std::to_string(window), [&] {
+                    Bytes max(images * out * channels, 77), mean(max.size(), 77);
+                    Buffer real(max.size(), kPoison);
+                    std::vector<int32_t> index(max.size(), -7);
+                    hadal_max_pool_bytes(x.data(), rows.data(), columns.data(), images, channels, flip, max.data(),
+                                         index.data());
+                    hadal_average_pool_bytes(x.data(), 100, flip, rows.data(), columns.data(), images, channels, 0.7f,
+                                             90, 0x80, mean.data(), nullptr);
+                    hadal_average_pool_bytes(x.data(), 100, flip, rows.data(), columns.data(), images, channels, 0.7f, 0,
+                                             0, nullptr, real.data());
+                    for (size_t i = 0; i < max.size(); i++) {
+                        int64_t c = i % channels, place = i / channels % out, image = i / channels / out;
+                        int64_t h = place / columns[1] * 2, w = place % columns[1];
+                        int best = -1;
+                        int64_t found = -1, sum = 0;
+                        for (int64_t a = h; a < h + window; a++)
+                            for (int64_t b = w; b < w + columns_of_window; b++) {
+                                int q = x[((image * in + a) * width + b) * channels + c] ^ flip;
+                                sum += q - 100;
+                                if (q > best) best = q, found = a * width + b;
+                            }
+                        double average = 0.7f * (double)sum / ((double)window * columns_of_window);
+                        check((max[i] ^ flip) == best && index[i] == found, "the largest byte");
+                        check(fabs(real[i] - average) <= 1e-5 * (1 + fabs(average)), "the mean of bytes");
+                        check(abs((mean[i] ^ 0x80) - (byte_of(average, 1, 90, 0x80) ^ 0x80)) <= 1, "the mean as a byte");
+                    }
+                    return joined({floats_of(max), floats_of(mean), real});
+                });
+            }
+        }
+    }
+}
+
+void test_linear_bytes() {
+    for (int64_t k : {1, 63, 64, 130, 784}) {
+        for (int64_t n : {1, 3, 4, 37, 260}) {
+            const int64_t m = 2;
+            Bytes x = random_bytes(m * k, 9), bits = random_bytes(n * k, 10);
+            const int8_t* w = (const int8_t*)bits.data();
+            Buffer scales(n), bias = normal(n, 11);
+            for (int64_t o = 0; o < n; o++) scales[o] = 0.001f + 0.0001f * (float)(o % 7);
+            for (int zero : {0, 131}) {
+                everywhere("linear_bytes of " + std::to_string(k) + " and " + std::to_string(n), [&] {
+                    Buffer real(m * n, kPoison);
+                    Bytes y(m * n, 77);
+                    hadal_linear_bytes(x.data(), m, k, zero, w, n, scales.data(), bias.data(), 0, 1, 0, 0, nullptr,
+                                       real.data());
+                    hadal_linear_bytes(x.data(), m, k, zero, w, n, scales.data(), nullptr, 1, 2.0f, 100, 0x80, y.data(),
+                                       nullptr);
+                    for (int64_t i = 0; i < m * n; i++) {
+                        int64_t sum = 0;
+                        for (int64_t j = 0; j < k; j++) sum += (x[i / n * k + j] - zero) * w[i % n * k + j];
+                        float product = (float)sum * scales[i % n];
+                        check(real[i] == product + bias[i % n], "a product");
+                        check(y[i] == byte_of(fmaxf(product, 0), 0.5, 100, 0x80), "a product as a byte");
+                    }
+                    return joined({real, floats_of(y)});
+                });
+            }
+        }
+    }
+}
+
+void test_copy_of_bytes() {
+    where = "copy_bytes";
+    Bytes x = random_bytes(6 * 70 * 9, 12), y(x.size(), 77);
+    const int64_t lengths[] = {6, 70, 9}, from[] = {630, 9, 1}, to[] = {630, 1, 70};
+    hadal_copy_bytes(x.data(), y.data(), 3, lengths, from, to);
+    for (int64_t i = 0; i < 6 * 70 * 9; i++)
+        check(y[i / 630 * 630 + i % 9 * 70 + i / 9 % 70] == x[i], "a byte moved");
+}
+
 // ---- ceilings ---------------------------------------------------------------------------------------------
 
 static void test_peak() {
@@ -1329,6 +1497,11 @@ int main() {
     test_moving_average();
     test_clip_norm();
     test_attention_mask();
+    test_conversions_of_bytes();
+    test_sums_and_tables_of_bytes();
+    test_pooling_of_bytes();
+    test_linear_bytes();
+    test_copy_of_bytes();
     test_peak();
     for (hadal::Isa isa : {hadal::Isa::baseline, hadal::Isa::avx2, hadal::Isa::avx512,
                            hadal::Isa::avx512_bf16})

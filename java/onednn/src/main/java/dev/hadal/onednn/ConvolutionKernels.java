@@ -202,7 +202,7 @@ final class ConvolutionKernels {
             this.padBefore = new long[] {height.padBefore(), width.padBefore()};
             this.padAfter = new long[] {height.padAfter(), width.padAfter()};
             this.out = w.get(0);
-            this.narrow = Math.min(perGroup, w.get(1)) < 64 && !weights.dtype().isByte();
+            this.narrow = Math.min(perGroup, w.get(1)) < 64 && (groups == 1 || !weights.dtype().isByte());
             this.strided = height.stride() > 1 || width.stride() > 1;
         }
 

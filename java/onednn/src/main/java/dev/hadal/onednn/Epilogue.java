@@ -9,10 +9,17 @@ import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC_1;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_add;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_clip;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_elu;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_gelu_erf;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_gelu_tanh;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_hardsigmoid;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_hardswish;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_linear;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_logistic;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_mish;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_relu;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_soft_relu;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_swish;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_tanh;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_post_ops_append_binary;
@@ -23,6 +30,7 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_attr_set_zero_points_
 
 import dev.hadal.backend.Layout;
 import dev.hadal.graph.Fused;
+import dev.hadal.graph.Op;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Bias;
@@ -56,28 +64,35 @@ final class Epilogue {
 
     /** What follows the product in a quantized op, and the scales; null if a primitive cannot do that. */
     static @Nullable Epilogue of(Quantized op) {
-        Epilogue chain = op.op() instanceof Fused fused ? fused.keep() ? null : of(fused) : NONE;
-        return chain == null ? null : new Epilogue(chain.parts, op);
+        Op inner = op.op();
+        if (!(inner instanceof Fused chain)) {
+            return new Epilogue(List.of(), op);
+        }
+        return chain.keep() || !canFollow(chain, true) ? null : new Epilogue(chain.epilogue(), op);
     }
 
     /** What follows the first op of a chain; null if a primitive cannot do that. */
     static @Nullable Epilogue of(Fused op) {
+        return canFollow(op, false) ? new Epilogue(op.epilogue(), null) : null;
+    }
+
+    private static boolean canFollow(Fused op, boolean quantized) {
         for (int i = 1; i < op.parts().size(); i++) {
             Fused.Part part = op.parts().get(i);
             boolean can = part.op() instanceof Bias
                     ? i == 1
                     : part.op() instanceof Activation a
-                            ? fits(a.function())
+                            ? quantized ? a.function() != Activation.Function.SELU : fits(a.function())
                             : part.op() instanceof WeightedSum sum
                                     && sum.scales().equals(PAIR);
             if (!can) {
-                return null;
+                return false;
             }
         }
-        return new Epilogue(op.epilogue(), null);
+        return true;
     }
 
-    /** Of the others, oneDNN loses NaN, or digits, or time. */
+    /** Of the others, oneDNN loses NaN, or digits that 8 bits do not have, or time. */
     private static boolean fits(Activation.Function function) {
         return switch (function) {
             case RELU, LEAKY_RELU, SIGMOID, TANH, SILU, HARD_SWISH -> true;
@@ -188,6 +203,13 @@ final class Epilogue {
             case TANH -> dnnl_eltwise_tanh;
             case SILU -> dnnl_eltwise_swish;
             case HARD_SWISH -> dnnl_eltwise_hardswish;
+            case ELU -> dnnl_eltwise_elu;
+            case GELU -> dnnl_eltwise_gelu_erf;
+            case GELU_TANH -> dnnl_eltwise_gelu_tanh;
+            case RELU6 -> dnnl_eltwise_clip;
+            case HARD_SIGMOID -> dnnl_eltwise_hardsigmoid;
+            case SOFTPLUS -> dnnl_eltwise_soft_relu;
+            case MISH -> dnnl_eltwise_mish;
             default -> throw new IllegalArgumentException("no epilogue applies " + function);
         };
     }

@@ -45,7 +45,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class QuantizedKernels {
     /** Up to so many rows oneDNN's product gets going no faster than libhadal reads the weights. */
-    private static final int FEW_ROWS = 4;
+    private static final int FEW_ROWS = 2;
 
     private static final int BYTES = 256;
 
