@@ -93,7 +93,10 @@ public record Sparsify(int samples, boolean bf16) implements Pass {
                             leaf(target, Role.STATE, leaf.name() + ".columns", b.columns),
                             leaf(target, Role.STATE, leaf.name() + ".starts", b.starts)));
         });
-        return model.withGraph(graph, values);
+        Graph alive = graph.rewrite(Graph.Rule.SAME); // without the dense weights
+        Map<String, Tensor> all = new LinkedHashMap<>(model.values());
+        all.putAll(values);
+        return model.withValues(all).withGraph(alive).withValues(values);
     }
 
     private static Value leaf(Graph target, Role role, String name, Tensor value) {
@@ -120,14 +123,16 @@ public record Sparsify(int samples, boolean bf16) implements Pass {
         Node reader = readers.get(0);
         Matrix matrix = Matrix.of(value, ((MatMul) reader.op()).transposeB());
         int rows = rows(model, reader);
-        SparsityReport.Row best = null;
+        SparsityReport.Row fastest = null;
+        SparsityReport.Row closest = null; // to where the zeros lie
         for (int height : HEIGHTS) {
             double kept = Blocks.kept(matrix, height);
             SparsityReport.Row row =
                     new SparsityReport.Row(w.name(), value.shape(), zeros, height, kept, breakEven(height, rows), "");
-            best = best == null || row.speedUp() > best.speedUp() ? row : best;
+            fastest = fastest == null || row.speedUp() > fastest.speedUp() ? row : fastest;
+            closest = closest == null || row.kept() < 0.95 * closest.kept() ? row : closest;
         }
-        return Objects.requireNonNull(best);
+        return Objects.requireNonNull(fastest).sparse() ? fastest : Objects.requireNonNull(closest);
     }
 
     private static boolean isLeaf(Value v, String name) {

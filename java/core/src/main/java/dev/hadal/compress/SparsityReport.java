@@ -12,7 +12,7 @@ public record SparsityReport(List<Row> rows) {
      * A weight.
      *
      * @param zeros how many of its values are zero
-     * @param height of the blocks of outputs that suit it best; 0 if no sparse kernel takes it
+     * @param height of the blocks of outputs that are fastest or, where none is faster than dense, fit its zeros best; 0 if no sparse kernel takes it
      * @param kept the share of its values that lie in blocks which are not all zero
      * @param breakEven the share of values with which sparse would be as fast as dense
      * @param otherwise why no sparse kernel takes it; else empty

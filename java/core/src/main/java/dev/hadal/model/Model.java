@@ -3,8 +3,10 @@ package dev.hadal.model;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Leaf.Role;
+import dev.hadal.graph.Node;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
+import dev.hadal.op.SparseMatMul;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import java.io.IOException;
@@ -189,9 +191,26 @@ public final class Model {
                     }
                 }
             }
-            return new Model(graph, values, metadata);
-        } catch (IllegalArgumentException e) { // what the file says is not possible
+            Model model = new Model(graph, values, metadata);
+            model.checkBlocks();
+            return model;
+        } catch (IllegalArgumentException | IndexOutOfBoundsException e) { // what the file says is not possible
             throw new ModelFormatException(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /** Refuses sparse weights whose blocks lie where there is nothing, before a run meets them. */
+    private void checkBlocks() {
+        for (Node node : graph.nodes()) {
+            if (!node.op().name().equals("sparse_matmul") || !(node.op() instanceof SparseMatMul op)) {
+                continue; // by its name first, which spares most models the loading of the class
+            }
+            Tensor columns = values.get(node.input(2).node().op().name());
+            Tensor starts = values.get(node.input(3).node().op().name());
+            if (columns != null && starts != null) {
+                op.geometry(node.input(0).shape(), node.input(1).shape())
+                        .check(b -> columns.ints()[b], r -> starts.ints()[r]);
+            }
         }
     }
 

@@ -9,6 +9,7 @@ import dev.hadal.op.Convolution;
 import dev.hadal.op.ConvolutionTranspose;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.Recurrent;
+import dev.hadal.op.SparseMatMul;
 import dev.hadal.op.Recurrent.Extent;
 import dev.hadal.tensor.Shape;
 import java.util.List;
@@ -25,6 +26,7 @@ public final class MultiplyAdds {
      *     its gradients         the same
      *   transposed convolution  each of x's values spread over O/groups·KH·KW
      *   matmul                  each of y's values a sum over K
+     *   sparse matmul           a row of x times each weight that is kept
      *   recurrent               G·H·(I + H) for each step of each sequence
      * </pre>
      */
@@ -55,6 +57,11 @@ public final class MultiplyAdds {
         }
         if (op instanceof MatMul matmul) {
             return product(op.infer(in).get(0).shape().size(), matmul.k(in.get(0).shape()));
+        }
+        if (op instanceof SparseMatMul sparse) {
+            SparseMatMul.Geometry g =
+                    sparse.geometry(in.get(0).shape(), in.get(1).shape());
+            return product(g.rows(), product(g.blocks(), g.height()));
         }
         if (op instanceof Recurrent recurrent) {
             Shape hh = in.get(2).shape();
