@@ -124,7 +124,7 @@ record FakeQuantized(Model model, Region region, Map<Value, Quantization> grids,
             Quantization grid = Grids.ofWeight(Objects.requireNonNull(values.get(name)).floats(), w.shape(), axis);
             return settings.learns()
                     ? new LearnedStep(grid.dtype(), axis, 0).of(w, step(w.graph(), name, grid))
-                    : new FakeQuantize.OfWeight(axis).of(w);
+                    : new FakeQuantize.Dynamic(axis).of(w);
         }
 
         /** A weight for the step, under a name of its own. */

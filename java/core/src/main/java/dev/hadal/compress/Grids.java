@@ -81,7 +81,7 @@ final class Grids {
         }
         List<Float> scales = new ArrayList<>();
         for (float l : largest) {
-            scales.add(FakeQuantize.scaleOfWeight(l));
+            scales.add(FakeQuantize.scaleThatHolds(l));
         }
         return Quantization.s8(scales, axis);
     }

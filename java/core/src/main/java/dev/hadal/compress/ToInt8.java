@@ -106,7 +106,13 @@ public record ToInt8() implements Pass {
 
         private static boolean isGrid(Node node) {
             Op op = node.op();
-            return op instanceof FakeQuantize || op instanceof FakeQuantize.OfWeight || op instanceof LearnedStep;
+            return op instanceof FakeQuantize
+                    || (op instanceof FakeQuantize.Dynamic && isWeight(node.input(0)))
+                    || op instanceof LearnedStep;
+        }
+
+        private static boolean isWeight(Value v) {
+            return v.node().op() instanceof Leaf leaf && leaf.role() == Role.WEIGHT;
         }
 
         /** A parameter that is read in 8 bits, or the step of a grid: there is no need of it in f32. */
@@ -120,7 +126,7 @@ public record ToInt8() implements Pass {
         private Quantization grid(Node node) {
             if (node.op() instanceof FakeQuantize f) {
                 return f.grid();
-            } else if (node.op() instanceof FakeQuantize.OfWeight w) {
+            } else if (node.op() instanceof FakeQuantize.Dynamic w && isWeight(node.input(0))) {
                 Value weight = node.input(0);
                 return Grids.ofWeight(value(weight).floats(), weight.shape(), w.axis());
             } else if (node.op() instanceof LearnedStep l) {

@@ -99,7 +99,7 @@ final class GraphFile {
             case "dropout" -> new SavedOp("dropout", 1, Dropout.class);
             case "expand" -> new SavedOp("expand", 1, Expand.class);
             case "fake_quantize" -> new SavedOp("fake_quantize", 1, FakeQuantize.class);
-            case "fake_quantize_weight" -> new SavedOp("fake_quantize_weight", 1, FakeQuantize.OfWeight.class);
+            case "fake_quantize_dynamic" -> new SavedOp("fake_quantize_dynamic", 1, FakeQuantize.Dynamic.class);
             case "fused" -> new SavedOp("fused", 1, Fused.class);
             case "gather" -> new SavedOp("gather", 1, Gather.class);
             case "global_average_pool" -> new SavedOp("global_average_pool", 1, GlobalAveragePool.class);
@@ -135,7 +135,7 @@ final class GraphFile {
     private static final List<String> OWN = List.of((
             "activation adaptive_pool argmax attention_mask batch_norm bias binary cast clamp compare concat "
             + "constant convolution convolution_transpose dequantize dropout expand fake_quantize "
-            + "fake_quantize_weight fused gather "
+            + "fake_quantize_dynamic fused gather "
             + "global_average_pool group_norm layer_norm leaf learned_step matmul pad pool prelu quantize quantized "
             + "recurrent reduce reshape resize rms_norm scatter_add slice softmax sparse_matmul split transpose unary "
             + "weighted_sum where")

@@ -45,8 +45,8 @@ public record FakeQuantize(Quantization grid) implements Op {
         return name() + "[" + grid + "]";
     }
 
-    /** The scale whose s8 grid just holds a weight of that largest magnitude: largest/127, or 1 for a weight of zeros. */
-    public static float scaleOfWeight(float largest) {
+    /** The scale whose s8 grid just holds values of that largest magnitude: largest/127, or 1 if all are 0. */
+    public static float scaleThatHolds(float largest) {
         float scale = largest / 127;
         return largest > 0 && scale <= Float.MAX_VALUE ? Math.max(Float.MIN_NORMAL, scale) : 1;
     }
@@ -78,29 +78,29 @@ public record FakeQuantize(Quantization grid) implements Op {
     }
 
     /**
-     * A weight on the s8 grid that just holds it: each index along an axis has the scale of its largest magnitude there,
-     * max |w|/127, whatever the weight becomes; an index of zeros has the scale 1. The gradient goes straight through: nothing
+     * Values on the s8 grid that just holds them: each index along an axis has the scale of its largest magnitude there,
+     * max |x|/127, whatever x is; an index of zeros has the scale 1. That is the grid of a weight while it is trained, and of
+     * each row of a product's operand where no calibration says what will come. The gradient goes straight through: nothing
      * is cut off.
      */
-    public record OfWeight(int axis) implements Op {
+    public record Dynamic(int axis) implements Op {
 
-        public OfWeight {
+        public Dynamic {
             if (axis < 0) {
-                throw new IllegalArgumentException("the axis of a weight's scales is counted from 0, so it cannot be "
-                        + axis);
+                throw new IllegalArgumentException("the axis of scales is counted from 0, so it cannot be " + axis);
             }
         }
 
         @Override
         public String name() {
-            return "fake_quantize_weight";
+            return "fake_quantize_dynamic";
         }
 
         @Override
         public List<Type> infer(List<Type> in) {
-            Require.operands(name(), in, "w");
-            Require.f32(name(), "w", in.get(0));
-            Require.axis(name(), axis, "w", in.get(0).shape());
+            Require.operands(name(), in, "x");
+            Require.f32(name(), "x", in.get(0));
+            Require.axis(name(), axis, "x", in.get(0).shape());
             return in;
         }
 

@@ -390,6 +390,63 @@ class Int8Test {
         }
     }
 
+    // ---- without calibration ----
+
+    @Test
+    void dynamicQuantizationNeedsNoData() {
+        Shape sequence = Shape.of(5, 8);
+        Dataset data = data(sequence);
+        Layer network = sequential(transformerEncoderLayer(2, 16), layerNorm(), flatten(), linear(3));
+        Model model = network.model(sequence, 2);
+        Model dynamic = model.apply(new DynamicQuantization());
+        assertEquals(5, count(dynamic, Quantized.class), dynamic.graph()::toString);
+        assertTrue(decibels(predict(model, data), predict(dynamic, data)) > 25);
+        assertEquals(DType.S8, dynamic.graph().leaf("3.weight").type().dtype());
+        Model kept = model.apply(new DynamicQuantization().keep("3"));
+        assertEquals(4, count(kept, Quantized.class));
+        assertEquals(DType.F32, kept.graph().leaf("3.weight").type().dtype());
+    }
+
+    /** Rows have scales of their own: what else is in the batch, and how large it is, changes nothing. */
+    @Test
+    void rowsOfABatchDoNotDependOnEachOther() {
+        Model dynamic = linear(4).model(Shape.of(6), 1).apply(new DynamicQuantization());
+        float[] x = normal(3, 12);
+        for (int i = 6; i < 12; i++) {
+            x[i] *= 1e4f;
+        }
+        try (Predictor predictor = Predictor.of(dynamic, JAVA)) {
+            float[] both = predictor.predict(Tensor.of(Shape.of(2, 6), x)).floats();
+            float[] first = predictor.predict(Tensor.of(Shape.of(1, 6), Arrays.copyOf(x, 6))).floats();
+            assertArrayEquals(first, Arrays.copyOf(both, 4));
+            float[] zeros = predictor.predict(Tensor.zeros(DType.F32, Shape.of(1, 6))).floats();
+            assertArrayEquals(new float[4], zeros);
+        }
+    }
+
+    /** y = sₐ·s_w·Σ q_a·q_w, with the integers made here. */
+    @Test
+    void dynamicProductsAreThoseOfIntegers() {
+        Model model = linear(4).model(Shape.of(6), 1);
+        float[] x = normal(3, 6), w = model.values().get("weight").floats();
+        float[] y;
+        try (Predictor predictor = Predictor.of(model.apply(new DynamicQuantization()), JAVA)) {
+            y = predictor.predict(Tensor.of(Shape.of(1, 6), x)).floats();
+        }
+        for (int o = 0; o < 4; o++) {
+            float largestX = 0, largestW = 0;
+            for (int i = 0; i < 6; i++) {
+                largestX = Math.max(largestX, Math.abs(x[i]));
+                largestW = Math.max(largestW, Math.abs(w[6 * o + i]));
+            }
+            long sum = 0;
+            for (int i = 0; i < 6; i++) {
+                sum += Math.round(x[i] / largestX * 127.0) * Math.round(w[6 * o + i] / largestW * 127.0);
+            }
+            assertEquals(sum * (double) largestX / 127 * largestW / 127, y[o], 1e-5);
+        }
+    }
+
     // ---- training ----
 
     /** The network that was trained on grids, and what it becomes: the same, but for few values between two steps. */

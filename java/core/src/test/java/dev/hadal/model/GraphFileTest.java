@@ -118,7 +118,7 @@ class GraphFileTest {
                 Case.of(new Dropout(0.3f), ROWS),
                 Case.of(new Expand(List.of(5, 3, 4)), ROWS),
                 Case.of(new FakeQuantize(Quantization.s8(SCALES.subList(0, 4), 1)), ROWS),
-                Case.of(new FakeQuantize.OfWeight(1), ROWS),
+                Case.of(new FakeQuantize.Dynamic(1), ROWS),
                 Case.of(
                         Fused.of(new Convolution(WINDOW, 2), 2)
                                 .then(new Bias(), 2, 0)

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.TestFactory;
 @Covers({
     FakeQuantize.class,
     FakeQuantize.Backward.class,
-    FakeQuantize.OfWeight.class,
+    FakeQuantize.Dynamic.class,
     LearnedStep.class,
     LearnedStep.Backward.class
 })
@@ -91,7 +91,7 @@ abstract class FakeQuantizeSpec extends Spec {
             for (int axis = 0; axis < Math.min(2, c.x().rank()); axis++) {
                 Tensor w = draw.normal(c.x());
                 Arrays.fill(w.floats(), 0, c.x().size() / c.x().get(0), 0); // a pruned row
-                exact(new FakeQuantize.OfWeight(axis), w);
+                exact(new FakeQuantize.Dynamic(axis), w);
             }
         });
     }

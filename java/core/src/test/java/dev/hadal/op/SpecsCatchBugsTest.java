@@ -53,7 +53,7 @@ class SpecsCatchBugsTest {
                 Mutant.formula("rounds down", Quantize.class, SpecsCatchBugsTest::floored),
                 Mutant.formula("not cut off", FakeQuantize.class, SpecsCatchBugsTest::notCutOff),
                 Mutant.formula("straight through all", FakeQuantize.Backward.class, SpecsCatchBugsTest::straight),
-                Mutant.formula("one scale", FakeQuantize.OfWeight.class, SpecsCatchBugsTest::oneScaleForAll),
+                Mutant.formula("one scale", FakeQuantize.Dynamic.class, SpecsCatchBugsTest::oneScaleForAll),
                 Mutant.formula("the first step for all", LearnedStep.class, SpecsCatchBugsTest::firstStep),
                 Mutant.formula("no share", LearnedStep.Backward.class, SpecsCatchBugsTest::noShare),
                 Mutant.formula("the first scale for all", Dequantize.class, SpecsCatchBugsTest::firstScale),
@@ -178,7 +178,7 @@ class SpecsCatchBugsTest {
     private static Formula oneScaleForAll(Op op, List<Type> in, List<Type> out, Formula right) {
         return (x, y) -> {
             double largest = Arrays.stream(x[0]).map(Math::abs).max().orElse(0);
-            double scale = FakeQuantize.scaleOfWeight((float) largest);
+            double scale = FakeQuantize.scaleThatHolds((float) largest);
             Arrays.setAll(y[0], i -> scale * Math.rint(x[0][i] / scale));
         };
     }

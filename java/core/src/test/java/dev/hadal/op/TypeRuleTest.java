@@ -82,7 +82,7 @@ class TypeRuleTest {
             Dequantize.class,
             FakeQuantize.class,
             FakeQuantize.Backward.class,
-            FakeQuantize.OfWeight.class,
+            FakeQuantize.Dynamic.class,
             LearnedStep.class,
             LearnedStep.Backward.class,
             Expand.class,
@@ -370,7 +370,7 @@ class TypeRuleTest {
                 new Rule(new Dequantize(Quantization.u8(1, 3)), List.of(BYTES), "x"),
                 new Rule(new FakeQuantize(Quantization.u8(1, 3)), List.of(IMAGE), "x"),
                 new Rule(new FakeQuantize.Backward(Quantization.s8(1)), List.of(IMAGE, IMAGE), "x", "dy"),
-                new Rule(new FakeQuantize.OfWeight(1), List.of(IMAGE), "w"),
+                new Rule(new FakeQuantize.Dynamic(1), List.of(IMAGE), "x"),
                 new Rule(new LearnedStep(DType.S8, 1, 0), List.of(IMAGE, CHANNELS), "x", "step"),
                 new Rule(
                         new LearnedStep.Backward(new LearnedStep(DType.S8, 1, 0)),
@@ -880,7 +880,7 @@ class TypeRuleTest {
         assertSays(badAttribute(() -> new Reshape(List.of(-1, -1))), "-1");
         assertSays(badAttribute(() -> new Reshape(List.of(-2))), "-2");
         assertSays(badAttribute(() -> new FakeQuantize(Quantization.NONE)), "fake_quantize", "s8 or u8");
-        assertSays(badAttribute(() -> new FakeQuantize.OfWeight(-1)), "axis", "-1");
+        assertSays(badAttribute(() -> new FakeQuantize.Dynamic(-1)), "axis", "-1");
         assertSays(badAttribute(() -> new LearnedStep(DType.U8, 0, 256)), "zero point 256");
         assertSays(badAttribute(() -> new LearnedStep(DType.U8, -1, 0)), "axis", "-1");
         assertSays(badAttribute(() -> new Clamp(2, 1)), "min <= max", "2.0", "1.0");

@@ -104,7 +104,7 @@ class OneDnnOpsTest extends OpSpecs {
             Expand.Backward.class,
             FakeQuantize.class,
             FakeQuantize.Backward.class,
-            FakeQuantize.OfWeight.class,
+            FakeQuantize.Dynamic.class,
             LearnedStep.class,
             LearnedStep.Backward.class,
             Cast.class,

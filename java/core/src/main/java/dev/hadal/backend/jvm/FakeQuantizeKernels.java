@@ -19,7 +19,7 @@ final class FakeQuantizeKernels {
     static void add(OpTable<OpTable.Job, Kernel> table) {
         table.put(FakeQuantize.class, (op, j) -> fixed(op.grid(), j.in(), j.out()));
         table.put(FakeQuantize.Backward.class, (op, j) -> fixedBackward(op.grid(), j.in(), j.out()));
-        table.put(FakeQuantize.OfWeight.class, (op, j) -> ofWeight(op.axis(), j.in(), j.out()));
+        table.put(FakeQuantize.Dynamic.class, (op, j) -> dynamic(op.axis(), j.in(), j.out()));
         table.put(LearnedStep.class, (op, j) -> learned(op, j.in(), j.out()));
         table.put(LearnedStep.Backward.class, (op, j) -> learnedBackward(op.forward(), j.in(), j.out()));
     }
@@ -82,11 +82,11 @@ final class FakeQuantizeKernels {
         }
     }
 
-    private static Kernel ofWeight(int axis, List<Type> in, List<Type> out) {
+    private static Kernel dynamic(int axis, List<Type> in, List<Type> out) {
         Shape shape = in.get(0).shape();
         int indices = shape.get(axis), stride = shape.sizeFrom(axis + 1);
         Rows rows = Rows.of(shape, axis, indices);
-        return new HeapKernel("java fake quantize weight", in, out, (x, y, scratch) -> {
+        return new HeapKernel("java fake quantize dynamic", in, out, (x, y, scratch) -> {
             float[] largest = new float[indices];
             return () -> {
                 Arrays.fill(largest, 0);
@@ -96,7 +96,7 @@ final class FakeQuantizeKernels {
                 }
                 List<Float> scales = new ArrayList<>(indices);
                 for (float l : largest) {
-                    scales.add(FakeQuantize.scaleOfWeight(l));
+                    scales.add(FakeQuantize.scaleThatHolds(l));
                 }
                 quantize(rows, Quantization.s8(scales, axis), x[0], y[0]);
             };

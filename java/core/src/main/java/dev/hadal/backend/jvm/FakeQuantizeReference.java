@@ -25,7 +25,7 @@ final class FakeQuantizeReference {
                 out[0][i] = isCutOff(op.grid(), in[0][i], op.grid().index(t.x(0), i)) ? 0 : in[1][i];
             }
         });
-        table.put(FakeQuantize.OfWeight.class, (op, t) -> (in, out) -> {
+        table.put(FakeQuantize.Dynamic.class, (op, t) -> (in, out) -> {
             Quantization grid = Quantization.s8(scales(in[0], t.x(0), op.axis()), op.axis());
             for (int i = 0; i < out[0].length; i++) {
                 out[0][i] = onGrid(grid, in[0][i], grid.index(t.x(0), i));
@@ -62,7 +62,7 @@ final class FakeQuantizeReference {
         }
         List<Float> scales = new ArrayList<>();
         for (float l : largest) {
-            scales.add(FakeQuantize.scaleOfWeight(l));
+            scales.add(FakeQuantize.scaleThatHolds(l));
         }
         return scales;
     }
