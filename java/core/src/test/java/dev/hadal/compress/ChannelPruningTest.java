@@ -70,6 +70,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -255,7 +256,7 @@ class ChannelPruningTest {
             channels.subList(0, random.nextInt(channels.size())).forEach(c -> dropped.add(c.id()));
         }
         Map<String, Tensor> masked = new LinkedHashMap<>(model.values());
-        groups.masks(dropped).forEach((name, mask) -> masked.put(name, product(masked.get(name), mask)));
+        groups.masks(dropped).forEach((name, mask) -> masked.put(name, product(Objects.requireNonNull(masked.get(name)), mask)));
         Narrowed narrowed = groups.without(model, dropped);
         assertTrue(dropped.isEmpty() == (narrowed.model().parameters() == model.parameters()));
         assertEquals(model.inputs(), narrowed.model().inputs());
@@ -273,7 +274,7 @@ class ChannelPruningTest {
     }
 
     private static Tensor input(Model model, int samples, Random random) {
-        Shape shape = model.inputs().get(Model.INPUT).shape().prepend(samples);
+        Shape shape = Objects.requireNonNull(model.inputs().get(Model.INPUT)).shape().prepend(samples);
         Tensor x = Tensor.zeros(DType.F32, shape);
         for (int i = 0; i < x.floats().length; i++) {
             x.floats()[i] = (float) random.nextGaussian();
@@ -306,7 +307,7 @@ class ChannelPruningTest {
             float[] v = value.floats().clone();
             for (int i = 0; i < v.length; i++) {
                 double normal = random.nextGaussian();
-                v[i] += value.shape().rank() > 1 ? 0 : name.contains("var") ? 0.5 + Math.abs(normal) : normal / 2;
+                v[i] += value.shape().rank() > 1 ? 0 : name.contains("var") ? 0.5f + Math.abs(normal) : normal / 2;
             }
             values.put(name, Tensor.of(value.shape(), v));
         });
@@ -383,40 +384,40 @@ class ChannelPruningTest {
     @Test
     void theSmallestChannelsFall() {
         Model model = randomized(sequential(conv2d(6, 3), relu(), head()).model(IMAGE, 3), 5);
-        float[] w = model.values().get("0.weight").floats();
-        float[] v = model.values().get("2.1.weight").floats();
+        float[] w = Objects.requireNonNull(model.values().get("0.weight")).floats();
+        float[] v = Objects.requireNonNull(model.values().get("2.1.weight")).floats();
         for (int c : new int[] {1, 4}) {
             Arrays.fill(w, 18 * c, 18 * c + 18, 1e-3f);
             v[c] = v[6 + c] = v[12 + c] = 1e-3f;
         }
         for (Score score : Score.values()) {
             Narrowed half = ChannelPruning.of(0.4).by(score).narrowed(model);
-            assertEquals(List.of(0, 2, 3, 5), half.kept().get("0.weight").get(0));
-            assertEquals(List.of(0, 2, 3, 5), half.kept().get("2.1.weight").get(1));
-            assertEquals(Shape.of(4, 2, 3, 3), half.model().values().get("0.weight").shape());
+            assertEquals(List.of(0, 2, 3, 5), Objects.requireNonNull(half.kept().get("0.weight")).get(0));
+            assertEquals(List.of(0, 2, 3, 5), Objects.requireNonNull(half.kept().get("2.1.weight")).get(1));
+            assertEquals(Shape.of(4, 2, 3, 3), Objects.requireNonNull(half.model().values().get("0.weight")).shape());
         }
     }
 
     @Test
     void batchNormsScalesTell() {
         Model model = randomized(sequential(conv2d(4, 3), batchNorm(), head()).model(IMAGE, 3), 5);
-        System.arraycopy(new float[] {1, -2, 0.5f, 3}, 0, model.values().get("1.weight").floats(), 0, 4);
+        System.arraycopy(new float[] {1, -2, 0.5f, 3}, 0, Objects.requireNonNull(model.values().get("1.weight")).floats(), 0, 4);
         assertEquals(
                 List.of(1, 3),
-                ChannelPruning.of(0.5).by(Score.SCALE).narrowed(model).kept().get("0.weight").get(0));
+                Objects.requireNonNull(ChannelPruning.of(0.5).by(Score.SCALE).narrowed(model).kept().get("0.weight")).get(0));
     }
 
     @Test
     void sharesAreOfEachGroupOrOfAll() {
         Model model = ResNet.resnet20(8, 10).model(Shape.of(1, 12, 12), 3);
         Model half = model.apply(ChannelPruning.of(0.5).perGroup());
-        assertEquals(Shape.of(4, 1, 3, 3), half.values().get("0.weight").shape());
-        assertEquals(Shape.of(10, 16), half.values().get("13.weight").shape());
+        assertEquals(Shape.of(4, 1, 3, 3), Objects.requireNonNull(half.values().get("0.weight")).shape());
+        assertEquals(Shape.of(10, 16), Objects.requireNonNull(half.values().get("13.weight")).shape());
         Model wide = model.apply(ChannelPruning.of(0.9).perGroup().multipleOf(4));
-        assertEquals(Shape.of(4, 1, 3, 3), wide.values().get("0.weight").shape());
+        assertEquals(Shape.of(4, 1, 3, 3), Objects.requireNonNull(wide.values().get("0.weight")).shape());
         Model stem = model.apply(ChannelPruning.of(0.5).perGroup().exclude("0.*"));
-        assertEquals(Shape.of(8, 1, 3, 3), stem.values().get("0.weight").shape());
-        assertEquals(Shape.of(10, 16), stem.values().get("13.weight").shape());
+        assertEquals(Shape.of(8, 1, 3, 3), Objects.requireNonNull(stem.values().get("0.weight")).shape());
+        assertEquals(Shape.of(10, 16), Objects.requireNonNull(stem.values().get("13.weight")).shape());
         int before = ChannelGroups.of(model).channels();
         Model all = model.apply(ChannelPruning.of(0.5));
         assertEquals(before / 2, ChannelGroups.of(all).channels());

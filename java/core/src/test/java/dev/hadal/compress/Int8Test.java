@@ -44,6 +44,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -130,7 +131,7 @@ class Int8Test {
                 .filter(n -> n.inputs().isEmpty() && n.types().get(0).dtype() == DType.S8)
                 .count();
         assertEquals(10, weights); // 7 convolutions, 2 shortcuts, a linear layer
-        assertEquals(DType.F32, int8.outputs().get(Model.OUTPUT).dtype());
+        assertEquals(DType.F32, Objects.requireNonNull(int8.outputs().get(Model.OUTPUT)).dtype());
         assertTrue(decibels(predict(model, data), predict(int8, data)) > 20);
     }
 
@@ -271,7 +272,7 @@ class Int8Test {
     void prunedChannelsStayZero() {
         Dataset data = data(IMAGE);
         Model model = sequential(conv2d(4, 3).padded(), relu(), conv2d(2, 1)).model(IMAGE, 3);
-        float[] first = model.values().get("0.weight").floats().clone();
+        float[] first = Objects.requireNonNull(model.values().get("0.weight")).floats().clone();
         Arrays.fill(first, 27, 54, 0);
         float[] second = new float[8];
         Model pruned = withValues(model, Map.of("0.weight", Tensor.of(Shape.of(4, 3, 3, 3), first)));
@@ -315,14 +316,15 @@ class Int8Test {
         float[] x = new float[2 * IMAGE.size()];
         x[7] = Float.NaN;
         Dataset data = Dataset.of(Tensor.of(IMAGE.prepend(2), x), 3, 0, 1);
-        String message = assertThrows(IllegalArgumentException.class, () -> calibrated(model, data))
-                .getMessage();
+        String message = String.valueOf(assertThrows(IllegalArgumentException.class, () -> calibrated(model, data))
+                .getMessage());
         assertTrue(message.contains("NaN or infinite for some of the calibration data"), message);
-        float[] w = model.values().get("0.weight").floats().clone();
+        float[] w = Objects.requireNonNull(model.values().get("0.weight")).floats().clone();
         w[1] = Float.POSITIVE_INFINITY;
         Model infinite = withValues(model, Map.of("0.weight", Tensor.of(Shape.of(2, 3, 1, 1), w)));
-        message = assertThrows(IllegalArgumentException.class, () -> calibrated(infinite, data(IMAGE)))
-                .getMessage();
+        message = String.valueOf(assertThrows(
+                        IllegalArgumentException.class, () -> calibrated(infinite, data(IMAGE)))
+                .getMessage());
         assertTrue(message.contains("'0.weight' holds Infinity"), message);
         Dataset none = data(IMAGE).take(0);
         assertThrows(IllegalArgumentException.class, () -> calibrated(model, none));
@@ -359,11 +361,11 @@ class Int8Test {
         }
         Dataset data = Dataset.of(Tensor.of(Shape.of(SAMPLES, 64), x), 3, new int[SAMPLES]);
         Calibration calibration = calibrated(uneven, data);
-        float before = calibration.model().values().get("0.bias").floats()[0];
-        float after = calibration
-                .fakeQuantized(Int8.settings())
-                .values()
-                .get("0.bias")
+        float before = Objects.requireNonNull(calibration.model().values().get("0.bias")).floats()[0];
+        float after = Objects.requireNonNull(calibration
+                        .fakeQuantized(Int8.settings())
+                        .values()
+                        .get("0.bias"))
                 .floats()[0];
         double mean = 0;
         for (int i = 0; i < x.length; i++) {
@@ -372,7 +374,7 @@ class Int8Test {
         assertEquals(before - mean * 0.3 / 127 * 0.4, after, 1e-5);
         assertEquals(
                 before,
-                calibration.fakeQuantized(Int8.settings().corrected(false)).values().get("0.bias").floats()[0]);
+                Objects.requireNonNull(calibration.fakeQuantized(Int8.settings().corrected(false)).values().get("0.bias")).floats()[0]);
     }
 
     @Test
@@ -428,7 +430,7 @@ class Int8Test {
     @Test
     void dynamicProductsAreThoseOfIntegers() {
         Model model = linear(4).model(Shape.of(6), 1);
-        float[] x = normal(3, 6), w = model.values().get("weight").floats();
+        float[] x = normal(3, 6), w = Objects.requireNonNull(model.values().get("weight")).floats();
         float[] y;
         try (Predictor predictor = Predictor.of(model.apply(new DynamicQuantization()), JAVA)) {
             y = predictor.predict(Tensor.of(Shape.of(1, 6), x)).floats();

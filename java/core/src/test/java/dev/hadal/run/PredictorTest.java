@@ -28,6 +28,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -118,7 +119,8 @@ class PredictorTest {
     }
 
     private static Throwable failure(Future<?> future) {
-        return assertThrows(ExecutionException.class, () -> get(future)).getCause();
+        return Objects.requireNonNull(
+                assertThrows(ExecutionException.class, () -> get(future)).getCause());
     }
 
     private Predictor.Builder builder() {
