@@ -81,6 +81,9 @@ final class Compilation {
                     compute(node);
                 }
             }
+            for (Value leaf : graph.leaves(Role.INPUT)) {
+                place(leaf);
+            }
             for (Map.Entry<String, Value> e : graph.outputs().entrySet()) {
                 expose(e.getKey(), e.getValue());
             }
@@ -386,11 +389,16 @@ final class Compilation {
         slot.stored = name;
     }
 
-    private void commit(Value leaf, Value v) {
-        if (!slots.containsKey(leaf)) { // nothing reads it
-            Slot own = leafSlot(leaf, backends.first(), Layout.plain(leaf.type()));
-            slots.put(leaf, new ArrayList<>(List.of(own)));
+    /** A place for a leaf that nothing reads, too: its values are given all the same. */
+    private void place(Value leaf) {
+        List<Slot> known = listOf(slots, leaf);
+        if (known.isEmpty()) {
+            known.add(leafSlot(leaf, backends.first(), Layout.plain(leaf.type())));
         }
+    }
+
+    private void commit(Value leaf, Value v) {
+        place(leaf);
         Slot to = slotsOf(leaf).get(0);
         Slot from =
                 find(v, to.backend, to.layout, "to commit " + Graph.leafOf(leaf).name());

@@ -5,6 +5,7 @@ import dev.hadal.graph.Graph;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
 import dev.hadal.model.BatchSize;
+import dev.hadal.model.Inference;
 import dev.hadal.model.MixedPrecision;
 import dev.hadal.model.Model;
 import dev.hadal.tensor.DType;
@@ -76,7 +77,7 @@ final class ReadyModel {
 
     /** The model that is compiled, for any batch size: what the passes for inference make of the one given. */
     private static Model prepared(Model model) {
-        return model;
+        return model.apply(new Inference(Kernels::compute));
     }
 
     /** Each plan lays out the weights as it likes best, whatever the others do: so its bits depend on its size alone. */

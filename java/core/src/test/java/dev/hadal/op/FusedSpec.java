@@ -84,6 +84,7 @@ abstract class FusedSpec extends Spec {
                 convolution(1, 1, 1, 1, Shape.of(1, 128, 7, 7), Shape.of(80, 128, 3, 3)),
                 convolution(2, 1, 1, 1, Shape.of(2, 16, 15, 15), Shape.of(33, 16, 3, 3)),
                 convolution(1, 0, 1, 1, Shape.of(2, 17, 9, 7), Shape.of(31, 17, 1, 1)),
+                convolution(1, 1, 1, 1, Shape.of(2, 7, 5, 6), Shape.of(3, 7, 3, 3)),
                 convolution(2, 3, 1, 1, Shape.of(1, 3, 23, 21), Shape.of(8, 3, 7, 7)),
                 convolution(1, 2, 2, 1, Shape.of(1, 3, 9, 9), Shape.of(4, 3, 3, 3)),
                 convolution(1, 1, 1, 2, Shape.of(1, 32, 6, 6), Shape.of(32, 16, 3, 3)),
@@ -120,6 +121,7 @@ abstract class FusedSpec extends Spec {
             chains.add(root.plus(0));
             chains.add(root.bias().plus(1).activation(f));
             chains.add(root.bias().activation(f).plus(0));
+            chains.add(root.bias().activation(f).plus(1).activation(f));
         }
         return chains;
     }

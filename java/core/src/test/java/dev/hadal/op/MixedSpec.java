@@ -165,6 +165,7 @@ abstract class MixedSpec extends Spec {
         cases.addAll(convolution(new int[] {1, 64, 14, 14}, 64, 3, Window.of(2, 1, 1), 1));
         cases.addAll(convolution(new int[] {2, 3, 17, 15}, 16, 7, Window.of(2, 3, 1), 1));
         cases.addAll(convolution(new int[] {2, 17, 7, 7}, 33, 1, Window.of(1, 0, 1), 1));
+        cases.addAll(convolution(new int[] {2, 7, 5, 6}, 3, 1, Window.of(1, 0, 1), 1));
         cases.addAll(convolution(new int[] {1, 16, 9, 9}, 8, 3, Window.of(1, 2, 2), 1));
         cases.addAll(convolution(new int[] {2, 32, 8, 8}, 32, 3, Window.of(1, 1, 1), 4));
         cases.addAll(convolution(new int[] {2, 32, 9, 9}, 32, 3, Window.of(2, 1, 1), 32));
