@@ -7,6 +7,7 @@ import dev.hadal.backend.Memory;
 import dev.hadal.backend.Operand;
 import dev.hadal.backend.Region;
 import dev.hadal.backend.jvm.JvmBackend;
+import dev.hadal.graph.Fused;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Activation;
@@ -70,12 +71,18 @@ final class GatedBackend implements Backend {
     @Override
     public Optional<Kernel> prepare(Op op, List<Operand> inputs, List<Type> outputs, int threadsOfARun) {
         Optional<Kernel> kernel = inner.prepare(op, inputs, outputs, threadsOfARun);
-        if (op instanceof Activation) {
+        if (activates(op)) {
             preparing.accept(outputs.get(0).shape().get(0));
             prepared.incrementAndGet();
             return kernel.map(Waiting::new);
         }
         return kernel;
+    }
+
+    /** An activation, or a chain with one. */
+    private static boolean activates(Op op) {
+        return op instanceof Activation
+                || (op instanceof Fused chain && chain.epilogue().stream().anyMatch(p -> p.op() instanceof Activation));
     }
 
     @Override
