@@ -74,7 +74,9 @@ public interface Backend {
 
             @Override
             public void close() {
-                kernels.forEach(Kernel.Bound::close);
+                for (Kernel.Bound kernel : all) {
+                    kernel.close();
+                }
             }
         };
     }

@@ -1,6 +1,7 @@
 package dev.hadal.backend;
 
 import dev.hadal.graph.Fused;
+import dev.hadal.graph.Fused.Part;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.tensor.DType;
@@ -10,12 +11,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.stream.Collectors;
+import java.util.StringJoiner;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Kernels one after the other, for what no kernel computes at once: the ops of a chain, or an op between conversions from
- * and to 8 bits. What leads from one to the next lies in the scratch memory, before the kernels' own scratch.
+ * The ops of a chain one after the other, each with a kernel of its own or a few with one, for a chain that no kernel
+ * computes at once. What
+ * leads from one to the next lies in the scratch memory, before the kernels' own scratch.
  */
 public final class ChainKernel implements Kernel {
     private static final int ALIGNMENT = 64;
@@ -52,22 +54,17 @@ public final class ChainKernel implements Kernel {
     }
 
     /**
-     * Prepares a kernel for each op.
+     * Prepares a kernel for each op, or for several at once where the backend has one.
      *
      * @return empty if the backend has none for one of them
      */
     public static Optional<Kernel> prepare(Backend backend, Fused chain, List<Operand> inputs, int threads) {
-        List<Link> links = new ArrayList<>();
+        Preparation preparation = new Preparation(backend, threads);
+        List<Place> operands = places(inputs);
         try {
-            List<Place> operands =
-                    inputs.stream().map(o -> new Place(o.type(), o.layout())).toList();
-            List<Place> results = chain.through(operands, (op, in) -> links(backend, op, in, threads, links));
-            return Optional.of(new ChainKernel(backend, operands, results, links));
-        } catch (NoKernel e) {
-            close(links);
-            return Optional.empty();
+            return preparation.kernel(operands, preparation.all(chain, operands));
         } catch (RuntimeException | Error e) {
-            close(links);
+            close(preparation.links);
             throw e;
         }
     }
@@ -86,90 +83,192 @@ public final class ChainKernel implements Kernel {
             List<Optional<Op>> after,
             List<Operand> inputs,
             int threads) {
-        List<Link> links = new ArrayList<>();
+        Preparation preparation = new Preparation(backend, threads);
+        List<Place> operands = places(inputs);
         try {
-            List<Place> operands =
-                    inputs.stream().map(o -> new Place(o.type(), o.layout())).toList();
-            List<Place> taken = converted(backend, operands, before, threads, links);
-            List<Place> given = links(backend, op, taken, threads, links);
-            List<Place> results = converted(backend, given, after, threads, links);
-            return Optional.of(new ChainKernel(backend, operands, results, links));
-        } catch (NoKernel e) {
-            close(links);
-            return Optional.empty();
+            List<Place> taken = preparation.converted(operands, before);
+            List<Place> given = taken == null ? null : preparation.one(op, taken);
+            List<Place> results = given == null ? null : preparation.converted(given, after);
+            return preparation.kernel(operands, results);
         } catch (RuntimeException | Error e) {
-            close(links);
+            close(preparation.links);
             throw e;
         }
     }
 
-    private static List<Place> converted(
-            Backend backend, List<Place> values, List<Optional<Op>> conversions, int threads, List<Link> links) {
-        List<Place> all = new ArrayList<>(values);
-        for (int i = 0; i < all.size(); i++) {
-            if (conversions.get(i).isPresent()) {
-                all.set(
-                        i,
-                        links(backend, conversions.get(i).orElseThrow(), List.of(all.get(i)), threads, links)
-                                .get(0));
-            }
+    private static List<Place> places(List<Operand> inputs) {
+        List<Place> places = new ArrayList<>();
+        for (Operand o : inputs) {
+            places.add(new Place(o.type(), o.layout()));
         }
-        return all;
+        return places;
     }
 
-    private static List<Place> links(Backend backend, Op op, List<Place> in, int threads, List<Link> links) {
-        List<Type> types = op.infer(in.stream().map(p -> p.type).toList());
-        Kernel kernel = prepare(backend, op, in, types, threads).orElseThrow(NoKernel::new);
-        return append(backend, kernel, in, links);
-    }
-
-    /** The backend declines an op. */
-    private static final class NoKernel extends RuntimeException {
-        private static final long serialVersionUID = 1;
-    }
-
-    private static Optional<Kernel> prepare(Backend backend, Op op, List<Place> in, List<Type> types, int threads) {
-        return backend.prepare(
-                op, in.stream().map(p -> new Operand(p.type, p.layout)).toList(), types, threads);
-    }
-
-    /** Operands of the chain come as the kernel wants them; what an op gave is reordered if it must be. */
-    private static List<Place> append(Backend backend, Kernel kernel, List<Place> in, List<Link> links) {
-        List<Place> read = new ArrayList<>(in);
-        for (int i = 0; i < in.size(); i++) {
-            Place given = in.get(i);
-            Layout wanted = kernel.inputs().get(i);
-            boolean made = links.stream().anyMatch(link -> link.out.contains(given));
-            if (!made) {
-                given.layout = wanted;
-            } else if (!given.layout().equals(wanted)) {
-                Place moved = new Place(given.type, wanted);
-                links.add(new Link(backend.reorder(given.layout(), wanted), List.of(given), List.of(moved)));
-                read.set(i, moved);
-            }
+    /** Goes through a chain, as far as there are kernels. */
+    private record Preparation(Backend backend, int threads, List<Link> links) {
+        Preparation(Backend backend, int threads) {
+            this(backend, threads, new ArrayList<>());
         }
-        List<Place> written =
-                kernel.outputs().stream().map(l -> new Place(l.type(), l)).toList();
-        links.add(new Link(kernel, read, written));
-        return written;
+
+        /** The kernel that has been prepared, or none. */
+        Optional<Kernel> kernel(List<Place> operands, @Nullable List<Place> results) {
+            if (results == null) {
+                close(links);
+                return Optional.empty();
+            }
+            return Optional.of(new ChainKernel(backend, operands, results, links));
+        }
+
+        /** The converted values; null if there is no kernel for one of the conversions. */
+        @Nullable
+        List<Place> converted(List<Place> values, List<Optional<Op>> conversions) {
+            List<Place> all = new ArrayList<>();
+            for (int i = 0; i < values.size(); i++) {
+                List<Place> one = List.of(values.get(i));
+                List<Place> converted = conversions.get(i).isPresent()
+                        ? one(conversions.get(i).orElseThrow(), one)
+                        : one;
+                if (converted == null) {
+                    return null;
+                }
+                all.addAll(converted);
+            }
+            return all;
+        }
+
+        /** One op's results; null if there is no kernel. */
+        @Nullable
+        List<Place> one(Op op, List<Place> in) {
+            return append(List.of(new Part(op, in.size(), -1)), in);
+        }
+
+        /** The results; null if there is no kernel for one of the ops. */
+        @Nullable
+        List<Place> all(Fused chain, List<Place> operands) {
+            List<Part> parts = chain.parts();
+            List<Place> all = new ArrayList<>();
+            List<Place> last = List.of();
+            int next = 0;
+            int from = 0;
+            while (from < parts.size()) {
+                int to = chain.keep() ? from + 1 : parts.size();
+                List<Place> given = operands.subList(next, operands.size());
+                List<Place> results = null;
+                for (; results == null && to > from; to--) {
+                    List<Part> some = parts.subList(from, to);
+                    boolean tried = some.size() == parts.size() && some.size() > 1; // by the backend, in vain
+                    results = tried ? null : append(some, operands(some, last, given));
+                }
+                if (results == null) {
+                    return null;
+                }
+                for (Part p : parts.subList(from, to + 1)) {
+                    next += p.at() < 0 ? p.operands() : p.operands() - 1;
+                }
+                from = to + 1;
+                last = results;
+                all.addAll(results);
+            }
+            return chain.keep() ? all : last;
+        }
+
+        /** Of ops from the middle of a chain: those of the first with the result before it, then what the others add. */
+        private static List<Place> operands(List<Part> some, List<Place> before, List<Place> given) {
+            List<Place> in = new ArrayList<>();
+            int next = 0;
+            Part first = some.get(0);
+            for (int i = 0; i < first.operands(); i++) {
+                in.add(i == first.at() ? before.get(0) : given.get(next++));
+            }
+            for (Part p : some.subList(1, some.size())) {
+                in.addAll(given.subList(next, next + p.operands() - 1));
+                next += p.operands() - 1;
+            }
+            return in;
+        }
+
+        /** Null if there is no kernel. */
+        private @Nullable List<Place> append(List<Part> some, List<Place> in) {
+            List<Operand> operands = new ArrayList<>();
+            List<Type> types = new ArrayList<>();
+            for (Place p : in) {
+                operands.add(new Operand(p.type, p.layout));
+                types.add(p.type);
+            }
+            Part first = some.get(0);
+            if (some.size() == 1) {
+                List<Type> out = first.op().infer(types);
+                Optional<Kernel> kernel = backend.prepare(first.op(), operands, out, threads);
+                return kernel.isPresent() ? append(kernel.get(), in) : null;
+            }
+            List<Part> chain = new ArrayList<>(some);
+            chain.set(0, new Part(first.op(), first.operands(), -1));
+            Fused fused = new Fused(chain, false);
+            Optional<Kernel> kernel = backend.fuse(fused, operands, fused.infer(types), threads);
+            return kernel.isPresent() ? append(kernel.get(), in) : null;
+        }
+
+        /** Operands of the chain come as the kernel wants them; what an op gave is reordered if it must be. */
+        private List<Place> append(Kernel kernel, List<Place> in) {
+            List<Place> read = new ArrayList<>(in);
+            for (int i = 0; i < in.size(); i++) {
+                Place given = in.get(i);
+                Layout wanted = kernel.inputs().get(i);
+                if (!isMade(given)) {
+                    given.layout = wanted;
+                } else if (!given.layout().equals(wanted)) {
+                    Place moved = new Place(given.type, wanted);
+                    links.add(new Link(backend.reorder(given.layout(), wanted), List.of(given), List.of(moved)));
+                    read.set(i, moved);
+                }
+            }
+            List<Place> written = new ArrayList<>();
+            for (Layout layout : kernel.outputs()) {
+                written.add(new Place(layout.type(), layout));
+            }
+            links.add(new Link(kernel, read, written));
+            return written;
+        }
+
+        private boolean isMade(Place place) {
+            for (Link link : links) {
+                if (link.out.contains(place)) {
+                    return true;
+                }
+            }
+            return false;
+        }
     }
 
     @Override
     public List<Layout> inputs() {
-        return operands.stream().map(Place::layout).toList();
+        return layouts(operands);
     }
 
     @Override
     public List<Layout> outputs() {
-        return results.stream().map(Place::layout).toList();
+        return layouts(results);
+    }
+
+    private static List<Layout> layouts(List<Place> places) {
+        List<Layout> layouts = new ArrayList<>();
+        for (Place p : places) {
+            layouts.add(p.layout());
+        }
+        return layouts;
     }
 
     /** What lies in the scratch memory. */
     private List<Place> between() {
-        return links.stream()
-                .flatMap(link -> link.out.stream())
-                .filter(p -> !results.contains(p))
-                .toList();
+        List<Place> between = new ArrayList<>();
+        for (Link link : links) {
+            for (Place p : link.out) {
+                if (!results.contains(p)) {
+                    between.add(p);
+                }
+            }
+        }
+        return between;
     }
 
     private static long room(Place place) {
@@ -183,16 +282,24 @@ public final class ChainKernel implements Kernel {
 
     @Override
     public long scratch() {
-        return between().stream()
-                        .filter(this::sharesScratch)
-                        .mapToLong(ChainKernel::room)
-                        .sum()
-                + links.stream().mapToLong(link -> link.kernel.scratch()).max().orElse(0);
+        long between = 0;
+        for (Place p : between()) {
+            between += sharesScratch(p) ? room(p) : 0;
+        }
+        long own = 0;
+        for (Link link : links) {
+            own = Math.max(own, link.kernel.scratch());
+        }
+        return between + own;
     }
 
     @Override
     public String implementation() {
-        return links.stream().map(link -> link.kernel.implementation()).collect(Collectors.joining(", "));
+        StringJoiner names = new StringJoiner(", ");
+        for (Link link : links) {
+            names.add(link.kernel.implementation());
+        }
+        return names.toString();
     }
 
     @Override
@@ -236,7 +343,11 @@ public final class ChainKernel implements Kernel {
     }
 
     private static List<Region> all(List<Place> places, Map<Place, Region> regions) {
-        return places.stream().map(regions::get).map(Objects::requireNonNull).toList();
+        List<Region> all = new ArrayList<>();
+        for (Place p : places) {
+            all.add(Objects.requireNonNull(regions.get(p)));
+        }
+        return all;
     }
 
     @Override
@@ -245,6 +356,8 @@ public final class ChainKernel implements Kernel {
     }
 
     private static void close(List<Link> links) {
-        links.forEach(link -> link.kernel.close());
+        for (Link link : links) {
+            link.kernel.close();
+        }
     }
 }

@@ -2,8 +2,8 @@ package dev.hadal.graph;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.StringJoiner;
 import java.util.function.BiFunction;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -87,21 +87,36 @@ public record Fused(List<Part> parts, boolean keep) implements Op {
 
     @Override
     public String name() {
-        return parts.stream().map(p -> p.op.name()).collect(Collectors.joining("+"));
+        StringJoiner names = new StringJoiner("+");
+        for (Part p : parts) {
+            names.add(p.op.name());
+        }
+        return names.toString();
     }
 
     @Override
     public List<Type> infer(List<Type> in) {
-        int needed = parts.stream()
-                .mapToInt(p -> p.at < 0 ? p.operands : p.operands - 1)
-                .sum();
+        int needed = 1;
+        for (Part p : parts) {
+            needed += p.operands - 1;
+        }
         if (in.size() != needed) {
             throw new TypeException(name() + " takes " + needed + " operands, but got " + in.size());
         }
         try {
-            return through(in, Op::infer);
+            return through(in, Inference.STEP);
         } catch (TypeException e) {
             throw new TypeException(name() + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** From operands' types to results' types; a class, since a function object would slow the start of every JVM. */
+    private static final class Inference implements BiFunction<Op, List<Type>, List<Type>> {
+        static final Inference STEP = new Inference();
+
+        @Override
+        public List<Type> apply(Op op, List<Type> in) {
+            return op.infer(in);
         }
     }
 
@@ -113,6 +128,10 @@ public record Fused(List<Part> parts, boolean keep) implements Op {
 
     @Override
     public String toString() {
-        return parts.stream().map(p -> p.op.toString()).collect(Collectors.joining(" + "));
+        StringJoiner ops = new StringJoiner(" + ");
+        for (Part p : parts) {
+            ops.add(p.op.toString());
+        }
+        return ops.toString();
     }
 }

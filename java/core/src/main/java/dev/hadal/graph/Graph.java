@@ -293,7 +293,12 @@ public final class Graph {
     /** How a rewrite replaces one node. */
     public interface Rule {
         /** Keeps every node as it is. */
-        Rule SAME = (node, inputs, target) -> target.append(node.op(), inputs);
+        Rule SAME = new Rule() {
+            @Override
+            public List<Value> apply(Node node, List<Value> inputs, Graph target) {
+                return target.append(node.op(), inputs);
+            }
+        };
 
         /**
          * Appends to the target what stands for the node.

@@ -18,17 +18,18 @@ import org.jspecify.annotations.Nullable;
  * they come from; and makes one of two reshapes, or two transposes, in a row. For models that only predict: dropout that
  * is gone cannot come back in training.
  */
-public record DropIdentities() implements Pass {
-    private static final WeightedSum ITSELF = new WeightedSum(List.of(1f));
+public record DropIdentities() implements Pass, Graph.Rule {
 
     @Override
     public Model apply(Model model) {
-        Graph graph = model.graph().rewrite(DropIdentities::replace);
-        return DropUnused.of(model, graph, model.values());
+        return DropUnused.of(model, model.graph().rewrite(this), model.values());
     }
 
-    private static List<Value> replace(Node node, List<Value> in, Graph target) {
-        if (node.op() instanceof Dropout || node.op().equals(ITSELF)) {
+    /** What stands for one node. */
+    @Override
+    public List<Value> apply(Node node, List<Value> in, Graph target) {
+        if (node.op() instanceof Dropout
+                || (node.op() instanceof WeightedSum sum && sum.scales().equals(List.of(1f)))) {
             return in;
         } else if (node.op() instanceof Cast cast && in.get(0).type().dtype() == cast.dtype()) {
             return in;

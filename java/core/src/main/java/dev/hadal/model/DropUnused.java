@@ -2,11 +2,10 @@ package dev.hadal.model;
 
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf;
+import dev.hadal.graph.Node;
 import dev.hadal.tensor.Tensor;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Set;
-import java.util.stream.Collectors;
 
 /** Leaves out whatever leads to no output and no commit, and the values of weights that nothing reads; inputs stay. */
 public record DropUnused() implements Pass {
@@ -19,12 +18,13 @@ public record DropUnused() implements Pass {
     /** The model with another graph, and of these values those that it needs. */
     static Model of(Model model, Graph graph, Map<String, Tensor> values) {
         Graph alive = graph.rewrite(Graph.Rule.SAME);
-        Set<String> named = alive.nodes().stream()
-                .filter(node -> node.op() instanceof Leaf)
-                .map(node -> node.op().name())
-                .collect(Collectors.toSet());
-        Map<String, Tensor> needed = new LinkedHashMap<>(values);
-        needed.keySet().retainAll(named);
+        Map<String, Tensor> needed = new LinkedHashMap<>();
+        for (Node node : alive.nodes()) {
+            Tensor value = node.op() instanceof Leaf leaf ? values.get(leaf.name()) : null;
+            if (value != null) {
+                needed.put(node.op().name(), value);
+            }
+        }
         Map<String, Tensor> all = new LinkedHashMap<>(model.values());
         all.putAll(values);
         return model.withValues(all).withGraph(alive).withValues(needed);

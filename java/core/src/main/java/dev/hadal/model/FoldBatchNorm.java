@@ -64,7 +64,7 @@ public record FoldBatchNorm() implements Pass {
     }
 
     /** One model's folding. */
-    private static final class Folding {
+    private static final class Folding implements Graph.Rule {
         private final Model model;
         private final Readers readers;
         private final Names names;
@@ -91,22 +91,24 @@ public record FoldBatchNorm() implements Pass {
                     }
                 }
             }
-            Graph graph = model.graph().rewrite((node, inputs, target) -> {
-                Site site = sites.get(node);
-                if (site == null) {
-                    return target.append(node.op(), inputs);
-                } else if (node == site.product) {
-                    Type type = site.weight().type();
-                    Value w = target.leaf(Role.WEIGHT, weights.computeIfAbsent(site.key(), k -> weight(site)), type);
-                    return target.append(node.op(), List.of(inputs.get(0), w));
-                } else if (node == site.norm) {
-                    Type type = node.input(1).type();
-                    Value b = target.leaf(Role.WEIGHT, biases.computeIfAbsent(site.key(), k -> bias(site)), type);
-                    return target.append(new Bias(), List.of(inputs.get(0), b));
-                }
-                return inputs.subList(0, 1); // the bias is added where the norm was
-            });
-            return DropUnused.of(model, graph, values);
+            return sites.isEmpty() ? model : DropUnused.of(model, model.graph().rewrite(this), values);
+        }
+
+        @Override
+        public List<Value> apply(Node node, List<Value> inputs, Graph target) {
+            Site site = sites.get(node);
+            if (site == null) {
+                return target.append(node.op(), inputs);
+            } else if (node == site.product) {
+                Type type = site.weight().type();
+                Value w = target.leaf(Role.WEIGHT, weights.computeIfAbsent(site.key(), k -> weight(site)), type);
+                return target.append(node.op(), List.of(inputs.get(0), w));
+            } else if (node == site.norm) {
+                Type type = node.input(1).type();
+                Value b = target.leaf(Role.WEIGHT, biases.computeIfAbsent(site.key(), k -> bias(site)), type);
+                return target.append(new Bias(), List.of(inputs.get(0), b));
+            }
+            return inputs.subList(0, 1); // the bias is added where the norm was
         }
 
         // ---- where ----

@@ -35,54 +35,71 @@ public record FoldConstants(Arithmetic arithmetic) implements Pass {
 
     @Override
     public Model apply(Model model) {
-        Map<Value, Known> known = new HashMap<>();
-        Names names = new Names(model);
-        Map<String, Tensor> values = new LinkedHashMap<>(model.values());
-        Graph graph = model.graph().rewrite((node, inputs, target) -> {
+        Folding folding = new Folding(model, arithmetic);
+        return DropUnused.of(model, model.graph().rewrite(folding), folding.values);
+    }
+
+    /** One model's folding. */
+    private static final class Folding implements Graph.Rule {
+        private final Model model;
+        private final Arithmetic arithmetic;
+        private final Names names;
+        private final Map<Value, Known> known = new HashMap<>();
+        final Map<String, Tensor> values;
+
+        Folding(Model model, Arithmetic arithmetic) {
+            this.model = model;
+            this.arithmetic = arithmetic;
+            this.names = new Names(model);
+            this.values = new LinkedHashMap<>(model.values());
+        }
+
+        @Override
+        public List<Value> apply(Node node, List<Value> inputs, Graph target) {
             if (node.op() instanceof Leaf leaf) {
-                if (isConstant(node, model)) {
-                    Tensor value = Objects.requireNonNull(values.get(leaf.name()));
+                Tensor value = model.values().get(leaf.name());
+                if (value != null && !model.graph().commits().containsKey(node.output(0))) {
                     known.put(node.output(0), new Known(value, leaf.type().bytes()));
                 }
                 return target.append(leaf, inputs);
             }
-            return node.inputs().stream().allMatch(known::containsKey) && isWorthKeeping(node, known)
-                    ? folded(node, known, names, values, target)
-                    : target.append(node.op(), inputs);
-        });
-        return DropUnused.of(model, graph, values);
-    }
-
-    private static boolean isConstant(Node leaf, Model model) {
-        return model.values().containsKey(leaf.op().name())
-                && !model.graph().commits().containsKey(leaf.output(0));
-    }
-
-    private static long source(Node node, Map<Value, Known> known) {
-        return node.inputs().stream()
-                .mapToLong(v -> Objects.requireNonNull(known.get(v)).source)
-                .sum();
-    }
-
-    private static boolean isWorthKeeping(Node node, Map<Value, Known> known) {
-        long bytes = node.types().stream().mapToLong(Type::bytes).sum();
-        return bytes <= Math.max(SMALL, source(node, known));
-    }
-
-    private List<Value> folded(
-            Node node, Map<Value, Known> known, Names names, Map<String, Tensor> values, Graph target) {
-        List<Tensor> operands = node.inputs().stream()
-                .map(v -> Objects.requireNonNull(known.get(v)).value)
-                .toList();
-        List<Tensor> results = arithmetic.run(node.op(), operands);
-        List<Value> weights = new ArrayList<>();
-        for (Value v : node.outputs()) {
-            Tensor value = results.get(v.index());
-            String name = names.fresh(Names.join(node.path(), node.op().name()));
-            known.put(v, new Known(value, source(node, known)));
-            values.put(name, value);
-            weights.add(target.leaf(Role.WEIGHT, name, v.type()));
+            return isWorthIt(node) ? folded(node, target) : target.append(node.op(), inputs);
         }
-        return weights;
+
+        private boolean isWorthIt(Node node) {
+            long source = 0;
+            for (Value v : node.inputs()) {
+                Known operand = known.get(v);
+                if (operand == null) {
+                    return false;
+                }
+                source += operand.source;
+            }
+            long bytes = 0;
+            for (Type type : node.types()) {
+                bytes += type.bytes();
+            }
+            return bytes <= Math.max(SMALL, source);
+        }
+
+        private List<Value> folded(Node node, Graph target) {
+            List<Tensor> operands = new ArrayList<>();
+            long source = 0;
+            for (Value v : node.inputs()) {
+                Known operand = Objects.requireNonNull(known.get(v));
+                operands.add(operand.value);
+                source += operand.source;
+            }
+            List<Tensor> results = arithmetic.run(node.op(), operands);
+            List<Value> weights = new ArrayList<>();
+            for (Value v : node.outputs()) {
+                Tensor value = results.get(v.index());
+                String name = names.fresh(Names.join(node.path(), node.op().name()));
+                known.put(v, new Known(value, source));
+                values.put(name, value);
+                weights.add(target.leaf(Role.WEIGHT, name, v.type()));
+            }
+            return weights;
+        }
     }
 }

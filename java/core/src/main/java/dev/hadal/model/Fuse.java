@@ -17,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,18 +30,23 @@ public record Fuse() implements Pass {
     @Override
     public Model apply(Model model) {
         Map<Node, List<Node>> chains = chains(model.graph());
-        Map<Node, List<Value>> operands = new HashMap<>();
-        Graph graph = model.graph().rewrite((node, inputs, target) -> {
+        Graph graph = model.graph().rewrite(new Fusing(chains, new HashMap<>()));
+        return DropUnused.of(model, graph, model.values());
+    }
+
+    private record Fusing(Map<Node, List<Node>> chains, Map<Node, List<Value>> operands) implements Graph.Rule {
+        @Override
+        public List<Value> apply(Node node, List<Value> inputs, Graph target) {
             List<Node> chain = chains.get(node);
-            operands.put(node, inputs);
             if (chain == null) {
                 return target.append(node.op(), inputs);
-            } else if (node != chain.get(chain.size() - 1)) {
+            }
+            operands.put(node, inputs);
+            if (node != chain.get(chain.size() - 1)) {
                 return inputs.subList(0, 1); // which nobody reads: the chain stands where its last node was
             }
             return fused(chain, operands, target);
-        });
-        return DropUnused.of(model, graph, model.values());
+        }
     }
 
     /** The chain of every node that is part of one; the first product in the graph's order takes a sum of two. */
@@ -56,7 +62,9 @@ public record Fuse() implements Pass {
                 chain.add(next);
             }
             if (chain.size() > 1) {
-                chain.forEach(n -> chains.put(n, chain));
+                for (Node n : chain) {
+                    chains.put(n, chain);
+                }
             }
         }
         return chains;
@@ -92,7 +100,12 @@ public record Fuse() implements Pass {
             before = node;
         }
         Fused whole = op;
-        return target.within(chain.get(0).path(), () -> target.append(whole, inputs));
+        return target.within(chain.get(0).path(), new Supplier<List<Value>>() {
+            @Override
+            public List<Value> get() {
+                return target.append(whole, inputs);
+            }
+        });
     }
 
     private static List<Value> operandsOf(Node node, Map<Node, List<Value>> operands) {

@@ -2,12 +2,10 @@ package dev.hadal.model;
 
 import dev.hadal.graph.Fused;
 import dev.hadal.graph.Leaf;
-import dev.hadal.graph.Op;
+import dev.hadal.graph.Node;
 import dev.hadal.op.BatchNorm;
 import java.util.List;
 import java.util.StringJoiner;
-import java.util.function.Predicate;
-import java.util.function.ToLongFunction;
 
 /**
  * All that makes a model faster which only predicts from now on: what changes nothing or leads nowhere is left out, what
@@ -18,39 +16,17 @@ import java.util.function.ToLongFunction;
  */
 public record Inference(FoldConstants.Arithmetic arithmetic) implements Pass {
 
-    /** One pass, what it does in words, and of what there are fewer or more when it has done it. */
-    private record Step(String done, Pass pass, ToLongFunction<Model> counted) {
-        static Step of(String done, Pass pass, Predicate<Op> which) {
-            return new Step(done, pass, model -> model.graph().nodes().stream()
-                    .filter(node -> which.test(node.op()))
-                    .count());
-        }
-
-        long count(Model before, Model after) {
-            return Math.abs(counted.applyAsLong(before) - counted.applyAsLong(after));
-        }
-    }
-
-    private List<Step> steps() {
-        Predicate<Op> computed = op -> !(op instanceof Leaf);
-        return List.of(
-                Step.of("unused nodes left out", new DropUnused(), op -> true),
-                Step.of("identities left out", new DropIdentities(), computed),
-                Step.of("constants folded", new FoldConstants(arithmetic), computed),
-                Step.of("batch norms folded", new FoldBatchNorm(), BatchNorm.class::isInstance),
-                Step.of("chains fused", new Fuse(), Fused.class::isInstance));
-    }
-
     /** The passes, in their order. */
     public List<Pass> passes() {
-        return steps().stream().map(Step::pass).toList();
+        return List.of(
+                new DropUnused(), new DropIdentities(), new FoldConstants(arithmetic), new FoldBatchNorm(), new Fuse());
     }
 
     @Override
     public Model apply(Model model) {
         Model now = model;
-        for (Step step : steps()) {
-            now = now.apply(step.pass);
+        for (Pass pass : passes()) {
+            now = now.apply(pass);
         }
         return now;
     }
@@ -59,11 +35,33 @@ public record Inference(FoldConstants.Arithmetic arithmetic) implements Pass {
     public String report(Model model) {
         StringJoiner line = new StringJoiner(", ");
         Model before = model;
-        for (Step step : steps()) {
-            Model after = before.apply(step.pass);
-            line.add(step.done + ": " + step.count(before, after));
+        for (Pass pass : passes()) {
+            Model after = before.apply(pass);
+            line.add(words(pass) + ": " + Math.abs(counted(pass, before) - counted(pass, after)));
             before = after;
         }
         return line.toString();
+    }
+
+    private static String words(Pass pass) {
+        return pass instanceof DropUnused
+                ? "unused nodes left out"
+                : pass instanceof DropIdentities
+                        ? "identities left out"
+                        : pass instanceof FoldConstants
+                                ? "constants folded"
+                                : pass instanceof FoldBatchNorm ? "batch norms folded" : "chains fused";
+    }
+
+    /** What there are fewer or more of when the pass has done its work. */
+    private static long counted(Pass pass, Model model) {
+        return model.graph().nodes().stream()
+                .map(Node::op)
+                .filter(op -> pass instanceof Fuse
+                        ? op instanceof Fused
+                        : pass instanceof FoldBatchNorm
+                                ? op instanceof BatchNorm
+                                : pass instanceof DropUnused || !(op instanceof Leaf))
+                .count();
     }
 }

@@ -1,6 +1,7 @@
 package dev.hadal.model;
 
 import dev.hadal.graph.Leaf;
+import dev.hadal.graph.Node;
 import java.util.HashSet;
 import java.util.Set;
 
@@ -10,11 +11,11 @@ final class Names {
 
     Names(Model model) {
         taken.addAll(model.values().keySet());
-        model.graph().nodes().forEach(node -> {
+        for (Node node : model.graph().nodes()) {
             if (node.op() instanceof Leaf leaf) {
                 taken.add(leaf.name());
             }
-        });
+        }
     }
 
     /** The name of something in a layer. */

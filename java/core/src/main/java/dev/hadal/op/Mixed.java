@@ -39,24 +39,37 @@ public record Mixed(Op op, List<DType> results) implements Op {
      * The same as a chain of mixed ops: what leads from one op to the next stays f32. For whoever computes a chain op by op.
      *
      * @param in the types of the chain's operands
+     * @param results the types of its results
      */
-    public static Fused apart(Fused chain, List<Type> in, List<DType> results) {
+    public static Fused apart(Fused chain, List<Type> in, List<Type> results) {
+        if (!anyBf16(in) && !anyBf16(results)) {
+            return chain;
+        }
         List<Fused.Part> parts = new ArrayList<>();
         int[] given = {0};
         chain.through(in, (op, types) -> {
             boolean last = parts.size() + 1 == chain.parts().size();
-            List<Type> wide = op.infer(types.stream().map(Mixed::widened).toList());
-            List<DType> own = wide.stream().map(Type::dtype).toList();
+            List<Type> out = op.infer(types.stream().map(Mixed::widened).toList());
             if (chain.keep() || last) {
-                own = results.subList(given[0], given[0] + wide.size());
-                given[0] += wide.size();
+                out = results.subList(given[0], given[0] + out.size());
+                given[0] += out.size();
             }
-            Op part = types.stream().anyMatch(Mixed::isBf16) || own.contains(DType.BF16) ? new Mixed(op, own) : op;
+            boolean mixed = anyBf16(types) || anyBf16(out);
+            Op part = mixed ? new Mixed(op, out.stream().map(Type::dtype).toList()) : op;
             Fused.Part before = chain.parts().get(parts.size());
             parts.add(new Fused.Part(part, before.operands(), before.at()));
-            return part.infer(types);
+            return out;
         });
         return new Fused(parts, chain.keep());
+    }
+
+    private static boolean anyBf16(List<Type> types) {
+        for (Type type : types) {
+            if (isBf16(type)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static boolean isBf16(Type type) {

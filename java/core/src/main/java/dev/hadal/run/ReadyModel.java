@@ -2,9 +2,11 @@ package dev.hadal.run;
 
 import dev.hadal.backend.Backends;
 import dev.hadal.graph.Graph;
+import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
 import dev.hadal.model.BatchSize;
+import dev.hadal.model.FoldConstants;
 import dev.hadal.model.Inference;
 import dev.hadal.model.MixedPrecision;
 import dev.hadal.model.Model;
@@ -77,7 +79,15 @@ final class ReadyModel {
 
     /** The model that is compiled, for any batch size: what the passes for inference make of the one given. */
     private static Model prepared(Model model) {
-        return model.apply(new Inference(Kernels::compute));
+        return model.apply(new Inference(new JavaArithmetic()));
+    }
+
+    /** What few ops depend on weights alone, Java computes. */
+    private record JavaArithmetic() implements FoldConstants.Arithmetic {
+        @Override
+        public List<Tensor> run(Op op, List<Tensor> operands) {
+            return Kernels.compute(op, operands);
+        }
     }
 
     /** Each plan lays out the weights as it likes best, whatever the others do: so its bits depend on its size alone. */

@@ -57,9 +57,7 @@ public final class OneDnnBackend implements Backend {
             return ChainKernel.prepare(this, q.before(), q.op(), q.after(), inputs, threads);
         }
         if (kernel.isEmpty() && Mixed.inner(op) instanceof Fused chain) {
-            List<Type> in = inputs.stream().map(Operand::type).toList();
-            List<DType> results = outputs.stream().map(Type::dtype).toList();
-            return ChainKernel.prepare(this, Mixed.apart(chain, in, results), inputs, threads);
+            return ChainKernel.prepare(this, Mixed.apart(chain, Operand.types(inputs), outputs), inputs, threads);
         }
         return kernel;
     }

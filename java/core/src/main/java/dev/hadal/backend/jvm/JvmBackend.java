@@ -66,8 +66,7 @@ public final class JvmBackend implements Backend {
     public Optional<Kernel> prepare(Op op, List<Operand> inputs, List<Type> outputs, int threads) {
         List<Type> in = Operand.types(inputs);
         if (Mixed.inner(op) instanceof Fused chain) {
-            List<DType> results = outputs.stream().map(Type::dtype).toList();
-            return ChainKernel.prepare(this, Mixed.apart(chain, in, results), inputs, threads);
+            return ChainKernel.prepare(this, Mixed.apart(chain, in, outputs), inputs, threads);
         }
         if (op instanceof Quantized || op instanceof Quantize || op instanceof Dequantize) {
             return quantized(op, in, outputs, threads);
