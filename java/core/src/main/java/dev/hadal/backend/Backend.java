@@ -63,7 +63,7 @@ public interface Backend {
 
     /** Several bound kernels as one, which runs and closes them in that order. */
     default Kernel.Bound inOrder(List<Kernel.Bound> kernels) {
-        Kernel.Bound[] all = kernels.toArray(Kernel.Bound[]::new);
+        Kernel.Bound[] all = kernels.toArray(new Kernel.Bound[0]);
         return new Kernel.Bound() {
             @Override
             public void run() {
