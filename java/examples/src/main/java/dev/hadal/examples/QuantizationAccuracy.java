@@ -28,9 +28,10 @@ import java.util.StringJoiner;
 
 /**
  * What 8 bits cost: ResNet-20 and a depthwise network, each trained from several seeds, quantized in every way, and compared
- * with themselves in f32 on all 10,000 test images. What has been computed once is kept in the directory.
+ * with themselves in f32 on all 10,000 test images. What has been computed once is kept in the directory; with {@code kept} the
+ * tables show that alone.
  *
- * <pre>{@code   QuantizationAccuracy [DIRECTORY [SEEDS [network]]]}</pre>
+ * <pre>{@code   QuantizationAccuracy [DIRECTORY [SEEDS [resnet20|mobilenet|all [kept]]]]}</pre>
  */
 public final class QuantizationAccuracy {
     private static final int EPOCHS = 8;
@@ -43,9 +44,11 @@ public final class QuantizationAccuracy {
     private final Backends backends = Backends.automatic().withThreads(1);
     private final FashionModels models;
     private final PrintStream out;
+    private final boolean kept;
 
-    private QuantizationAccuracy(Path directory, PrintStream out) throws IOException {
+    private QuantizationAccuracy(Path directory, boolean kept, PrintStream out) throws IOException {
         this.directory = directory;
+        this.kept = kept;
         this.models = new FashionModels(directory, backends);
         this.out = out;
     }
@@ -53,9 +56,9 @@ public final class QuantizationAccuracy {
     public static void main(String[] args) throws IOException {
         Path directory = Path.of(args.length > 0 ? args[0] : "target/fashion-models");
         int seeds = args.length > 1 ? Integer.parseInt(args[1]) : 3;
-        QuantizationAccuracy accuracy = new QuantizationAccuracy(directory, System.out);
+        QuantizationAccuracy accuracy = new QuantizationAccuracy(directory, args.length > 3, System.out);
         for (FashionModels.Kind kind : FashionModels.Kind.values()) {
-            if (args.length < 3 || args[2].equals(kind.toString())) {
+            if (args.length < 3 || args[2].equals("all") || args[2].equals(kind.toString())) {
                 accuracy.table(kind, seeds);
             }
         }
@@ -68,6 +71,7 @@ public final class QuantizationAccuracy {
 
     private Map<String, Way> ways() {
         Map<String, Way> ways = new LinkedHashMap<>();
+        ways.put(F32, (m, seed) -> m);
         ways.put("min-max, biases as they are", (m, seed) -> quantized(m, false, ranges(RangeRule.minMax())
                 .corrected(false)));
         ways.put("min-max", (m, seed) -> quantized(m, false, ranges(RangeRule.minMax())));
@@ -116,11 +120,13 @@ public final class QuantizationAccuracy {
 
     private void table(FashionModels.Kind kind, int seeds) throws IOException {
         Map<String, List<boolean[]>> right = new LinkedHashMap<>();
-        for (long seed = 1; seed <= seeds; seed++) {
-            Model trained = models.model(kind, seed, EPOCHS, out);
-            add(right, kind, seed, F32, trained, (m, s) -> m);
-            for (Map.Entry<String, Way> way : ways().entrySet()) {
-                add(right, kind, seed, way.getKey(), trained, way.getValue());
+        List<Model> trained = new ArrayList<>();
+        for (int seed = 1; seed <= seeds; seed++) {
+            trained.add(models.model(kind, seed, EPOCHS, out));
+        }
+        for (Map.Entry<String, Way> way : ways().entrySet()) { // first what takes seconds, then what takes minutes
+            for (int seed = 1; seed <= seeds; seed++) {
+                add(right, kind, seed, way.getKey(), trained.get(seed - 1), way.getValue());
             }
         }
         print(kind, right);
@@ -130,7 +136,9 @@ public final class QuantizationAccuracy {
             Map<String, List<boolean[]>> right, FashionModels.Kind kind, long seed, String name, Model trained, Way way)
             throws IOException {
         Path file = directory.resolve(kind + "-seed-" + seed + "-" + name.replaceAll("[^a-z0-9.]+", "-") + ".right");
-        if (!Files.exists(file)) {
+        if (!Files.exists(file) && kept) {
+            return;
+        } else if (!Files.exists(file)) {
             long start = System.nanoTime();
             boolean[] answers = right(way.apply(trained, seed));
             Files.write(file, bytes(answers));
