@@ -4,8 +4,9 @@
  * Three promises hold for every function here.
  *  - Same bits everywhere: neither the instruction set nor the thread count changes a result. Sums run in
  *    double over blocks of a fixed size, added in block order, and no multiply-add is contracted. Where the
- *    processor's speed counts, in norms of rows, softmax along the last axis and GELU, the last bits are those of the
- *    instruction set: multiply-adds are fused where it can, and sums run in float over a few dozen values per lane.
+ *    processor's speed counts, in norms of rows, softmax along the last axis, cross entropy and GELU, the last bits are
+ *    those of the instruction set: multiply-adds are fused where it can, and sums run in float over a few dozen values
+ *    per lane.
  *  - No allocation but for step lists, no exception, no global state but the OpenMP thread count of the calling
  *    thread.
  *  - Pointers are the caller's affair: they are not checked, and different parameters must not overlap unless

@@ -61,14 +61,6 @@ inline void products(const float* b, const float* a, double shift, int64_t n, do
     *sum_ab = lanes_b[0];
 }
 
-/** The largest xᵢ; −Inf if there is none. Of NaN it makes anything: exp(NaN − max) is NaN anyway. */
-inline float max(const float* x, int64_t n) {
-    float largest = -kInfinity;
-#pragma omp simd reduction(max : largest)
-    for (int64_t i = 0; i < n; i++) largest = x[i] > largest ? x[i] : largest;
-    return largest;
-}
-
 inline uint32_t bits_of(float x) {
     uint32_t bits;
     __builtin_memcpy(&bits, &x, sizeof bits);
@@ -554,27 +546,20 @@ double cross_entropy(const float* logits, const int32_t* labels, int64_t begin, 
         const float x_label = known ? x[label] : kNaN;  // read before p overwrites it
         const double w_label = known && t.class_weights != nullptr ? (double)t.class_weights[label] : 1.0;
 
-        // Σw·z. Without smoothing not even 0 · Σw·z: a logit of −Inf, which rules a class out, makes it NaN.
-        auto identity = [](double element) { return element; };
-        const float x_max = max(x, classes);
-        double sum_wz = 0.0;
+        // Σw·x. Without smoothing not even 0 · Σw·x: a logit of −Inf, which rules a class out, makes it NaN.
+        double sum_w = (double)classes, sum_wx = 0.0;
         if (t.smoothing > 0.0f && t.class_weights == nullptr) {
-            sum_wz = sum(x, classes, identity) - (double)classes * (double)x_max;
+            sum_wx = sum(x, classes, [](double element) { return element; });
         } else if (t.smoothing > 0.0f) {
-            double sum_w;
-            products(x, t.class_weights, (double)x_max, classes, &sum_w, &sum_wz);
+            products(x, t.class_weights, 0.0, classes, &sum_w, &sum_wx);
         }
 
-#pragma omp simd
-        for (int64_t k = 0; k < classes; k++) p[k] = exp_of_negative(x[k] - x_max);
-        const double s = sum(p, classes, identity);
-        const float per_s = (float)(1.0 / s);
-        for (int64_t k = 0; k < classes; k++) p[k] *= per_s;
-
+        const Softmax found = softmax_row(x, classes, false, p);
         if (label == t.ignore) continue;
-        const double log_s = __builtin_log(s);
-        double row_loss = (1.0 - (double)t.smoothing) * w_label * (log_s - (double)(x_label - x_max));
+        const double log_s = __builtin_log(found.sum);
+        double row_loss = (1.0 - (double)t.smoothing) * w_label * (log_s - (double)(x_label - found.max));
         if (t.smoothing > 0.0f) {
+            const double sum_wz = sum_wx - sum_w * (double)found.max;
             row_loss += (double)t.smoothing / (double)classes * (t.total_weight * log_s - sum_wz);
         }
         loss += t.sample_weights == nullptr ? row_loss : (double)t.sample_weights[row / t.places] * row_loss;

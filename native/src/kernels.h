@@ -231,7 +231,12 @@ void small_matmul(const float* a, const float* b, int64_t m, int64_t k, int64_t 
                   float* y);
 void convolution_weights(const ConvolutionGeometry& geometry, const float* x, const float* dy, int64_t first,
                          int64_t last, int64_t begin, int64_t end, bool more, float* dw);
-void softmax_row(const float* x, int64_t n, bool log, float* y);
+/** max(x) and Σ exp(x − max). */
+struct Softmax {
+    float max;
+    double sum;
+};
+Softmax softmax_row(const float* x, int64_t n, bool log, float* y);
 void softmax_row_backward(const float* y, const float* dy, int64_t n, bool log, float* dx);
 
 extern const SparseKernels sparse, sparse_bf16;  // sparse.cpp's

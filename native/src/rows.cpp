@@ -57,6 +57,19 @@ inline void store(float* y, Vector v, Part part) {
         if (i < part.count) y[i] = v[i];
 }
 
+/** a > b ? a : b, which g++ does not know for one instruction in vectors. */
+inline Vector larger(Vector a, Vector b) {
+#if defined(__AVX512F__)
+    return __builtin_ia32_maxps512_mask(a, b, Vector{}, -1, 4);
+#elif defined(__AVX2__)
+    return __builtin_ia32_maxps256(a, b);
+#elif defined(__SSE__)
+    return __builtin_ia32_maxps(a, b);
+#else
+    return a > b ? a : b;
+#endif
+}
+
 inline Integers bits_of(Vector x) { return (Integers)x; }
 
 /** Calls f(i, Whole or Part) for vectors from i = 0 on that together are [0, n). */
@@ -70,8 +83,9 @@ inline void over(int64_t n, F f) {
 // Additions that wait for each other are spread over as many sums as hide their latency.
 constexpr int64_t kSums = 4;
 
-// So many vectors each sum adds up in float before it goes to double: a few roundings' worth of error.
-constexpr int64_t kBlock = 32 * kSums * kWidth;
+// So many vectors each sum adds up in float before it goes to double: a few roundings' worth of error. Exponentials,
+// of which one may be most of the sum, get fewer.
+constexpr int64_t kVectors = 32, kVectorsOfExponentials = 16;
 
 /** All values of a vector in one, halves at a time. */
 template <class Two>
@@ -101,8 +115,9 @@ inline double total(Vector v) {
 inline void prefetch(const float* x) { __builtin_prefetch(x); }
 
 /** totals[k] = the sum of what add(i, part, sums) adds to sums[k]; `add` must be given zeros to add where a part ends. */
-template <int64_t kinds, class Add>
+template <int64_t kinds, int64_t vectors = kVectors, class Add>
 inline void sum(int64_t n, double* totals, Add add) {
+    constexpr int64_t kBlock = vectors * kSums * kWidth;
     for (int64_t k = 0; k < kinds; k++) totals[k] = 0.0;
     for (int64_t begin = 0; begin < n; begin += kBlock) {
         const int64_t end = n - begin < kBlock ? n : begin + kBlock;
@@ -124,22 +139,23 @@ inline void sum(int64_t n, double* totals, Add add) {
 
 /**
  * eˣ for x ≤ 0, within 2 units in the last place; NaN for NaN. Subnormal results may be 0.
- * x = n·ln 2 + r with |r| ≤ ln 2 / 2, as in kernels.cpp, and eʳ within 1.05·10⁻⁷ of it by the polynomial of degree 5
- * that begins 1 + r and whose largest relative error is smallest (Remez).
+ * x = n·ln 2 + r with |r| ≤ ln 2 / 2, as in kernels.cpp, and eʳ within 3.1·10⁻⁹ of it by the polynomial of degree 6
+ * that begins 1 + r and whose largest relative error is smallest.
  */
 inline Vector exp_of_negative(Vector x) {
     const float round = 12582912.0f;  // adding 1.5·2²³ leaves the nearest integer in the low bits
 #if defined(__AVX512F__)
-    x = x < -104.0f ? all(-104.0f) : x;  // −Inf has no r
+    x = larger(all(-104.0f), x);  // −Inf has no r; NaN stays
 #endif
     Vector shifted = x * 1.44269504088896341f + round;
     Vector n = shifted - round;
     Vector r = x - n * 0.693359375f;
     r = r - n * -2.12194440e-4f;
 
-    Vector y = 8.312501013e-3f * r + 4.1890330613e-2f;
-    y = y * r + 1.6667115688e-1f;
-    y = y * r + 4.9999231100e-1f;
+    Vector y = 1.381454058e-3f * r + 8.3687454462e-3f;
+    y = y * r + 4.1668388993e-2f;
+    y = y * r + 1.6666521132e-1f;
+    y = y * r + 4.9999994040e-1f;
     y = y * r + 1.0f;
     y = y * r + 1.0f;
 #if defined(__AVX512F__)
@@ -276,8 +292,6 @@ void row_norm_backward(const float* x, const float* dy, const float* scale, cons
 
 namespace {
 
-inline Vector larger(Vector a, Vector b) { return a > b ? a : b; }
-
 /** The largest xᵢ; −Inf if there is none. Of NaN it makes anything: exp(NaN − max) is NaN anyway. */
 inline float max(const float* x, int64_t n) {
     Vector largest[kSums];
@@ -295,17 +309,17 @@ inline float max(const float* x, int64_t n) {
 }  // namespace
 
 /** With z = x − max(x) and S = Σ eᶻ: y = eᶻ / S, or y = z − log S. */
-void softmax_row(const float* x, int64_t n, bool log, float* y) {
+Softmax softmax_row(const float* x, int64_t n, bool log, float* y) {
     const float x_max = max(x, n);
     double s;
     if (log) {
-        sum<1>(n, &s, [=](int64_t i, auto part, Vector* sums) {
+        sum<1, kVectorsOfExponentials>(n, &s, [=](int64_t i, auto part, Vector* sums) {
             sums[0] += exp_of_negative(load(x + i, part, -kInfinity) - x_max);
         });
         const float log_s = (float)__builtin_log(s);
         over(n, [=](int64_t i, auto part) { store(y + i, (load(x + i, part) - x_max) - log_s, part); });
     } else {
-        sum<1>(n, &s, [=](int64_t i, auto part, Vector* sums) {
+        sum<1, kVectorsOfExponentials>(n, &s, [=](int64_t i, auto part, Vector* sums) {
             prefetch(x + n + i);
             prefetch(y + n + i);
             Vector e = exp_of_negative(load(x + i, part, -kInfinity) - x_max);
@@ -315,6 +329,7 @@ void softmax_row(const float* x, int64_t n, bool log, float* y) {
         const float per_s = (float)(1.0 / s);
         over(n, [=](int64_t i, auto part) { store(y + i, load(y + i, part) * per_s, part); });
     }
+    return {x_max, s};
 }
 
 /** With s = Σ dy·y: dx = y·(dy − s). Of the logarithm, with s = Σ dy: dx = dy − eʸ·s. */
@@ -346,7 +361,7 @@ class Curve {
 public:
     explicit Curve(const Pieces& pieces) {
         for (int64_t j = 0; j <= kDegree; j++) {
-            for (int64_t part = 0; part < kVectors; part++)
+            for (int64_t part = 0; part < kParts; part++)
                 coefficients_[j][part] = load(pieces.coefficients[j] + part * kWidth, Whole{});
         }
     }
@@ -367,8 +382,8 @@ public:
     }
 
 private:
-    static constexpr int64_t kVectors = kPieces / kWidth;
-    Vector coefficients_[kDegree + 1][kVectors];
+    static constexpr int64_t kParts = kPieces / kWidth;
+    Vector coefficients_[kDegree + 1][kParts];
 
     Vector coefficient(int64_t j, Integers piece) const {
 #if defined(__AVX512F__)

@@ -496,7 +496,7 @@ void test_cross_entropy() {
                 backward(in_place, in_place);
                 check_same(in_place, dx, "dx in place");
                 return joined({loss, p, dx});
-            });
+            }, true);
         }
     }
 }
