@@ -62,7 +62,7 @@ public final class Safetensors {
             head.putLong(json.length + (long) padding)
                     .put(json)
                     .put(" ".repeat(padding).getBytes(StandardCharsets.UTF_8));
-            Checksum checksum = Checksum.of(Checksum.KEY);
+            Checksum checksum = new Checksum();
             write(out, checksum, head.flip());
             for (Tensor t : tensors.values()) {
                 write(out, checksum, values(t));
@@ -189,10 +189,9 @@ public final class Safetensors {
     private static void verify(SeekableByteChannel in, byte[] json, Map<?, ?> entries, boolean checked, String file)
             throws IOException {
         Map<?, ?> metadata = entries.get(METADATA) instanceof Map<?, ?> map ? map : Map.of();
-        String key = metadata.containsKey(Checksum.KEY) ? Checksum.KEY : Checksum.FORMER_KEY;
-        Checksum checksum = Checksum.of(key);
-        Object stated = metadata.get(key);
-        int at = stated instanceof String s && s.length() == checksum.length() ? indexOf(json, s) : -1;
+        Checksum checksum = new Checksum();
+        Object stated = metadata.get(Checksum.KEY);
+        int at = stated instanceof String s && s.length() == Checksum.NONE.length() ? indexOf(json, s) : -1;
         if (at < 0) {
             if (checked || stated != null) {
                 throw new ModelFormatException(
@@ -203,7 +202,7 @@ public final class Safetensors {
         }
         ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(BUFFER, in.size()));
         long from = 8L + at;
-        long to = from + checksum.length();
+        long to = from + Checksum.NONE.length();
         in.position(0);
         for (long position = 0; in.read(buffer) >= 0; buffer.clear()) {
             buffer.flip();
@@ -234,7 +233,6 @@ public final class Safetensors {
                     metadata.put(String.valueOf(said.getKey()), String.valueOf(said.getValue()));
                 }
                 metadata.remove(Checksum.KEY);
-                metadata.remove(Checksum.FORMER_KEY);
             } else {
                 tensors.put(name, tensor(in, base, name, entry, file));
             }

@@ -49,12 +49,13 @@ record ActivationMemory(long bytes) {
         for (int trial = 1; ; trial++) {
             Plan plan = Plan.compile(recompute.within(estimate), backends, options);
             long taken = plan.sessionBytes();
-            if (taken <= bytes || estimate <= least) {
+            if (taken <= bytes || estimate < least) {
                 return plan;
             }
             plan.close();
             double lower = trial < PROPORTIONAL ? estimate * SAFETY * bytes / taken : (estimate + least) / 2.0;
-            estimate = trial < TRIALS ? Math.max(least, (long) lower) : least;
+            // Of no bytes at all the least is made, as for a budget that is too small: whatever that fits in suffices.
+            estimate = trial < TRIALS && estimate > least ? Math.max(least, (long) lower) : 0;
         }
     }
 }

@@ -186,6 +186,13 @@ public abstract class RecomputeSpec {
         assertSame(() -> builder(CONVOLUTIONAL), images(SAMPLES));
     }
 
+    /** What is computed again is rounded again. */
+    @Test
+    void inBf16() {
+        assertSame(() -> builder(PERCEPTRON).bf16(), images(SAMPLES));
+        assertSame(() -> builder(CONVOLUTIONAL).bf16(), images(SAMPLES));
+    }
+
     @Test
     void dropoutDropsTheSameAgain() {
         assertSame(() -> builder(DROPPING), images(SAMPLES));

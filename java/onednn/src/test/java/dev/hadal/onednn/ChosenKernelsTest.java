@@ -20,6 +20,7 @@ import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
 import dev.hadal.model.BatchSize;
+import dev.hadal.model.MixedPrecision;
 import dev.hadal.model.Model;
 import dev.hadal.model.PoolFirst;
 import dev.hadal.model.Training;
@@ -37,6 +38,8 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -98,6 +101,10 @@ class ChosenKernelsTest {
 
     /** The plan of a training step, with gradients that lie as their weights do. */
     private static List<String> training(Layer network, Shape sample, int batch) {
+        return training(network, sample, batch, graph -> graph);
+    }
+
+    private static List<String> training(Layer network, Shape sample, int batch, UnaryOperator<Graph> pass) {
         Graph graph = network.model(sample, 1)
                 .apply(new BatchSize(batch))
                 .apply(new Training())
@@ -108,13 +115,16 @@ class ChosenKernelsTest {
         Value l = loss.apply(y, graph.leaf(Role.INPUT, "labels", loss.target(y.type())));
         Value dl = graph.leaf(Role.SCALAR, "dl", Type.f32(Shape.SCALAR));
         Map<String, String> like = new HashMap<>();
+        Map<String, String> alike = new HashMap<>();
         graph.differentiate(l, dl, graph.leaves(Role.WEIGHT)).forEach((w, dw) -> {
             String name = Graph.leafOf(w).name();
             graph.output("d" + name, dw);
             like.put("d" + name, name);
+            alike.put(name, MixedPrecision.shadow(name));
+            alike.put(MixedPrecision.shadow(name), name);
         });
-        Graph alive = graph.rewrite(Graph.Rule.SAME);
-        try (Plan plan = Plan.compile(alive, ONEDNN, new Plan.Options(null, like, false))) {
+        Graph alive = pass.apply(graph.rewrite(Graph.Rule.SAME));
+        try (Plan plan = Plan.compile(alive, ONEDNN, new Plan.Options(null, like, alike, false))) {
             return plan.toString().lines().toList();
         }
     }
@@ -247,6 +257,53 @@ class ChosenKernelsTest {
             session.run();
             return session.read("dw").floats();
         }
+    }
+
+    // ---- bf16 ----
+
+    /**
+     * In f32 there are logits and their gradient, before and after the bias and the softmax, and the gradients of weights;
+     * no activation, and no f32 copy of one within a kernel.
+     */
+    @Test
+    void betweenTheProductsAllIsBf16() {
+        assumeTrue(Library.get().hasHadal());
+        List<String> convolutional = training(
+                sequential(
+                        conv2d(32, 3), relu(), conv2d(64, 3), relu(), maxPool2d(2), flatten(), linear(128), relu(), linear(10)),
+                Shape.of(1, 28, 28),
+                64,
+                new MixedPrecision(true)::apply);
+        assertEquals(
+                List.of("[64,10]", "[64,10]", "[64,10]", "[64,10]", "[10,128]", "[128,9216]", "[64,32,3,3]", "[32,1,3,3]"),
+                wide(convolutional),
+                String.join("\n", convolutional));
+        List<String> residual = training(network(64), Shape.of(1, 14, 14), 64, new MixedPrecision(true)::apply);
+        assertEquals(
+                List.of(
+                        "[64,10]",
+                        "[64,10]",
+                        "[64,10]",
+                        "[64,10]",
+                        "[10,128]",
+                        "[128,64,1,1]",
+                        "[128,128,3,3]",
+                        "[128,64,3,3]",
+                        "[64,64,3,3]",
+                        "[64,64,3,3]",
+                        "[64,1,3,3]"),
+                wide(residual),
+                String.join("\n", residual));
+        assertEquals(List.of(), with(convolutional, "between bf16"));
+        assertEquals(List.of(), with(residual, "between bf16"));
+    }
+
+    /** The shapes of f32 results. */
+    private static List<String> wide(List<String> plan) {
+        Pattern f32 = Pattern.compile("f32(\\[\\d+,[\\d,]+\\])");
+        return plan.stream()
+                .flatMap(line -> f32.matcher(line).results().map(found -> found.group(1)))
+                .toList();
     }
 
     /** Nobody asks for the gradient of the images. */
