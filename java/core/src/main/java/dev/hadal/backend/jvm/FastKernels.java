@@ -77,8 +77,12 @@ final class FastKernels {
         return SimdChoice.best().detail();
     }
 
+    static Machine machine(int threads) {
+        return new Machine(SimdChoice.best().simd(), Workers.shared(), threads);
+    }
+
     static Optional<Kernel> prepare(Op op, List<Type> in, List<Type> out, int threads) {
-        return prepare(op, in, out, new Machine(SimdChoice.best().simd(), Workers.shared(), threads));
+        return prepare(op, in, out, machine(threads));
     }
 
     /** Declines what has no values, which the reference does no slower. */

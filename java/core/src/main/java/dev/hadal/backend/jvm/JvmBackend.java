@@ -98,6 +98,10 @@ public final class JvmBackend implements Backend {
             return Optional.of(ByteConversion.kernel(op, widening.from(), in.get(0), outputs.get(0)));
         }
         Quantized quantized = (Quantized) op;
+        Kernel own = fast ? ByteKernels.prepare(quantized, in, outputs, FastKernels.machine(threads)) : null;
+        if (own != null) {
+            return Optional.of(own);
+        }
         List<Operand> operands = in.stream().map(Operand::plain).toList();
         return ChainKernel.prepare(this, quantized.before(), quantized.op(), quantized.after(), operands, threads);
     }

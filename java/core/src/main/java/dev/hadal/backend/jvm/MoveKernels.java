@@ -64,6 +64,10 @@ final class MoveKernels {
 
     /** The filling where there are gaps, then all boxes at once. */
     private static Kernel moves(Move.Only op, OpTable.Job j) {
+        return moves(op, op.filling(), j);
+    }
+
+    static Kernel moves(Move.Only op, float filling, OpTable.Job j) {
         List<Move> moves = op.moves(j.in(), j.out());
         StridedCopy[] copies = moves.stream().map(m -> copy(m, j.in(), j.out())).toArray(StridedCopy[]::new);
         int[] firstTasks = new int[copies.length + 1];
@@ -75,12 +79,12 @@ final class MoveKernels {
         Chunks chunks = new Chunks(values);
         Machine sized = j.machine().forWork(values);
         return new HeapKernel("java " + op.name(), j.in(), j.out(), (x, y, scratch) -> {
-            Workers.Body fill = (task, lane) -> fill(y[0], chunks.start(task), chunks.length(task), op.filling());
+            Workers.Body fill = (task, lane) -> fill(y[0], chunks.start(task), chunks.length(task), filling);
             Workers.Body copy = (task, lane) -> {
                 int i = moveOf(task, firstTasks);
                 Span from = x[moves.get(i).operand()];
                 Span to = y[moves.get(i).result()];
-                copies[i].run(task - firstTasks[i], array(from), from.offset(), array(to), to.offset());
+                copies[i].run(task - firstTasks[i], from.array(), from.offset(), to.array(), to.offset());
             };
             return () -> {
                 if (gaps) {
@@ -119,6 +123,8 @@ final class MoveKernels {
         int from = y.offset() + at;
         if (y.type().dtype() == DType.F32) {
             Arrays.fill(y.floats(), from, from + count, value);
+        } else if (y.type().dtype().isByte()) {
+            Arrays.fill(y.bytes(), from, from + count, (byte) (int) value);
         } else {
             Arrays.fill(y.ints(), from, from + count, (int) value);
         }
@@ -136,7 +142,7 @@ final class MoveKernels {
                 int yAt = y[0].offset() + chunks.start(task);
                 int n = chunks.length(task);
                 if (from == to) {
-                    System.arraycopy(array(x[0]), xAt, array(y[0]), yAt, n);
+                    System.arraycopy(x[0].array(), xAt, y[0].array(), yAt, n);
                 } else if (to == DType.I32) {
                     truncate(n, x[0].floats(), xAt, y[0].ints(), yAt);
                 } else {
@@ -162,15 +168,11 @@ final class MoveKernels {
     private static Kernel copy(String name, StridedCopy copy, List<Type> in, List<Type> out, Machine machine) {
         Machine sized = machine.forWork(out.get(0).shape().size());
         return new HeapKernel("java " + name, in, out, (x, y, scratch) -> {
-            Object from = array(x[0]);
-            Object to = array(y[0]);
+            Object from = x[0].array();
+            Object to = y[0].array();
             Workers.Body body = (task, lane) -> copy.run(task, from, x[0].offset(), to, y[0].offset());
             return () -> sized.forEach(copy.tasks(), body);
         });
-    }
-
-    private static Object array(Span slice) {
-        return slice.type().dtype() == DType.F32 ? slice.floats() : slice.ints();
     }
 
     private MoveKernels() {}

@@ -91,7 +91,7 @@ final class StridedCopy {
     /**
      * One part of the work.
      *
-     * @param from an array of floats or of ints, as is {@code to}
+     * @param from an array of floats, of ints or of bytes, as is {@code to}
      * @param fromBase where the source begins in it
      */
     void run(int task, Object from, int fromBase, Object to, int toBase) {
@@ -113,6 +113,8 @@ final class StridedCopy {
                 int columns = Math.min(SQUARE, across.length - strip);
                 if (from instanceof float[] floats) {
                     strip(columns, floats, source, (float[]) to, target);
+                } else if (from instanceof byte[] bytes) {
+                    strip(columns, bytes, source, (byte[]) to, target);
                 } else {
                     strip(columns, (int[]) from, source, (int[]) to, target);
                 }
@@ -121,6 +123,19 @@ final class StridedCopy {
     }
 
     private void strip(int columns, float[] from, int fromAt, float[] to, int toAt) {
+        for (int j0 = 0; j0 < row.length; j0 += SQUARE) {
+            int j1 = Math.min(row.length, j0 + SQUARE);
+            for (int c = 0; c < columns; c++) {
+                int source = fromAt + c * across.from;
+                int target = toAt + c * across.to;
+                for (int j = j0; j < j1; j++) {
+                    to[target + j * row.to] = from[source + j * row.from];
+                }
+            }
+        }
+    }
+
+    private void strip(int columns, byte[] from, int fromAt, byte[] to, int toAt) {
         for (int j0 = 0; j0 < row.length; j0 += SQUARE) {
             int j1 = Math.min(row.length, j0 + SQUARE);
             for (int c = 0; c < columns; c++) {

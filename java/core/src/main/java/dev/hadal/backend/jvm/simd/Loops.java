@@ -66,6 +66,9 @@ public interface Loops {
             float[] z,
             int zAt);
 
+    /** sums[r] = Σ x·w of each of so many rows of w, of n values each, one behind the other. */
+    void dots(int rows, int n, short[] x, int xAt, byte[] w, int wAt, int[] sums);
+
     /** Widens n values, as {@link dev.hadal.tensor.Bf16} does. */
     void widen(int n, short[] x, int xAt, float[] y, int yAt);
 

@@ -183,6 +183,18 @@ final class PlainLoops implements Loops {
     }
 
     @Override
+    public void dots(int rows, int n, short[] x, int xAt, byte[] w, int wAt, int[] sums) {
+        for (int r = 0; r < rows; r++) {
+            int at = wAt + r * n;
+            int sum = 0;
+            for (int i = 0; i < n; i++) {
+                sum += x[xAt + i] * w[at + i];
+            }
+            sums[r] = sum;
+        }
+    }
+
+    @Override
     public void widen(int n, short[] x, int xAt, float[] y, int yAt) {
         Bf16.widen(n, x, xAt, y, yAt);
     }

@@ -9,6 +9,7 @@ import dev.hadal.op.Hyper;
 import dev.hadal.op.Sgd;
 import dev.hadal.tensor.Bf16;
 import java.util.Arrays;
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -27,6 +28,9 @@ final class VectorLoops implements Loops {
     private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
     private static final VectorSpecies<Short> HALF =
             VectorSpecies.of(short.class, VectorShape.forBitSize(S.vectorBitSize() / 2));
+    /** As many bytes as a vector has lanes; the API has none of less than eight. */
+    private static final VectorSpecies<Byte> QUARTER =
+            VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, 8 * L)));
 
     /** The longest sum in one lane before it goes on in double precision. */
     private static final int STEPS = 64;
@@ -335,6 +339,50 @@ final class VectorLoops implements Loops {
             sums[sumsAt + i] += d * ((x[xAt + i] - s) * rho);
             z[zAt + i] = d * a[aAt + i];
         }
+    }
+
+    @Override
+    public void dots(int rows, int n, short[] x, int xAt, byte[] w, int wAt, int[] sums) {
+        int r = 0;
+        for (; r + 4 <= rows && QUARTER.length() == L; r += 4) {
+            fourDots(n, x, xAt, w, wAt + r * n, sums, r);
+        }
+        for (; r < rows; r++) {
+            sums[r] = dot(0, n, x, xAt, w, wAt + r * n);
+        }
+    }
+
+    private static void fourDots(int n, short[] x, int xAt, byte[] w, int wAt, int[] sums, int at) {
+        IntVector s0 = IntVector.zero(INTS);
+        IntVector s1 = s0;
+        IntVector s2 = s0;
+        IntVector s3 = s0;
+        int i = 0;
+        for (; i < INTS.loopBound(n); i += L) {
+            Vector<Integer> xi = ShortVector.fromArray(HALF, x, xAt + i).convertShape(VectorOperators.S2I, INTS, 0);
+            int wi = wAt + i;
+            s0 = s0.add(ByteVector.fromArray(QUARTER, w, wi).convertShape(VectorOperators.B2I, INTS, 0).mul(xi));
+            s1 = s1.add(ByteVector.fromArray(QUARTER, w, wi + n).convertShape(VectorOperators.B2I, INTS, 0).mul(xi));
+            s2 = s2.add(ByteVector.fromArray(QUARTER, w, wi + 2 * n)
+                    .convertShape(VectorOperators.B2I, INTS, 0)
+                    .mul(xi));
+            s3 = s3.add(ByteVector.fromArray(QUARTER, w, wi + 3 * n)
+                    .convertShape(VectorOperators.B2I, INTS, 0)
+                    .mul(xi));
+        }
+        sums[at] = s0.reduceLanes(VectorOperators.ADD) + dot(i, n, x, xAt, w, wAt);
+        sums[at + 1] = s1.reduceLanes(VectorOperators.ADD) + dot(i, n, x, xAt, w, wAt + n);
+        sums[at + 2] = s2.reduceLanes(VectorOperators.ADD) + dot(i, n, x, xAt, w, wAt + 2 * n);
+        sums[at + 3] = s3.reduceLanes(VectorOperators.ADD) + dot(i, n, x, xAt, w, wAt + 3 * n);
+    }
+
+    /** From one index to another. */
+    private static int dot(int from, int n, short[] x, int xAt, byte[] w, int wAt) {
+        int sum = 0;
+        for (int i = from; i < n; i++) {
+            sum += x[xAt + i] * w[wAt + i];
+        }
+        return sum;
     }
 
     @Override
