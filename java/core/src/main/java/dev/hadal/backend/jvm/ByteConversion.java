@@ -3,6 +3,8 @@ package dev.hadal.backend.jvm;
 import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.backend.Region;
+import dev.hadal.backend.jvm.simd.Loops;
+import dev.hadal.backend.jvm.simd.Simd;
 import dev.hadal.graph.Op;
 import dev.hadal.graph.Type;
 import dev.hadal.op.Quantization;
@@ -12,10 +14,7 @@ import dev.hadal.tensor.Shape;
 import java.util.List;
 
 /** Values of a shape from f32 to s8 or u8, and back. */
-record ByteConversion(Quantization quantization, Shape shape) {
-
-    /** Adding and subtracting 1.5·2²³ rounds what is smaller to the nearest integer, ties to even. */
-    private static final float ROUNDING = 0x1.8p23f;
+record ByteConversion(Quantization quantization, Shape shape, Simd simd) {
 
     /** Values that follow each other and have one scale. */
     private int run() {
@@ -29,30 +28,15 @@ record ByteConversion(Quantization quantization, Shape shape) {
         int xAt = (int) (to.offset() / Float.BYTES);
         int run = run();
         int size = shape.size();
+        Loops loops = simd.loops();
         boolean unsigned = quantization.dtype() == DType.U8;
         int zero = quantization.zeroPoint();
         return () -> {
             for (int at = 0; at < size; at += run) {
                 float scale = quantization.scale(quantization.index(shape, at));
-                if (unsigned) {
-                    fromUnsigned(run, q, qAt + at, scale, zero, x, xAt + at);
-                } else {
-                    fromSigned(run, q, qAt + at, scale, zero, x, xAt + at);
-                }
+                loops.dequantize(run, q, qAt + at, unsigned, scale, zero, x, xAt + at);
             }
         };
-    }
-
-    private static void fromUnsigned(int n, byte[] q, int qAt, float scale, int zero, float[] x, int xAt) {
-        for (int i = 0; i < n; i++) {
-            x[xAt + i] = scale * ((q[qAt + i] & 0xFF) - zero);
-        }
-    }
-
-    private static void fromSigned(int n, byte[] q, int qAt, float scale, int zero, float[] x, int xAt) {
-        for (int i = 0; i < n; i++) {
-            x[xAt + i] = scale * (q[qAt + i] - zero);
-        }
     }
 
     Runnable quantizing(Region from, Region to) {
@@ -63,29 +47,21 @@ record ByteConversion(Quantization quantization, Shape shape) {
         int run = run();
         int size = shape.size();
         int zero = quantization.zeroPoint();
+        Loops loops = simd.loops();
         float least = quantization.least() - zero;
         float greatest = quantization.greatest() - zero;
         return () -> {
             for (int at = 0; at < size; at += run) {
                 float inverse = 1 / quantization.scale(quantization.index(shape, at));
-                quantize(run, x, xAt + at, inverse, least, greatest, zero, q, qAt + at);
+                loops.quantize(run, x, xAt + at, inverse, least, greatest, zero, q, qAt + at);
             }
         };
     }
 
-    /** NaN stays NaN until it becomes the integer 0. */
-    static void quantize(
-            int n, float[] x, int xAt, float inverse, float least, float greatest, int zero, byte[] q, int qAt) {
-        for (int i = 0; i < n; i++) {
-            float clamped = Math.max(least, Math.min(greatest, x[xAt + i] * inverse));
-            q[qAt + i] = (byte) ((int) (clamped + ROUNDING - ROUNDING) + zero);
-        }
-    }
-
     /** The kernel of {@link Quantize} or {@link dev.hadal.op.Dequantize}. */
-    static Kernel kernel(Op op, Quantization quantization, Type in, Type out) {
+    static Kernel kernel(Op op, Quantization quantization, Type in, Type out, Simd simd) {
         return new ConversionKernel(
-                op.name(), new ByteConversion(quantization, in.shape()), in, out, op instanceof Quantize);
+                op.name(), new ByteConversion(quantization, in.shape(), simd), in, out, op instanceof Quantize);
     }
 
     private record ConversionKernel(String name, ByteConversion conversion, Type in, Type out, boolean narrows)

@@ -93,9 +93,9 @@ public final class JvmBackend implements Backend {
 
     private Optional<Kernel> quantized(Op op, List<Type> in, List<Type> outputs, int threads) {
         if (op instanceof Quantize narrowing) {
-            return Optional.of(ByteConversion.kernel(op, narrowing.to(), in.get(0), outputs.get(0)));
+            return Optional.of(ByteConversion.kernel(op, narrowing.to(), in.get(0), outputs.get(0), simd()));
         } else if (op instanceof Dequantize widening) {
-            return Optional.of(ByteConversion.kernel(op, widening.from(), in.get(0), outputs.get(0)));
+            return Optional.of(ByteConversion.kernel(op, widening.from(), in.get(0), outputs.get(0), simd()));
         }
         Quantized quantized = (Quantized) op;
         Kernel own = fast ? ByteKernels.prepare(quantized, in, outputs, FastKernels.machine(threads)) : null;

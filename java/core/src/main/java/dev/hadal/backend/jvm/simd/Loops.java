@@ -69,6 +69,13 @@ public interface Loops {
     /** sums[r] = Σ x·w of each of so many rows of w, of n values each, one behind the other. */
     void dots(int rows, int n, short[] x, int xAt, byte[] w, int wAt, int[] sums);
 
+    /** x = scale·(q − zero), of n bytes. */
+    void dequantize(int n, byte[] q, int qAt, boolean unsigned, float scale, int zero, float[] x, int xAt);
+
+    /** q = clamp(x·inverse, least, greatest) + zero, rounded to the nearest, ties to even; NaN becomes zero. */
+    void quantize(
+            int n, float[] x, int xAt, float inverse, float least, float greatest, int zero, byte[] q, int qAt);
+
     /** Widens n values, as {@link dev.hadal.tensor.Bf16} does. */
     void widen(int n, short[] x, int xAt, float[] y, int yAt);
 

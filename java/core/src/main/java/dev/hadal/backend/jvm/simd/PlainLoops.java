@@ -183,6 +183,25 @@ final class PlainLoops implements Loops {
     }
 
     @Override
+    public void dequantize(int n, byte[] q, int qAt, boolean unsigned, float scale, int zero, float[] x, int xAt) {
+        int mask = unsigned ? 0xFF : -1;
+        for (int i = 0; i < n; i++) {
+            x[xAt + i] = scale * ((q[qAt + i] & mask) - zero);
+        }
+    }
+
+    /** Adding and subtracting 1.5·2²³ rounds what is smaller; NaN stays NaN until it becomes the integer 0. */
+    @Override
+    public void quantize(
+            int n, float[] x, int xAt, float inverse, float least, float greatest, int zero, byte[] q, int qAt) {
+        float rounding = 0x1.8p23f;
+        for (int i = 0; i < n; i++) {
+            float clamped = Math.max(least, Math.min(greatest, x[xAt + i] * inverse));
+            q[qAt + i] = (byte) ((int) (clamped + rounding - rounding) + zero);
+        }
+    }
+
+    @Override
     public void dots(int rows, int n, short[] x, int xAt, byte[] w, int wAt, int[] sums) {
         for (int r = 0; r < rows; r++) {
             int at = wAt + r * n;

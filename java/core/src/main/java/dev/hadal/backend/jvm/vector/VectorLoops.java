@@ -2,6 +2,7 @@ package dev.hadal.backend.jvm.vector;
 
 import dev.hadal.backend.jvm.simd.Exponential;
 import dev.hadal.backend.jvm.simd.Loops;
+import dev.hadal.backend.jvm.simd.PlainSimd;
 import dev.hadal.backend.jvm.simd.Runs;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Adam;
@@ -28,6 +29,8 @@ final class VectorLoops implements Loops {
     private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
     private static final VectorSpecies<Short> HALF =
             VectorSpecies.of(short.class, VectorShape.forBitSize(S.vectorBitSize() / 2));
+    private static final Loops PLAIN = new PlainSimd().loops();
+
     /** As many bytes as a vector has lanes; the API has none of less than eight. */
     private static final VectorSpecies<Byte> QUARTER =
             VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, 8 * L)));
@@ -339,6 +342,34 @@ final class VectorLoops implements Loops {
             sums[sumsAt + i] += d * ((x[xAt + i] - s) * rho);
             z[zAt + i] = d * a[aAt + i];
         }
+    }
+
+    @Override
+    public void dequantize(int n, byte[] q, int qAt, boolean unsigned, float scale, int zero, float[] x, int xAt) {
+        int mask = unsigned ? 0xFF : -1;
+        int i = 0;
+        for (; i < S.loopBound(n) && QUARTER.length() == L; i += L) {
+            IntVector qi = (IntVector) ByteVector.fromArray(QUARTER, q, qAt + i).convertShape(VectorOperators.B2I, INTS, 0);
+            FloatVector xi = (FloatVector) qi.and(mask).sub(zero).convert(VectorOperators.I2F, 0);
+            xi.mul(scale).intoArray(x, xAt + i);
+        }
+        PLAIN.dequantize(n - i, q, qAt + i, unsigned, scale, zero, x, xAt + i);
+    }
+
+    /** As the plain loop has it; a NaN converts to 0 as in Java. */
+    @Override
+    public void quantize(
+            int n, float[] x, int xAt, float inverse, float least, float greatest, int zero, byte[] q, int qAt) {
+        float rounding = 0x1.8p23f;
+        int i = 0;
+        for (; i < S.loopBound(n) && QUARTER.length() == L; i += L) {
+            FloatVector scaled = FloatVector.fromArray(S, x, xAt + i).mul(inverse);
+            FloatVector rounded = scaled.min(greatest).max(least).add(rounding).sub(rounding);
+            IntVector qi = (IntVector) rounded.convert(VectorOperators.F2I, 0);
+            ByteVector bytes = (ByteVector) qi.add(zero).convertShape(VectorOperators.I2B, QUARTER, 0);
+            bytes.intoArray(q, qAt + i);
+        }
+        PLAIN.quantize(n - i, x, xAt + i, inverse, least, greatest, zero, q, qAt + i);
     }
 
     @Override
