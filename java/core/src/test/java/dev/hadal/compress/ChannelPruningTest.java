@@ -307,7 +307,7 @@ class ChannelPruningTest {
             float[] v = value.floats().clone();
             for (int i = 0; i < v.length; i++) {
                 double normal = random.nextGaussian();
-                v[i] += value.shape().rank() > 1 ? 0 : name.contains("var") ? 0.5f + Math.abs(normal) : normal / 2;
+                v[i] += (float) (value.shape().rank() > 1 ? 0 : name.contains("var") ? 0.5 + Math.abs(normal) : normal / 2);
             }
             values.put(name, Tensor.of(value.shape(), v));
         });
