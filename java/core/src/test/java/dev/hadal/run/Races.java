@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -167,11 +168,12 @@ public final class Races {
             }
             assertEquals(0, predictor.stats().waiting() + predictor.stats().running());
             requireClosed(() -> predictor.predict(batch(1, 0)));
-            requireClosed(() -> predictor.submit(batch(1, 0)));
+            requireClosed(() -> predictor.submit(batch(1, 0)).get());
             requireClosed(() -> predictor.swap(models.get(1)));
             predictor.close();
         }
 
+        @SuppressWarnings("FutureReturnValueIgnored") // of the one that closes
         private void act(SplittableRandom own) throws Exception {
             for (int i = own.nextInt(8); i >= 0; i--) {
                 int n = SIZES[own.nextInt(SIZES.length)];
@@ -205,8 +207,8 @@ public final class Races {
         }
 
         private void check(Tensor answer, int n, int from) {
-            Tensor first = exact.get(List.of(0, n, from));
-            Tensor second = exact.get(List.of(1, n, from));
+            Tensor first = Objects.requireNonNull(exact.get(List.of(0, n, from)));
+            Tensor second = Objects.requireNonNull(exact.get(List.of(1, n, from)));
             assertTrue(
                     sameBits
                             ? answer.equals(first) || answer.equals(second)
@@ -234,7 +236,7 @@ public final class Races {
         } catch (Exception e) {
             Throwable cause = e;
             while (cause instanceof ExecutionException || cause instanceof CompletionException) {
-                cause = cause.getCause();
+                cause = Objects.requireNonNull(cause.getCause());
             }
             boolean documented = cause instanceof UnansweredException
                     || cause instanceof CancellationException
