@@ -183,6 +183,7 @@ public final class Races {
             }
         }
 
+        @SuppressWarnings("FutureReturnValueIgnored") // of the future that closes
         private void act(int what, int n, int from) throws Exception {
             Tensor x = batch(n, from);
             switch (what) {
