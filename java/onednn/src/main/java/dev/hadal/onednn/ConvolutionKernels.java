@@ -225,6 +225,7 @@ final class ConvolutionKernels {
         PrimitiveDescriptor forward(@Nullable Layout given, Epilogue more) {
             int outputs = op.groups() == 1 ? 1 : 3;
             dnnl_primitive_attr attributes = more.attributes(
+                    r,
                     descriptors, outputs, dtype -> image(new Type(dtype, yType.shape())));
             dnnl_memory_desc bias = more.hasBias() ? descriptors.plain(DType.F32, out) : NO_BIAS;
             return withWeights(

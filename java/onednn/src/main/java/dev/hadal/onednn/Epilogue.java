@@ -114,14 +114,16 @@ final class Epilogue {
      * @param outputs the bits of the axes of the weights along which they have scales
      * @param result how the result lies, and a value of another type that lies as it does
      */
-    dnnl_primitive_attr attributes(Descriptors descriptors, int outputs, Function<DType, dnnl_memory_desc> result) {
+    dnnl_primitive_attr attributes(
+            Request r, Descriptors descriptors, int outputs, Function<DType, dnnl_memory_desc> result) {
         return descriptors.with(attr -> scale(attr, outputs), operations -> {
             int operand = hasBias() ? 3 : 2;
             for (Fused.Part part : postOps()) {
                 if (part.op() instanceof Activation a) {
                     append(a, operations);
                 } else {
-                    append(quantization(operand++), operations, result);
+                    append(quantization(operand), operations, result.apply(r.type(operand).dtype()));
+                    operand++;
                 }
             }
         });
@@ -159,12 +161,12 @@ final class Epilogue {
      * </pre>
      */
     private static void append(
-            Quantization q, dnnl_post_ops operations, Function<DType, dnnl_memory_desc> result) {
+            Quantization q, dnnl_post_ops operations, dnnl_memory_desc value) {
         if (q.quantizes()) {
             append(operations, dnnl_eltwise_linear, 1 / q.scale(0), -q.zeroPoint());
         }
         Status.check(
-                dnnl_post_ops_append_binary(operations, dnnl_binary_add, result.apply(q.dtype())),
+                dnnl_post_ops_append_binary(operations, dnnl_binary_add, value),
                 "adding a value in a primitive");
         if (q.quantizes()) {
             append(operations, dnnl_eltwise_linear, q.scale(0), 0);

@@ -65,7 +65,7 @@ final class KernelTable {
     }
 
     private static final List<Row<?>> TABLE = List.of(
-            oneDnn(Fused.class, KernelTable::fused),
+            mixed(oneDnn(Fused.class, KernelTable::fused)),
             mixed(oneDnn(Convolution.class, ConvolutionKernels::forward)),
             mixed(oneDnn(ConvolutionTranspose.class, ConvolutionKernels::transpose)),
             mixed(oneDnn(Convolution.BackwardData.class, ConvolutionKernels::backwardData)),
@@ -148,11 +148,10 @@ final class KernelTable {
 
     /** A primitive does more to its results before it writes them; libhadal adds gradients up as it computes them. */
     private static @Nullable Kernel fused(Fused op, Request r) {
-        if (op.keep()) {
-            return Library.get().hasHadal() ? BiasKernels.reluBackward(op, r) : null;
-        }
-        if (op.root() instanceof SparseMatMul) {
-            return Library.get().hasHadal() ? SparseKernels.matmul(op, r) : null;
+        if (op.keep() || op.root() instanceof SparseMatMul) {
+            return !Library.get().hasHadal() || r.hasBf16()
+                    ? null
+                    : op.keep() ? BiasKernels.reluBackward(op, r) : SparseKernels.matmul(op, r);
         }
         Epilogue more = Epilogue.of(op);
         if (more == null) {

@@ -34,8 +34,8 @@ final class SparseKernels {
         List<Fused.Part> more = op.epilogue();
         boolean bias = !more.isEmpty() && more.get(0).op() instanceof Bias;
         float slope = NO_SLOPE;
-        for (Fused.Part part : more.subList(bias ? 1 : 0, more.size())) {
-            if (part != more.get(more.size() - 1) || !(part.op() instanceof Activation a && isRelu(a))) {
+        for (int i = bias ? 1 : 0; i < more.size(); i++) {
+            if (i < more.size() - 1 || !(more.get(i).op() instanceof Activation a && isRelu(a))) {
                 return null;
             }
             slope = a.alpha();
