@@ -28,9 +28,10 @@ import picocli.CommandLine.Spec;
 /** {@code hadal compress}. */
 @Command(
         name = "compress",
-        description = "Makes a trained classifier of images smaller and faster, by taking out channels and by computing in"
-                + " int8, within a budget of the accuracy that may be lost. Tells what each step cost, and what each layer"
-                + " suffers.",
+        description =
+                "Makes a trained classifier of images smaller and faster, by taking out channels and by computing in"
+                        + " int8, within a budget of the accuracy that may be lost. Tells what each step cost, and what each layer"
+                        + " suffers.",
         mixinStandardHelpOptions = true,
         versionProvider = Hadal.Version.class,
         showDefaultValues = true)
@@ -39,7 +40,9 @@ final class CompressCommand implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init")
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "MODEL", description = "A model that Hadal saved, such as `hadal quickstart --save MODEL`.")
+    @Parameters(
+            paramLabel = "MODEL",
+            description = "A model that Hadal saved, such as `hadal quickstart --save MODEL`.")
     @SuppressWarnings("NullAway.Init")
     private Path model;
 
@@ -79,7 +82,8 @@ final class CompressCommand implements Callable<Integer> {
     @Option(
             names = "--out",
             paramLabel = "FILE",
-            description = "Where to save the compressed model; MODEL with .compressed.safetensors at its end unless given.")
+            description =
+                    "Where to save the compressed model; MODEL with .compressed.safetensors at its end unless given.")
     private @Nullable Path out;
 
     @Option(
@@ -126,7 +130,9 @@ final class CompressCommand implements Callable<Integer> {
         facts.put("model", model.toString());
         facts.put("backend", backends.toString());
         facts.put("budget", budget + " points");
-        facts.put("accuracy on the test images", String.format(Locale.ROOT, "%.2f %% before, %.2f %% after", 100 * before, 100 * after));
+        facts.put(
+                "accuracy on the test images",
+                String.format(Locale.ROOT, "%.2f %% before, %.2f %% after", 100 * before, 100 * after));
         Files.writeString(html, CompressionPage.of(compressed, facts));
         console.println("saved: " + file.toAbsolutePath());
         console.println("the same as a page: " + html.toAbsolutePath());

@@ -55,15 +55,15 @@ final class CompressionPage {
                 .orElse(1);
         double limit = CompressionTables.least(compressed);
         double low = Math.min(
-                limit,
-                all.stream().mapToDouble(c -> c.cost().quality()).min().orElse(0));
+                limit, all.stream().mapToDouble(c -> c.cost().quality()).min().orElse(0));
         double high = Math.max(
-                limit,
-                all.stream().mapToDouble(c -> c.cost().quality()).max().orElse(1));
+                limit, all.stream().mapToDouble(c -> c.cost().quality()).max().orElse(1));
         double margin = Math.max((high - low) / 10, 1e-6);
         Plot plot = new Plot(1.1 * most, low - margin, high + margin);
         plot.axes(compressed.metric() + " over " + title);
-        plot.add("<line class=\"limit\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>", LEFT, RIGHT, plot.y(limit), plot.y(limit));
+        plot.add(
+                "<line class=\"limit\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>",
+                LEFT, RIGHT, plot.y(limit), plot.y(limit));
         for (int i = 0; i < all.size(); i++) {
             Cost cost = all.get(i).cost();
             double x = plot.x(taken.applyAsDouble(cost));

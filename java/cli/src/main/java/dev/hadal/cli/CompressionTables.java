@@ -29,7 +29,8 @@ final class CompressionTables {
         for (int i = 0; i < all.size(); i++) {
             Candidate c = all.get(i);
             table.row(
-                    i + ": " + c.what() + (i == compressed.chosen() ? ", chosen" : c.within() ? "" : ", beyond the budget"),
+                    i + ": " + c.what()
+                            + (i == compressed.chosen() ? ", chosen" : c.within() ? "" : ", beyond the budget"),
                     points(c.cost().quality()),
                     points(compressed.before().quality() - c.cost().quality()),
                     c.cost().fileBytes() / 1024.0,

@@ -156,8 +156,8 @@ public final class Workload {
     public static Workload sparse(int rows, int width, int height, double kept, DType type) {
         int perRow = (int) Math.max(1, Math.round(kept * width));
         int blockRows = width / height;
-        String size = String.format(
-                Locale.ROOT, "%d×%d×%d, %.3g%% in blocks of %d", rows, width, width, 100 * kept, height);
+        String size =
+                String.format(Locale.ROOT, "%d×%d×%d, %.3g%% in blocks of %d", rows, width, width, 100 * kept, height);
         return ops("sparse", size, type, Cost.flops(2.0 * rows * perRow * width), r -> {
             int[] starts = new int[blockRows + 1];
             Arrays.setAll(starts, row -> row * perRow);

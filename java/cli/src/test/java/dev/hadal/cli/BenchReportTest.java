@@ -58,10 +58,7 @@ class BenchReportTest {
                 3, Pattern.compile("class=\"whisker\"").matcher(page).results().count());
         assertEquals(
                 2,
-                Pattern.compile("<line class=\"limit\"")
-                        .matcher(page)
-                        .results()
-                        .count());
+                Pattern.compile("<line class=\"limit\"").matcher(page).results().count());
         assertTrue(page.contains("not here"), "what native code declines");
         assertTrue(page.contains("an &lt;x&gt; &amp; a y"));
         assertTrue(!page.contains("http"), "nothing is loaded");

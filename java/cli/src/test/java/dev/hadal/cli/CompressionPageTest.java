@@ -34,7 +34,8 @@ class CompressionPageTest {
 
     @Test
     void tablesTellWhatWasTriedAndWhatBecameOfTheLayers() {
-        String candidates = String.join("\n", CompressionTables.candidates(COMPRESSED).lines());
+        String candidates =
+                String.join("\n", CompressionTables.candidates(COMPRESSED).lines());
         assertTrue(candidates.contains("half of <x> & int8, beyond the budget"), candidates);
         assertTrue(candidates.matches("(?s).*int8, chosen +89\\.75 +0\\.25 +1\\.00 +0\\.977 +100 +120.*"), candidates);
         String layers = String.join("\n", CompressionTables.layers(COMPRESSED).lines());

@@ -125,9 +125,8 @@ public final class ChainKernel implements Kernel {
             List<Place> all = new ArrayList<>();
             for (int i = 0; i < values.size(); i++) {
                 List<Place> one = List.of(values.get(i));
-                List<Place> converted = conversions.get(i).isPresent()
-                        ? one(conversions.get(i).orElseThrow(), one)
-                        : one;
+                List<Place> converted =
+                        conversions.get(i).isPresent() ? one(conversions.get(i).orElseThrow(), one) : one;
                 if (converted == null) {
                     return null;
                 }

@@ -27,8 +27,7 @@ public record Agreement(int both, int first, int second, int neither) {
 
     /** Both together, as of more samples. */
     public Agreement and(Agreement other) {
-        return new Agreement(
-                both + other.both, first + other.first, second + other.second, neither + other.neither);
+        return new Agreement(both + other.both, first + other.first, second + other.second, neither + other.neither);
     }
 
     public int samples() {

@@ -168,7 +168,8 @@ public final class ChannelGroups {
                             .collect(Collectors.joining(", ")));
         }
         if (!notUnderstood().isEmpty()) {
-            lines.add("kept, since not understood: all that " + String.join(", ", notUnderstood()) + " reads and gives");
+            lines.add(
+                    "kept, since not understood: all that " + String.join(", ", notUnderstood()) + " reads and gives");
         }
         return lines.toString();
     }

@@ -41,8 +41,12 @@ import org.jspecify.annotations.Nullable;
  * @param ramp when, while training; null for at once
  */
 public record ChannelPruning(
-        double share, boolean eachGroup, Score score, int multiple, @Nullable Ramp ramp, List<Choice> choices)
-        implements Listener, Pass {
+        double share,
+        boolean eachGroup,
+        Score score,
+        int multiple,
+        @Nullable Ramp ramp,
+        List<Choice> choices) implements Listener, Pass {
     /** Where groups compete, each keeps at least its share divided by this. */
     private static final double LEAST = 4;
 
@@ -59,8 +63,9 @@ public record ChannelPruning(
     public ChannelPruning {
         choices = List.copyOf(choices);
         if (!(share >= 0 && share < 1) || multiple < 1) {
-            throw new IllegalArgumentException("a share of channels from 0 to less than 1 is taken out, and a multiple of"
-                    + " at least 1 kept, not " + share + " and " + multiple);
+            throw new IllegalArgumentException(
+                    "a share of channels from 0 to less than 1 is taken out, and a multiple of"
+                            + " at least 1 kept, not " + share + " and " + multiple);
         }
     }
 
@@ -223,7 +228,8 @@ public record ChannelPruning(
         List<Integer> scales = new ArrayList<>();
         for (int k = 0; k < group.weights().size(); k++) {
             Axis axis = group.weights().get(k);
-            Shape shape = Objects.requireNonNull(model.values().get(axis.name())).shape();
+            Shape shape =
+                    Objects.requireNonNull(model.values().get(axis.name())).shape();
             if (axis.role() == Role.WEIGHT && shape.rank() > 1) {
                 matrices.add(k);
             } else if (groups.isScale(axis.name())) {

@@ -77,7 +77,8 @@ public record Compression(
     public Compression {
         shares = List.copyOf(shares);
         if (!(budget >= 0) || budget > 1e9) {
-            throw new IllegalArgumentException("a budget is how much of the metric may be lost, such as 0.005, not " + budget);
+            throw new IllegalArgumentException(
+                    "a budget is how much of the metric may be lost, such as 0.005, not " + budget);
         }
         for (double share : shares) {
             if (!(share > 0 && share < 1)) {
@@ -155,8 +156,9 @@ public record Compression(
      */
     public Compressed compress(Model model, Dataset train, Dataset validation) {
         if (train.size() < 1 || validation.size() < 1) {
-            throw new IllegalArgumentException("compressing takes data to train with and others to measure with, but got "
-                    + train.size() + " and " + validation.size() + " samples");
+            throw new IllegalArgumentException(
+                    "compressing takes data to train with and others to measure with, but got " + train.size() + " and "
+                            + validation.size() + " samples");
         }
         return new Search(model, train, validation).run();
     }
@@ -192,8 +194,7 @@ public record Compression(
                 int8("", original);
             }
             int chosen = chosen();
-            return new Compressed(
-                    models.get(chosen), metric.name(), budget, tried, chosen, layers(models.get(chosen)));
+            return new Compressed(models.get(chosen), metric.name(), budget, tried, chosen, layers(models.get(chosen)));
         }
 
         /** The one that is within the budget and whose latency times size is least. */
@@ -282,7 +283,9 @@ public record Compression(
         private Model trained(Model model, double highest, Fit how) {
             try (Trainer trainer = Trainer.of(model)
                     .loss(loss)
-                    .optimizer(Optimizer.adamw().rate(Schedule.cosine(highest).warmup(50)).weightDecay(0.01))
+                    .optimizer(Optimizer.adamw()
+                            .rate(Schedule.cosine(highest).warmup(50))
+                            .weightDecay(0.01))
                     .clip(Clip.globalNorm(1))
                     .batch(Math.min(BATCH, train.size()))
                     .seed(seed)

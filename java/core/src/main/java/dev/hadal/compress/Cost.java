@@ -30,8 +30,7 @@ public record Cost(double quality, long fileBytes, long memoryBytes, double p50,
     /** Measures a model of one input and one output. */
     static Cost of(Model model, Dataset data, Metric metric, Backends backends) {
         try (Predictor predictor = Predictor.of(model, backends)) {
-            double quality =
-                    Metrics.measure(predictor, data, metric.start()).value();
+            double quality = Metrics.measure(predictor, data, metric.start()).value();
             Tensor sample = data.batch(0).x();
             for (int i = 0; i < WARM_UP; i++) {
                 predictor.predict(sample);

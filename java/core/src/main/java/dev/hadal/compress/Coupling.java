@@ -537,9 +537,8 @@ final class Coupling {
         Shape kept = op.kept(x);
         List<int[]> result = new ArrayList<>();
         for (int axis = 0; axis < x.rank(); axis++) {
-            boolean reduced = op.axes().isEmpty()
-                    || op.axes().contains(axis)
-                    || op.axes().contains(axis - x.rank());
+            boolean reduced =
+                    op.axes().isEmpty() || op.axes().contains(axis) || op.axes().contains(axis - x.rank());
             if (reduced) {
                 fix(of(node.input(0), axis));
             }

@@ -41,7 +41,8 @@ public record Equalization() implements Pass {
     private static final double SETTLED = 1e-3;
 
     /** A product with a weight of its own, and the bias behind it. */
-    private record Layer(Node product, Leaf weight, @Nullable Leaf bias) {}
+    private record Layer(
+            Node product, Leaf weight, @Nullable Leaf bias) {}
 
     /** Two layers, of which only the second reads the first. */
     private record Pair(Layer first, Layer second) {}
@@ -105,7 +106,8 @@ public record Equalization() implements Pass {
         scale(w1.floats(), out, s, false);
         scale(w2.floats(), in, s, true);
         if (pair.first.bias != null) {
-            float[] bias = Objects.requireNonNull(values.get(pair.first.bias.name())).floats();
+            float[] bias =
+                    Objects.requireNonNull(values.get(pair.first.bias.name())).floats();
             for (int c = 0; c < channels; c++) {
                 bias[c] /= s[c];
             }
@@ -158,9 +160,13 @@ public record Equalization() implements Pass {
     private static List<Pair> pairs(Graph graph) {
         Map<Value, List<Node>> readers = new HashMap<>();
         for (Node node : graph.nodes()) {
-            node.inputs().forEach(v -> readers.computeIfAbsent(v, k -> new ArrayList<>()).add(node));
+            node.inputs()
+                    .forEach(v ->
+                            readers.computeIfAbsent(v, k -> new ArrayList<>()).add(node));
         }
-        graph.outputs().values().forEach(v -> readers.computeIfAbsent(v, k -> new ArrayList<>()).add(v.node()));
+        graph.outputs()
+                .values()
+                .forEach(v -> readers.computeIfAbsent(v, k -> new ArrayList<>()).add(v.node()));
         List<Pair> pairs = new ArrayList<>();
         for (Node node : graph.nodes()) {
             Leaf weight = weight(node, readers);

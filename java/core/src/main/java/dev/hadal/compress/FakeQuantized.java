@@ -68,15 +68,15 @@ record FakeQuantized(Model model, Region region, Map<Value, Quantization> grids,
             for (Unit unit : region.units()) {
                 Node root = unit.root();
                 if (region.reads(unit) && Region.isWeight(new Unit.Operand(root, 1))) {
-                    axes.computeIfAbsent(root.input(1), v -> new TreeSet<>())
-                            .add(Region.axis(root));
+                    axes.computeIfAbsent(root.input(1), v -> new TreeSet<>()).add(Region.axis(root));
                     if (settings.corrects()) {
                         correct(unit);
                     }
                 }
             }
             Graph fake = graph.rewrite(this::replace);
-            Model model = new Model(fake, values).withMetadata(calibration.model().metadata());
+            Model model =
+                    new Model(fake, values).withMetadata(calibration.model().metadata());
             return new FakeQuantized(model, region, grids, onGrid);
         }
 
@@ -86,15 +86,17 @@ record FakeQuantized(Model model, Region region, Map<Value, Quantization> grids,
                 Unit unit = region.unit(node);
                 for (Unit.Operand o : region.reads(unit) ? unit.operands() : List.<Unit.Operand>of()) {
                     if (o.node() == node && Region.isWeight(o)) {
-                        operands.set(o.index(), Objects.requireNonNull(weights.get(o.value()))
-                                .get(Region.axis(node)));
+                        operands.set(
+                                o.index(),
+                                Objects.requireNonNull(weights.get(o.value())).get(Region.axis(node)));
                     } else if (o.node() == node && Region.isData(o)) {
                         operands.set(o.index(), Objects.requireNonNull(onGrid.get(o.value())));
                     }
                 }
             }
             List<Value> results = target.append(node.op(), operands);
-            for (Value v : node.outputs()) { // at once, so that a sum's other term is there before the product it is added to
+            for (Value v :
+                    node.outputs()) { // at once, so that a sum's other term is there before the product it is added to
                 Value result = results.get(v.index());
                 Quantization grid = grids.get(v);
                 if (grid != null) {
@@ -121,7 +123,8 @@ record FakeQuantized(Model model, Region region, Map<Value, Quantization> grids,
 
         private Value quantizedWeight(Value w, int axis) {
             String name = Graph.leafOf(w).name();
-            Quantization grid = Grids.ofWeight(Objects.requireNonNull(values.get(name)).floats(), w.shape(), axis);
+            Quantization grid =
+                    Grids.ofWeight(Objects.requireNonNull(values.get(name)).floats(), w.shape(), axis);
             return settings.learns()
                     ? new LearnedStep(grid.dtype(), axis, 0).of(w, step(w.graph(), name, grid))
                     : new FakeQuantize.Dynamic(axis).of(w);
@@ -164,7 +167,8 @@ record FakeQuantized(Model model, Region region, Map<Value, Quantization> grids,
             }
             Shape shape = root.input(1).shape();
             int axis = Region.axis(root);
-            Tensor w = Objects.requireNonNull(values.get(Graph.leafOf(root.input(1)).name()));
+            Tensor w = Objects.requireNonNull(
+                    values.get(Graph.leafOf(root.input(1)).name()));
             Tensor rounded = rounded(w, axis);
             double[] mean = calibration.observation(root.input(0)).means(flat);
             double[] shift = new double[shape.get(axis)];
@@ -174,7 +178,8 @@ record FakeQuantized(Model model, Region region, Map<Value, Quantization> grids,
                 shift[out] += mean[input(root, shape, i, out)] * delta;
             }
             String bias = Graph.leafOf(unit.nodes().get(1).input(1)).name();
-            float[] corrected = Objects.requireNonNull(values.get(bias)).floats().clone();
+            float[] corrected =
+                    Objects.requireNonNull(values.get(bias)).floats().clone();
             for (int o = 0; o < shift.length; o++) {
                 corrected[o] = (float) (corrected[o] - shift[o]);
             }

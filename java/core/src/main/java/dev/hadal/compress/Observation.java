@@ -30,8 +30,9 @@ final class Observation {
             finite &= Math.abs(v) <= Float.MAX_VALUE;
         }
         if (!finite) {
-            throw new IllegalArgumentException(what + " is NaN or infinite for some of the calibration data, so that it has"
-                    + " no range; are the data and the weights finite?");
+            throw new IllegalArgumentException(
+                    what + " is NaN or infinite for some of the calibration data, so that it has"
+                            + " no range; are the data and the weights finite?");
         }
         min = low;
         max = high;

@@ -58,9 +58,11 @@ record ProductWeight(String name, Shape shape, int output, int input, int groups
         } else if (op instanceof ConvolutionTranspose t && operand == 1 && t.groups() == 1) {
             return new ProductWeight(w.name(), shape, 1, 0, 1);
         } else if (op instanceof MatMul m && operand == 1) {
-            return new ProductWeight(w.name(), shape, m.transposeB() ? last - 1 : last, m.transposeB() ? last : last - 1, 1);
+            return new ProductWeight(
+                    w.name(), shape, m.transposeB() ? last - 1 : last, m.transposeB() ? last : last - 1, 1);
         } else if (op instanceof MatMul m && operand == 0) {
-            return new ProductWeight(w.name(), shape, m.transposeA() ? last : last - 1, m.transposeA() ? last - 1 : last, 1);
+            return new ProductWeight(
+                    w.name(), shape, m.transposeA() ? last : last - 1, m.transposeA() ? last - 1 : last, 1);
         } else if (op instanceof Recurrent && (operand == 1 || operand == 2)) {
             return new ProductWeight(w.name(), shape, 0, 1, 1);
         }

@@ -33,8 +33,11 @@ import org.jspecify.annotations.Nullable;
  * @param ramp when; null for at once
  */
 public record Pruning(
-        Grain grain, double share, boolean eachLayer, @Nullable Ramp ramp, List<Choice> choices)
-        implements Listener, Pass {
+        Grain grain,
+        double share,
+        boolean eachLayer,
+        @Nullable Ramp ramp,
+        List<Choice> choices) implements Listener, Pass {
 
     /** What is pruned as a whole. */
     public sealed interface Grain {}
@@ -83,8 +86,8 @@ public record Pruning(
 
         public Ramp {
             if (from < 0 || (to >= 0 && to <= from)) {
-                throw new IllegalArgumentException("weights are pruned from a step to a later one, not from " + from
-                        + " to " + to);
+                throw new IllegalArgumentException(
+                        "weights are pruned from a step to a later one, not from " + from + " to " + to);
             }
         }
 
@@ -207,15 +210,15 @@ public record Pruning(
     }
 
     /** What is masked already stays so, and counts. */
-    private Map<String, Tensor> masks(
-            Model model, Map<String, Tensor> before, Predicate<String> trained, double now) {
+    private Map<String, Tensor> masks(Model model, Map<String, Tensor> before, Predicate<String> trained, double now) {
         List<ProductWeight> weights = ProductWeight.of(model.graph()).stream()
                 .filter(w -> trained.test(w.name()) && takes(w.name()))
                 .toList();
         Map<String, Tensor> masks = new LinkedHashMap<>();
         for (ProductWeight w : weights) {
             Tensor mask = before.get(w.name());
-            float[] m = mask == null ? new float[w.shape().size()] : mask.floats().clone();
+            float[] m =
+                    mask == null ? new float[w.shape().size()] : mask.floats().clone();
             if (mask == null) {
                 Arrays.fill(m, 1);
             }

@@ -114,8 +114,8 @@ public record QuantizationReport(List<Row> rows) {
     public String toString() {
         StringJoiner lines = new StringJoiner("\n");
         String format = "%-16s  %-28s  %-24s  %10s  %10s  %9s  %7s";
-        lines.add(String.format(
-                Locale.ROOT, format, "layer", "computed by", "grid", "min", "max", "cut off", "SNR, dB"));
+        lines.add(
+                String.format(Locale.ROOT, format, "layer", "computed by", "grid", "min", "max", "cut off", "SNR, dB"));
         for (Row row : rows) {
             lines.add(String.format(
                     Locale.ROOT,

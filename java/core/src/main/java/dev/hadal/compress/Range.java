@@ -5,8 +5,8 @@ public record Range(float min, float max) {
 
     public Range {
         if (!(min <= 0) || !(max >= 0) || !Float.isFinite(min) || !Float.isFinite(max)) {
-            throw new IllegalArgumentException("a grid reaches from a finite min <= 0 to a finite max >= 0, not from "
-                    + min + " to " + max);
+            throw new IllegalArgumentException(
+                    "a grid reaches from a finite min <= 0 to a finite max >= 0, not from " + min + " to " + max);
         }
     }
 

@@ -67,8 +67,7 @@ public sealed interface RangeRule {
             for (long above = seen.bin(high); above <= cut && high > 0; above += seen.bin(high)) {
                 high--;
             }
-            return Range.of(
-                    Math.max(low * seen.width(), seen.min()), Math.min((high + 1) * seen.width(), seen.max()));
+            return Range.of(Math.max(low * seen.width(), seen.min()), Math.min((high + 1) * seen.width(), seen.max()));
         }
 
         @Override

@@ -13,7 +13,6 @@ import dev.hadal.op.Bias;
 import dev.hadal.op.Clamp;
 import dev.hadal.op.Concat;
 import dev.hadal.op.Convolution;
-import dev.hadal.op.ConvolutionTranspose;
 import dev.hadal.op.GlobalAveragePool;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.Pooling;
@@ -123,9 +122,8 @@ final class Region {
         boolean wanted = false;
         for (Node node : readers(v)) {
             Unit unit = unit(node);
-            boolean taken = unit.operands().stream()
-                    .filter(o -> o.value().equals(v))
-                    .allMatch(Region::isData);
+            boolean taken =
+                    unit.operands().stream().filter(o -> o.value().equals(v)).allMatch(Region::isData);
             if (!taken || !reads(unit)) {
                 return false;
             }

@@ -1,8 +1,5 @@
 package dev.hadal.compress;
 
-import dev.hadal.graph.Graph;
-import dev.hadal.graph.Leaf.Role;
-import dev.hadal.graph.Value;
 import dev.hadal.model.Model;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;

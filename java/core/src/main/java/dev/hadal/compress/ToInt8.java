@@ -66,7 +66,8 @@ public record ToInt8() implements Pass {
             for (Role role : List.of(Role.WEIGHT, Role.STATE)) {
                 for (Value leaf : int8.leaves(role)) {
                     String name = Graph.leafOf(leaf).name();
-                    values.computeIfAbsent(name, n -> Objects.requireNonNull(model.values().get(n)));
+                    values.computeIfAbsent(
+                            name, n -> Objects.requireNonNull(model.values().get(n)));
                 }
             }
             return new Model(int8, values).withMetadata(model.metadata());
@@ -79,9 +80,8 @@ public record ToInt8() implements Pass {
                 return List.of(onGrid(node, target));
             }
             Unit unit = Objects.requireNonNull(units.get(node));
-            List<Quantization> operands = unit.operands().stream()
-                    .map(o -> grid(o.value().node()))
-                    .toList();
+            List<Quantization> operands =
+                    unit.operands().stream().map(o -> grid(o.value().node())).toList();
             boolean quantized = operands.stream().anyMatch(Quantization::quantizes);
             if (!quantized) {
                 return target.append(
@@ -119,7 +119,10 @@ public record ToInt8() implements Pass {
         private boolean isOnlyQuantized(Node leaf) {
             boolean parameter = Graph.leafOf(leaf.output(0)).role() == Role.WEIGHT;
             List<Node> all = readers.getOrDefault(leaf.output(0), List.of());
-            return parameter && !shown.contains(leaf.output(0)) && !all.isEmpty() && all.stream().allMatch(Conversion::isGrid);
+            return parameter
+                    && !shown.contains(leaf.output(0))
+                    && !all.isEmpty()
+                    && all.stream().allMatch(Conversion::isGrid);
         }
 
         /** The grid that a node puts its operand on; {@link Quantization#NONE} if it does no such thing. */

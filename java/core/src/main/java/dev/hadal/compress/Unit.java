@@ -109,7 +109,9 @@ record Unit(List<Node> nodes) {
     static Map<Value, List<Node>> readers(Graph graph) {
         Map<Value, List<Node>> readers = new HashMap<>();
         for (Node node : graph.nodes()) {
-            node.inputs().forEach(v -> readers.computeIfAbsent(v, k -> new ArrayList<>()).add(node));
+            node.inputs()
+                    .forEach(v ->
+                            readers.computeIfAbsent(v, k -> new ArrayList<>()).add(node));
         }
         return readers;
     }
@@ -140,8 +142,8 @@ record Unit(List<Node> nodes) {
         if (node.op() instanceof Bias || node.op() instanceof BatchNorm) {
             return product && first && node.input(0).equals(y);
         } else if (node.op() instanceof WeightedSum sum) {
-            boolean earlier = node.inputs().stream()
-                    .allMatch(v -> v.equals(y) || v.node().id() < root.id());
+            boolean earlier =
+                    node.inputs().stream().allMatch(v -> v.equals(y) || v.node().id() < root.id());
             boolean unsummed = first || last.op() instanceof Bias || last.op() instanceof BatchNorm;
             return product && unsummed && earlier && sum.scales().size() == 2;
         }

@@ -114,7 +114,8 @@ public record FoldBatchNorm() implements Pass {
         // ---- where ----
 
         private @Nullable Site site(Node norm) {
-            if (!(norm.op() instanceof BatchNorm) || norm.inputs().stream().skip(1).anyMatch(v -> !isConstant(v))) {
+            if (!(norm.op() instanceof BatchNorm)
+                    || norm.inputs().stream().skip(1).anyMatch(v -> !isConstant(v))) {
                 return null;
             }
             Node before = norm.input(0).node();

@@ -132,14 +132,14 @@ final class GraphFile {
     }
 
     /** The names of all these. */
-    private static final List<String> OWN = List.of((
-            "activation adaptive_pool argmax attention_mask batch_norm bias binary cast clamp compare concat "
-            + "constant convolution convolution_transpose dequantize dropout expand fake_quantize "
-            + "fake_quantize_dynamic fused gather "
-            + "global_average_pool group_norm layer_norm leaf learned_step matmul pad pool prelu quantize quantized "
-            + "recurrent reduce reshape resize rms_norm scatter_add slice softmax sparse_matmul split transpose unary "
-            + "weighted_sum where")
-            .split(" "));
+    private static final List<String> OWN =
+            List.of(("activation adaptive_pool argmax attention_mask batch_norm bias binary cast clamp compare concat "
+                            + "constant convolution convolution_transpose dequantize dropout expand fake_quantize "
+                            + "fake_quantize_dynamic fused gather "
+                            + "global_average_pool group_norm layer_norm leaf learned_step matmul pad pool prelu quantize quantized "
+                            + "recurrent reduce reshape resize rms_norm scatter_add slice softmax sparse_matmul split transpose unary "
+                            + "weighted_sum where")
+                    .split(" "));
 
     /** The ops from outside, by name. */
     private static final class Foreign {

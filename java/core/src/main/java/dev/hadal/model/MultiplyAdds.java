@@ -9,8 +9,8 @@ import dev.hadal.op.Convolution;
 import dev.hadal.op.ConvolutionTranspose;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.Recurrent;
-import dev.hadal.op.SparseMatMul;
 import dev.hadal.op.Recurrent.Extent;
+import dev.hadal.op.SparseMatMul;
 import dev.hadal.tensor.Shape;
 import java.util.List;
 
@@ -56,7 +56,8 @@ public final class MultiplyAdds {
             return product(in.get(0).shape().size(), in.get(1).shape().sizeFrom(1));
         }
         if (op instanceof MatMul matmul) {
-            return product(op.infer(in).get(0).shape().size(), matmul.k(in.get(0).shape()));
+            return product(
+                    op.infer(in).get(0).shape().size(), matmul.k(in.get(0).shape()));
         }
         if (op instanceof SparseMatMul sparse) {
             SparseMatMul.Geometry g =

@@ -34,8 +34,9 @@ public final class ResNet {
      */
     public static Layer small(int blocks, int width, int classes) {
         if (blocks < 1 || width < 1 || classes < 1) {
-            throw new IllegalArgumentException("a residual network needs at least one block, channel and class, got blocks="
-                    + blocks + ", width=" + width + ", classes=" + classes);
+            throw new IllegalArgumentException(
+                    "a residual network needs at least one block, channel and class, got blocks=" + blocks + ", width="
+                            + width + ", classes=" + classes);
         }
         List<Layer> layers = new ArrayList<>(List.of(conv2d(width, 3).padded(), batchNorm(), relu()));
         for (int stage = 0; stage < 3; stage++) {

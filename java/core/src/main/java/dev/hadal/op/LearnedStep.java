@@ -40,11 +40,7 @@ public record LearnedStep(DType dtype, int axis, int zeroPoint) implements Op {
 
     /** The grid of a scale. */
     public Quantization grid(List<Float> scales) {
-        return new Quantization(
-                dtype,
-                scales.stream().map(LearnedStep::usable).toList(),
-                axis,
-                zeroPoint);
+        return new Quantization(dtype, scales.stream().map(LearnedStep::usable).toList(), axis, zeroPoint);
     }
 
     private static float usable(float s) {
@@ -77,8 +73,7 @@ public record LearnedStep(DType dtype, int axis, int zeroPoint) implements Op {
 
     @Override
     public List<@Nullable Value> gradient(Node y, List<@Nullable Value> dy) {
-        return List.copyOf(
-                new Backward(this).call(y.input(0), y.input(1), Objects.requireNonNull(dy.get(0))));
+        return List.copyOf(new Backward(this).call(y.input(0), y.input(1), Objects.requireNonNull(dy.get(0))));
     }
 
     @Override

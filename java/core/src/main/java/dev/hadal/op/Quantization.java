@@ -47,8 +47,9 @@ public record Quantization(DType dtype, List<Float> scales, int axis, int zeroPo
         for (int i = 0; i < scales.size(); i++) {
             float scale = scales.get(i);
             if (!(scale >= Float.MIN_NORMAL && scale <= Float.MAX_VALUE)) {
-                throw new IllegalArgumentException("scale " + i + " of a quantization must be positive and finite, but is "
-                        + scale + "; values that are all zero take the scale 1");
+                throw new IllegalArgumentException(
+                        "scale " + i + " of a quantization must be positive and finite, but is " + scale
+                                + "; values that are all zero take the scale 1");
             }
         }
         if (axis < 0) {

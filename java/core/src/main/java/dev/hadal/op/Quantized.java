@@ -65,9 +65,9 @@ public record Quantized(Op op, List<Quantization> operands, List<Quantization> r
         for (int i = 0; i < in.size(); i++) {
             Quantization q = operands.get(i);
             Type type = in.get(i);
-            boolean fits = q.quantizes() ? type.dtype() == q.dtype() : !type.dtype().isByte();
-            Require.that(
-                    fits, "%s: operand %d must be %s, but is %s", name(), i, lower(q), type);
+            boolean fits =
+                    q.quantizes() ? type.dtype() == q.dtype() : !type.dtype().isByte();
+            Require.that(fits, "%s: operand %d must be %s, but is %s", name(), i, lower(q), type);
             q.check(name() + ": operand " + i, type.shape());
         }
         List<Type> wide = op.infer(widened(in));

@@ -211,9 +211,7 @@ public final class Predictor implements AutoCloseable {
 
     private <T> T await(Call<T> call) {
         try {
-            return deadline == null
-                    ? call.future.get()
-                    : call.future.get(deadline.toNanos(), TimeUnit.NANOSECONDS);
+            return deadline == null ? call.future.get() : call.future.get(deadline.toNanos(), TimeUnit.NANOSECONDS);
         } catch (TimeoutException e) {
             giveUp(call, Objects.requireNonNull(deadline));
             return await(call); // what came just in time, or that it is late

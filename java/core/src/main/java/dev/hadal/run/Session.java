@@ -101,10 +101,7 @@ public final class Session implements AutoCloseable {
     private Kernel.Bound bind(Step step) {
         Memory memory = Objects.requireNonNull(scratch.get(step.backend()));
         return Objects.requireNonNull(step.kernel())
-                .bind(
-                        regions(step.inputs()),
-                        regions(step.outputs()),
-                        Compilation.scratch(memory, memory.bytes()));
+                .bind(regions(step.inputs()), regions(step.outputs()), Compilation.scratch(memory, memory.bytes()));
     }
 
     /** A copy between two backends, through an array that is allocated once. */

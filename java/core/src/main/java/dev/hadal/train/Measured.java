@@ -67,8 +67,7 @@ final class Measured {
     /** Takes in all of the data, with the network as it predicts; false if it was stopped before the end. */
     boolean addAll(Trainer trainer, Dataset data, BooleanSupplier stopped) {
         trainer.check(data.size(), data.fields());
-        try (Batches batches =
-                Batching.of(Math.min(BATCH, data.size())).open(data)) {
+        try (Batches batches = Batching.of(Math.min(BATCH, data.size())).open(data)) {
             batches.startEpoch(0);
             while (batches.hasNext()) {
                 if (stopped.getAsBoolean()) {

@@ -308,7 +308,8 @@ final class TrainingPlans implements AutoCloseable {
     void mask(Map<String, Tensor> masks) {
         boolean first = false;
         for (Group group : groups) {
-            if (!masked.contains(group.name()) && group.weights().keySet().stream().anyMatch(masks::containsKey)) {
+            if (!masked.contains(group.name())
+                    && group.weights().keySet().stream().anyMatch(masks::containsKey)) {
                 store.add(group.block(MASK), prefixed(MASK + "/", group.weights()));
                 group.weights().keySet().forEach(name -> store.write(mask(name), ones(store.type(name))));
                 masked.add(group.name());
@@ -460,8 +461,7 @@ final class TrainingPlans implements AutoCloseable {
 
     private Value masked(Group group, Value v, UnaryOperator<String> kept) {
         return masked.contains(group.name())
-                ? new Binary(Binary.Function.MUL)
-                        .of(v, v.graph().leaf(Role.INPUT, kept.apply(MASK), v.type()))
+                ? new Binary(Binary.Function.MUL).of(v, v.graph().leaf(Role.INPUT, kept.apply(MASK), v.type()))
                 : v;
     }
 

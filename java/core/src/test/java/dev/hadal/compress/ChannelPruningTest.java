@@ -7,7 +7,6 @@ import static dev.hadal.nn.Layers.concat;
 import static dev.hadal.nn.Layers.conv2d;
 import static dev.hadal.nn.Layers.convTranspose2d;
 import static dev.hadal.nn.Layers.dropout;
-import static dev.hadal.nn.Layers.embedding;
 import static dev.hadal.nn.Layers.flatten;
 import static dev.hadal.nn.Layers.gelu;
 import static dev.hadal.nn.Layers.globalAveragePool;
@@ -33,10 +32,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.hadal.backend.Backends;
 import dev.hadal.backend.jvm.JvmBackend;
-import dev.hadal.compress.ChannelPruning.Score;
-import dev.hadal.data.Dataset;
 import dev.hadal.compress.ChannelGroups.Channel;
 import dev.hadal.compress.ChannelGroups.Group;
+import dev.hadal.compress.ChannelPruning.Score;
+import dev.hadal.data.Dataset;
 import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.model.Model;
@@ -94,7 +93,9 @@ class ChannelPruningTest {
     private static Map<String, Case> cases() {
         Map<String, Case> cases = new LinkedHashMap<>();
         cases.put("mlp", image(List.of(10, 7), flatten(), linear(10), gelu(), linear(7), relu(), linear(3)));
-        cases.put("convolutions", image(List.of(8, 5), conv2d(8, 3), batchNorm(), sigmoid(), conv2d(5, 2), prelu(), head()));
+        cases.put(
+                "convolutions",
+                image(List.of(8, 5), conv2d(8, 3), batchNorm(), sigmoid(), conv2d(5, 2), prelu(), head()));
         cases.put("flattened", image(List.of(8), conv2d(8, 3).padded(), relu(), maxPool2d(2), flatten(), linear(3)));
         cases.put(
                 "residual",
@@ -103,36 +104,82 @@ class ChannelPruningTest {
                         conv2d(8, 3).padded(),
                         batchNorm(),
                         relu(),
-                        residual(conv2d(6, 3).padded(), batchNorm(), relu(), conv2d(8, 3).padded(), batchNorm()),
+                        residual(
+                                conv2d(6, 3).padded(),
+                                batchNorm(),
+                                relu(),
+                                conv2d(8, 3).padded(),
+                                batchNorm()),
                         head()));
         cases.put(
                 "shortcut",
                 image(
                         List.of(4, 5, 8),
                         conv2d(4, 3).padded(),
-                        residual(conv2d(5, 3).padded().stride(2), relu(), conv2d(8, 3).padded())
+                        residual(
+                                        conv2d(5, 3).padded().stride(2),
+                                        relu(),
+                                        conv2d(8, 3).padded())
                                 .shortcut(conv2d(8, 1).stride(2), batchNorm()),
                         head()));
-        cases.put("resnet", new Case(ResNet.resnet20(8, 10), Shape.of(1, 12, 12), List.of(8, 8, 8, 8, 16, 16, 16, 16, 32, 32, 32, 32)));
+        cases.put(
+                "resnet",
+                new Case(
+                        ResNet.resnet20(8, 10),
+                        Shape.of(1, 12, 12),
+                        List.of(8, 8, 8, 8, 16, 16, 16, 16, 32, 32, 32, 32)));
         cases.put(
                 "dense block",
-                image(List.of(4, 3, 5, 6), conv2d(4, 3).padded(), concat(1, same(), conv2d(3, 1), sequential(conv2d(5, 1), relu())), batchNorm(), conv2d(6, 1), head()));
+                image(
+                        List.of(4, 3, 5, 6),
+                        conv2d(4, 3).padded(),
+                        concat(1, same(), conv2d(3, 1), sequential(conv2d(5, 1), relu())),
+                        batchNorm(),
+                        conv2d(6, 1),
+                        head()));
         cases.put("grouped", image(List.of(4, 2), conv2d(8, 1), conv2d(4, 3).groups(2), relu(), head()));
-        cases.put("depthwise", image(List.of(8, 6), conv2d(8, 1), batchNorm(), relu(), conv2d(8, 3).depthwise(), batchNorm(), conv2d(6, 1), relu(), head()));
-        cases.put("depthwise with a multiplier", image(List.of(4), conv2d(4, 1), conv2d(12, 3).depthwise(), relu(), head()));
+        cases.put(
+                "depthwise",
+                image(
+                        List.of(8, 6),
+                        conv2d(8, 1),
+                        batchNorm(),
+                        relu(),
+                        conv2d(8, 3).depthwise(),
+                        batchNorm(),
+                        conv2d(6, 1),
+                        relu(),
+                        head()));
+        cases.put(
+                "depthwise with a multiplier",
+                image(List.of(4), conv2d(4, 1), conv2d(12, 3).depthwise(), relu(), head()));
         cases.put("group norm", image(List.of(4), conv2d(12, 3), groupNorm(4), relu(), head()));
         cases.put("instance norm", image(List.of(6), conv2d(6, 3), instanceNorm(), relu(), head()));
         cases.put("one group", image(List.of(), conv2d(6, 3), groupNorm(1), relu(), head()));
         cases.put("transposed", image(List.of(6, 4), conv2d(6, 3), convTranspose2d(4, 3), relu(), head()));
-        cases.put("transposed in groups", image(List.of(3, 2), conv2d(6, 3), convTranspose2d(4, 3).groups(2), relu(), head()));
-        cases.put("planes", image(List.of(4), conv2d(4, 3), zeroPad2d(1), averagePool2d(2), upsample(2, Resize.Mode.BILINEAR), head()));
-        cases.put("squeeze and excitation", image(List.of(8, 3, 2), conv2d(8, 3), relu(), excited(3), conv2d(2, 1), flatten(), linear(3)));
+        cases.put(
+                "transposed in groups",
+                image(List.of(3, 2), conv2d(6, 3), convTranspose2d(4, 3).groups(2), relu(), head()));
+        cases.put(
+                "planes",
+                image(
+                        List.of(4),
+                        conv2d(4, 3),
+                        zeroPad2d(1),
+                        averagePool2d(2),
+                        upsample(2, Resize.Mode.BILINEAR),
+                        head()));
+        cases.put(
+                "squeeze and excitation",
+                image(List.of(8, 3, 2), conv2d(8, 3), relu(), excited(3), conv2d(2, 1), flatten(), linear(3)));
         cases.put("one slope", image(List.of(4), conv2d(4, 3), oneSlope(), head()));
         cases.put("tied", image(List.of(2, 5), conv2d(2, 1), tied(5), relu(), head()));
         cases.put("layer norm", image(List.of(7), flatten(), linear(6), layerNorm(), linear(7), relu(), linear(3)));
         cases.put("gated", image(List.of(5), flatten(), linear(10), gated(), linear(3)));
         cases.put("cut", image(List.of(4, 6, 2), flatten(), linear(10), cut(4), linear(3)));
-        cases.put("channels last", image(List.of(8, 3), conv2d(8, 3), channelsLast(), relu(), linear(3), flatten(), linear(2)));
+        cases.put(
+                "channels last",
+                image(List.of(8, 3), conv2d(8, 3), channelsLast(), relu(), linear(3), flatten(), linear(2)));
         cases.put("turned and flattened", image(List.of(8), conv2d(8, 3), channelsLast(), flatten(), linear(2)));
         cases.put("means", image(List.of(8), conv2d(8, 3), meanOfPlanes(), linear(2)));
         cases.put("softmax stays", image(List.of(), conv2d(8, 3), softmax(1), head()));
@@ -142,8 +189,18 @@ class ChannelPruningTest {
         cases.put("mlp of steps", new Case(sequential(linear(8), relu(), linear(2)), SEQUENCE, List.of(8)));
         // The heads of attention fall as wholes, and so do the hidden features; those between the layers stay.
         cases.put("attention", new Case(sequential(attention(3)), SEQUENCE, List.of(3)));
-        cases.put("transformer", new Case(sequential(linear(8), transformerEncoderLayer(4, 9), transformerEncoderLayer(2, 7).masked(), linear(2)), SEQUENCE, List.of(4, 9, 2, 7)));
-        cases.put("recurrent", new Case(sequential(linear(8), relu(), lstm(4).last(), linear(2)), SEQUENCE, List.of(8)));
+        cases.put(
+                "transformer",
+                new Case(
+                        sequential(
+                                linear(8),
+                                transformerEncoderLayer(4, 9),
+                                transformerEncoderLayer(2, 7).masked(),
+                                linear(2)),
+                        SEQUENCE,
+                        List.of(4, 9, 2, 7)));
+        cases.put(
+                "recurrent", new Case(sequential(linear(8), relu(), lstm(4).last(), linear(2)), SEQUENCE, List.of(8)));
         return cases;
     }
 
@@ -221,7 +278,8 @@ class ChannelPruningTest {
         return (scope, x) -> {
             int channels = x.shape().get(1);
             Value v = scope.weight("v", Shape.of(channels, 1, 1), Init.normal(0, 1));
-            Value plane = new Expand(List.of(channels, x.shape().get(2), x.shape().get(3))).of(v);
+            Value plane =
+                    new Expand(List.of(channels, x.shape().get(2), x.shape().get(3))).of(v);
             return new Binary(Binary.Function.ADD).of(x, plane);
         };
     }
@@ -256,7 +314,8 @@ class ChannelPruningTest {
             channels.subList(0, random.nextInt(channels.size())).forEach(c -> dropped.add(c.id()));
         }
         Map<String, Tensor> masked = new LinkedHashMap<>(model.values());
-        groups.masks(dropped).forEach((name, mask) -> masked.put(name, product(Objects.requireNonNull(masked.get(name)), mask)));
+        groups.masks(dropped)
+                .forEach((name, mask) -> masked.put(name, product(Objects.requireNonNull(masked.get(name)), mask)));
         Narrowed narrowed = groups.without(model, dropped);
         assertTrue(dropped.isEmpty() == (narrowed.model().parameters() == model.parameters()));
         assertEquals(model.inputs(), narrowed.model().inputs());
@@ -274,7 +333,8 @@ class ChannelPruningTest {
     }
 
     private static Tensor input(Model model, int samples, Random random) {
-        Shape shape = Objects.requireNonNull(model.inputs().get(Model.INPUT)).shape().prepend(samples);
+        Shape shape =
+                Objects.requireNonNull(model.inputs().get(Model.INPUT)).shape().prepend(samples);
         Tensor x = Tensor.zeros(DType.F32, shape);
         for (int i = 0; i < x.floats().length; i++) {
             x.floats()[i] = (float) random.nextGaussian();
@@ -307,7 +367,8 @@ class ChannelPruningTest {
             float[] v = value.floats().clone();
             for (int i = 0; i < v.length; i++) {
                 double normal = random.nextGaussian();
-                v[i] += (float) (value.shape().rank() > 1 ? 0 : name.contains("var") ? 0.5 + Math.abs(normal) : normal / 2);
+                v[i] += (float)
+                        (value.shape().rank() > 1 ? 0 : name.contains("var") ? 0.5 + Math.abs(normal) : normal / 2);
             }
             values.put(name, Tensor.of(value.shape(), v));
         });
@@ -356,9 +417,13 @@ class ChannelPruningTest {
             case 3 -> conv2d(channels, 1);
             case 4 -> conv2d(channels, 3).padded().groups(4);
             case 5 -> sequential(conv2d(channels, 1), relu());
-            case 6 -> (scope, x) -> scope.call("depthwise", conv2d(x.shape().get(1) * (1 + random.nextInt(2)), 3)
-                    .padded()
-                    .depthwise(), x);
+            case 6 ->
+                (scope, x) -> scope.call(
+                        "depthwise",
+                        conv2d(x.shape().get(1) * (1 + random.nextInt(2)), 3)
+                                .padded()
+                                .depthwise(),
+                        x);
             case 7 -> groupNorm(4);
             case 8 -> random.nextBoolean() ? excited(2) : plusVector();
             case 9 -> random.nextBoolean() ? tied(3) : instanceNorm();
@@ -392,32 +457,59 @@ class ChannelPruningTest {
         }
         for (Score score : Score.values()) {
             Narrowed half = ChannelPruning.of(0.4).by(score).narrowed(model);
-            assertEquals(List.of(0, 2, 3, 5), Objects.requireNonNull(half.kept().get("0.weight")).get(0));
-            assertEquals(List.of(0, 2, 3, 5), Objects.requireNonNull(half.kept().get("2.1.weight")).get(1));
-            assertEquals(Shape.of(4, 2, 3, 3), Objects.requireNonNull(half.model().values().get("0.weight")).shape());
+            assertEquals(
+                    List.of(0, 2, 3, 5),
+                    Objects.requireNonNull(half.kept().get("0.weight")).get(0));
+            assertEquals(
+                    List.of(0, 2, 3, 5),
+                    Objects.requireNonNull(half.kept().get("2.1.weight")).get(1));
+            assertEquals(
+                    Shape.of(4, 2, 3, 3),
+                    Objects.requireNonNull(half.model().values().get("0.weight"))
+                            .shape());
         }
     }
 
     @Test
     void batchNormsScalesTell() {
         Model model = randomized(sequential(conv2d(4, 3), batchNorm(), head()).model(IMAGE, 3), 5);
-        System.arraycopy(new float[] {1, -2, 0.5f, 3}, 0, Objects.requireNonNull(model.values().get("1.weight")).floats(), 0, 4);
+        System.arraycopy(
+                new float[] {1, -2, 0.5f, 3},
+                0,
+                Objects.requireNonNull(model.values().get("1.weight")).floats(),
+                0,
+                4);
         assertEquals(
                 List.of(1, 3),
-                Objects.requireNonNull(ChannelPruning.of(0.5).by(Score.SCALE).narrowed(model).kept().get("0.weight")).get(0));
+                Objects.requireNonNull(ChannelPruning.of(0.5)
+                                .by(Score.SCALE)
+                                .narrowed(model)
+                                .kept()
+                                .get("0.weight"))
+                        .get(0));
     }
 
     @Test
     void sharesAreOfEachGroupOrOfAll() {
         Model model = ResNet.resnet20(8, 10).model(Shape.of(1, 12, 12), 3);
         Model half = model.apply(ChannelPruning.of(0.5).perGroup());
-        assertEquals(Shape.of(4, 1, 3, 3), Objects.requireNonNull(half.values().get("0.weight")).shape());
-        assertEquals(Shape.of(10, 16), Objects.requireNonNull(half.values().get("13.weight")).shape());
+        assertEquals(
+                Shape.of(4, 1, 3, 3),
+                Objects.requireNonNull(half.values().get("0.weight")).shape());
+        assertEquals(
+                Shape.of(10, 16),
+                Objects.requireNonNull(half.values().get("13.weight")).shape());
         Model wide = model.apply(ChannelPruning.of(0.9).perGroup().multipleOf(4));
-        assertEquals(Shape.of(4, 1, 3, 3), Objects.requireNonNull(wide.values().get("0.weight")).shape());
+        assertEquals(
+                Shape.of(4, 1, 3, 3),
+                Objects.requireNonNull(wide.values().get("0.weight")).shape());
         Model stem = model.apply(ChannelPruning.of(0.5).perGroup().exclude("0.*"));
-        assertEquals(Shape.of(8, 1, 3, 3), Objects.requireNonNull(stem.values().get("0.weight")).shape());
-        assertEquals(Shape.of(10, 16), Objects.requireNonNull(stem.values().get("13.weight")).shape());
+        assertEquals(
+                Shape.of(8, 1, 3, 3),
+                Objects.requireNonNull(stem.values().get("0.weight")).shape());
+        assertEquals(
+                Shape.of(10, 16),
+                Objects.requireNonNull(stem.values().get("13.weight")).shape());
         int before = ChannelGroups.of(model).channels();
         Model all = model.apply(ChannelPruning.of(0.5));
         assertEquals(before / 2, ChannelGroups.of(all).channels());
@@ -443,16 +535,16 @@ class ChannelPruningTest {
     void maskedChannelsAreThoseThatAreTakenOut() {
         ChannelPruning half = ChannelPruning.of(0.5).cubic(0, 6);
         Random random = new Random(2);
-        try (Trainer trainer = Trainer.of(ResNet.resnet20(8, 3), IMAGE)
-                .backends(JAVA)
-                .batch(8)
-                .build()) {
+        try (Trainer trainer =
+                Trainer.of(ResNet.resnet20(8, 3), IMAGE).backends(JAVA).batch(8).build()) {
             int[] labels = random.ints(64, 0, 3).toArray();
             Dataset data = Dataset.of(input(trainer.model(), 64, random), 3, labels);
             trainer.fit(data, Fit.epochs(1).listener(half));
             Model masked = trainer.model();
             Narrowed narrowed = half.narrowed(masked);
-            assertEquals(ChannelGroups.of(masked).channels() / 2, ChannelGroups.of(narrowed.model()).channels());
+            assertEquals(
+                    ChannelGroups.of(masked).channels() / 2,
+                    ChannelGroups.of(narrowed.model()).channels());
             Tensor x = input(masked, 16, random);
             assertClose(predict(masked, x), predict(narrowed.model(), x));
         }
@@ -462,12 +554,14 @@ class ChannelPruningTest {
     void whatCannotBeIsRejected() {
         assertThrows(IllegalArgumentException.class, () -> ChannelPruning.of(1));
         assertThrows(IllegalArgumentException.class, () -> ChannelPruning.of(-0.1));
-        assertThrows(IllegalArgumentException.class, () -> ChannelPruning.of(0.5).multipleOf(0));
+        assertThrows(
+                IllegalArgumentException.class, () -> ChannelPruning.of(0.5).multipleOf(0));
     }
 
     @Test
     void whatIsNotUnderstoodIsTold() {
-        ChannelGroups groups = ChannelGroups.of(sequential(conv2d(8, 3), plusWhere(), head()).model(IMAGE, 1));
+        ChannelGroups groups =
+                ChannelGroups.of(sequential(conv2d(8, 3), plusWhere(), head()).model(IMAGE, 1));
         assertEquals(List.of("argmax"), groups.notUnderstood());
         assertTrue(groups.toString().contains("argmax"), groups.toString());
     }

@@ -61,7 +61,12 @@ class CompressionTest {
                                 conv2d(16, 3).padded(),
                                 batchNorm(),
                                 relu(),
-                                residual(conv2d(16, 3).padded(), batchNorm(), relu(), conv2d(16, 3).padded(), batchNorm()),
+                                residual(
+                                        conv2d(16, 3).padded(),
+                                        batchNorm(),
+                                        relu(),
+                                        conv2d(16, 3).padded(),
+                                        batchNorm()),
                                 relu(),
                                 globalAveragePool(),
                                 linear(2)),
@@ -100,7 +105,9 @@ class CompressionTest {
         assertTrue(log.stream().anyMatch(line -> line.contains(" alone in int8: ")), log::toString);
 
         List<Layer> layers = small.layers();
-        assertEquals(List.of("0", "3.body.0", "3.body.3", "6"), layers.stream().map(Layer::path).toList());
+        assertEquals(
+                List.of("0", "3.body.0", "3.body.3", "6"),
+                layers.stream().map(Layer::path).toList());
         assertEquals("[16,16,3,3]", layers.get(1).before());
         assertEquals("[8,8,3,3]", layers.get(1).after());
         assertEquals(4 * 16 * 16 * 9, layers.get(1).bytesBefore());
@@ -177,7 +184,8 @@ class CompressionTest {
     void nonsenseIsRefused() {
         assertThrows(IllegalArgumentException.class, () -> Compression.within(-0.1));
         assertThrows(IllegalArgumentException.class, () -> Compression.within(Double.NaN));
-        assertThrows(IllegalArgumentException.class, () -> Compression.within(0.1).channels(1.5));
+        assertThrows(
+                IllegalArgumentException.class, () -> Compression.within(0.1).channels(1.5));
         Dataset some = bars(10, 1);
         Model model = linear(2).model(IMAGE, 1);
         String message = String.valueOf(assertThrows(

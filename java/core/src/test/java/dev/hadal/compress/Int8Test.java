@@ -109,7 +109,8 @@ class Int8Test {
                 .toList();
         List<Node> floats = new ArrayList<>();
         for (Node node : model.graph().nodes()) {
-            boolean between = node.id() >= nodes.get(0).id() && node.id() < nodes.get(nodes.size() - 1).id();
+            boolean between = node.id() >= nodes.get(0).id()
+                    && node.id() < nodes.get(nodes.size() - 1).id();
             boolean real = node.types().stream().anyMatch(t -> t.dtype() == DType.F32);
             if (between && real && !node.inputs().isEmpty()) {
                 floats.add(node);
@@ -131,7 +132,9 @@ class Int8Test {
                 .filter(n -> n.inputs().isEmpty() && n.types().get(0).dtype() == DType.S8)
                 .count();
         assertEquals(10, weights); // 7 convolutions, 2 shortcuts, a linear layer
-        assertEquals(DType.F32, Objects.requireNonNull(int8.outputs().get(Model.OUTPUT)).dtype());
+        assertEquals(
+                DType.F32,
+                Objects.requireNonNull(int8.outputs().get(Model.OUTPUT)).dtype());
         assertTrue(decibels(predict(model, data), predict(int8, data)) > 20);
     }
 
@@ -153,8 +156,11 @@ class Int8Test {
     @Test
     void aConcatenationMovesWhatIsOnItsGrid() {
         Dataset data = data(IMAGE);
-        Layer network = sequential(concat(1, conv2d(2, 1), sequential(conv2d(3, 1), relu())), maxPool2d(2), conv2d(4, 1));
-        Model int8 = calibrated(network.model(IMAGE, 1), data).quantize(Int8.settings()).model();
+        Layer network =
+                sequential(concat(1, conv2d(2, 1), sequential(conv2d(3, 1), relu())), maxPool2d(2), conv2d(4, 1));
+        Model int8 = calibrated(network.model(IMAGE, 1), data)
+                .quantize(Int8.settings())
+                .model();
         assertEquals(List.of(), floatsInBetween(int8));
         Node concat = int8.graph().nodes().stream()
                 .filter(n -> n.op().name().equals("concat"))
@@ -234,16 +240,15 @@ class Int8Test {
     @Test
     void twoHundredRandomNetworksKeepTheirSignal() {
         Dataset data = data(IMAGE);
-        List<RangeRule> rules =
-                List.of(RangeRule.minMax(), RangeRule.percentile(99.99), RangeRule.leastSquares());
+        List<RangeRule> rules = List.of(RangeRule.minMax(), RangeRule.percentile(99.99), RangeRule.leastSquares());
         double worst = Double.POSITIVE_INFINITY;
         int same = 0, all = 0;
         for (int seed = 0; seed < 200; seed++) {
             Model model = random(new Random(seed)).model(IMAGE, seed);
             float[] exact = predict(model, data);
-            Int8 settings = Int8.settings().ranges(rules.get(seed % rules.size())).corrected(seed % 2 == 0);
-            Calibration calibration =
-                    Calibration.of(model, data, seed % 5 == 0, JAVA, Calibration.Listener.NONE);
+            Int8 settings =
+                    Int8.settings().ranges(rules.get(seed % rules.size())).corrected(seed % 2 == 0);
+            Calibration calibration = Calibration.of(model, data, seed % 5 == 0, JAVA, Calibration.Listener.NONE);
             Model int8 = calibration.quantize(settings).model();
             float[] grids = predict(calibration.fakeQuantized(settings), data);
             float[] rounded = predict(int8, data);
@@ -272,16 +277,25 @@ class Int8Test {
     void prunedChannelsStayZero() {
         Dataset data = data(IMAGE);
         Model model = sequential(conv2d(4, 3).padded(), relu(), conv2d(2, 1)).model(IMAGE, 3);
-        float[] first = Objects.requireNonNull(model.values().get("0.weight")).floats().clone();
+        float[] first =
+                Objects.requireNonNull(model.values().get("0.weight")).floats().clone();
         Arrays.fill(first, 27, 54, 0);
         float[] second = new float[8];
         Model pruned = withValues(model, Map.of("0.weight", Tensor.of(Shape.of(4, 3, 3, 3), first)));
         Model dead = withValues(pruned, Map.of("2.weight", Tensor.of(Shape.of(2, 4, 1, 1), second)));
         for (RangeRule rule : List.of(RangeRule.minMax(), RangeRule.leastSquares(), RangeRule.entropy())) {
-            float[] y = predict(calibrated(pruned, data).quantize(Int8.settings().ranges(rule)).model(), data);
+            float[] y = predict(
+                    calibrated(pruned, data)
+                            .quantize(Int8.settings().ranges(rule))
+                            .model(),
+                    data);
             assertFinite(y);
             assertTrue(decibels(predict(pruned, data), y) > 20);
-            y = predict(calibrated(dead, data).quantize(Int8.settings().ranges(rule)).model(), data);
+            y = predict(
+                    calibrated(dead, data)
+                            .quantize(Int8.settings().ranges(rule))
+                            .model(),
+                    data);
             assertArrayEquals(new float[y.length], y);
         }
     }
@@ -307,7 +321,8 @@ class Int8Test {
             }
         }
         Model saturated = withValues(model, Map.of("0.bias", Tensor.of(Shape.of(2), -1e3f, -1e3f)));
-        assertFinite(predict(calibrated(saturated, data(IMAGE)).quantize(Int8.settings()).model(), data(IMAGE)));
+        assertFinite(predict(
+                calibrated(saturated, data(IMAGE)).quantize(Int8.settings()).model(), data(IMAGE)));
     }
 
     @Test
@@ -319,11 +334,11 @@ class Int8Test {
         String message = String.valueOf(assertThrows(IllegalArgumentException.class, () -> calibrated(model, data))
                 .getMessage());
         assertTrue(message.contains("NaN or infinite for some of the calibration data"), message);
-        float[] w = Objects.requireNonNull(model.values().get("0.weight")).floats().clone();
+        float[] w =
+                Objects.requireNonNull(model.values().get("0.weight")).floats().clone();
         w[1] = Float.POSITIVE_INFINITY;
         Model infinite = withValues(model, Map.of("0.weight", Tensor.of(Shape.of(2, 3, 1, 1), w)));
-        message = String.valueOf(assertThrows(
-                        IllegalArgumentException.class, () -> calibrated(infinite, data(IMAGE)))
+        message = String.valueOf(assertThrows(IllegalArgumentException.class, () -> calibrated(infinite, data(IMAGE)))
                 .getMessage());
         assertTrue(message.contains("'0.weight' holds Infinity"), message);
         Dataset none = data(IMAGE).take(0);
@@ -335,7 +350,8 @@ class Int8Test {
     @Test
     void savedAndLoadedItPredictsTheSameAtAQuarterOfTheSize(@TempDir Path directory) throws IOException {
         Dataset data = data(IMAGE);
-        Model model = sequential(flatten(), linear(256), relu(), linear(256), relu(), linear(3)).model(IMAGE, 6);
+        Model model = sequential(flatten(), linear(256), relu(), linear(256), relu(), linear(3))
+                .model(IMAGE, 6);
         Model int8 = calibrated(model, data).quantize(Int8.settings()).model();
         Path file = directory.resolve("int8.safetensors"), exact = directory.resolve("f32.safetensors");
         int8.save(file);
@@ -361,11 +377,10 @@ class Int8Test {
         }
         Dataset data = Dataset.of(Tensor.of(Shape.of(SAMPLES, 64), x), 3, new int[SAMPLES]);
         Calibration calibration = calibrated(uneven, data);
-        float before = Objects.requireNonNull(calibration.model().values().get("0.bias")).floats()[0];
-        float after = Objects.requireNonNull(calibration
-                        .fakeQuantized(Int8.settings())
-                        .values()
-                        .get("0.bias"))
+        float before = Objects.requireNonNull(calibration.model().values().get("0.bias"))
+                .floats()[0];
+        float after = Objects.requireNonNull(
+                        calibration.fakeQuantized(Int8.settings()).values().get("0.bias"))
                 .floats()[0];
         double mean = 0;
         for (int i = 0; i < x.length; i++) {
@@ -374,7 +389,11 @@ class Int8Test {
         assertEquals(before - mean * 0.3 / 127 * 0.4, after, 1e-5);
         assertEquals(
                 before,
-                Objects.requireNonNull(calibration.fakeQuantized(Int8.settings().corrected(false)).values().get("0.bias")).floats()[0]);
+                Objects.requireNonNull(calibration
+                                .fakeQuantized(Int8.settings().corrected(false))
+                                .values()
+                                .get("0.bias"))
+                        .floats()[0]);
     }
 
     @Test
@@ -419,9 +438,12 @@ class Int8Test {
         }
         try (Predictor predictor = Predictor.of(dynamic, JAVA)) {
             float[] both = predictor.predict(Tensor.of(Shape.of(2, 6), x)).floats();
-            float[] first = predictor.predict(Tensor.of(Shape.of(1, 6), Arrays.copyOf(x, 6))).floats();
+            float[] first = predictor
+                    .predict(Tensor.of(Shape.of(1, 6), Arrays.copyOf(x, 6)))
+                    .floats();
             assertArrayEquals(first, Arrays.copyOf(both, 4));
-            float[] zeros = predictor.predict(Tensor.zeros(DType.F32, Shape.of(1, 6))).floats();
+            float[] zeros =
+                    predictor.predict(Tensor.zeros(DType.F32, Shape.of(1, 6))).floats();
             assertArrayEquals(new float[4], zeros);
         }
     }
@@ -430,7 +452,8 @@ class Int8Test {
     @Test
     void dynamicProductsAreThoseOfIntegers() {
         Model model = linear(4).model(Shape.of(6), 1);
-        float[] x = normal(3, 6), w = Objects.requireNonNull(model.values().get("weight")).floats();
+        float[] x = normal(3, 6),
+                w = Objects.requireNonNull(model.values().get("weight")).floats();
         float[] y;
         try (Predictor predictor = Predictor.of(model.apply(new DynamicQuantization()), JAVA)) {
             y = predictor.predict(Tensor.of(Shape.of(1, 6), x)).floats();
@@ -495,9 +518,12 @@ class Int8Test {
     @Test
     void stepsAreWeightsOfTheirOwn() {
         Model model = sequential(conv2d(4, 3).biased(), relu(), conv2d(2, 1)).model(IMAGE, 1);
-        Model fake = calibrated(model, data(IMAGE)).fakeQuantized(Int8.settings().learnedSteps());
+        Model fake =
+                calibrated(model, data(IMAGE)).fakeQuantized(Int8.settings().learnedSteps());
         Value step = fake.graph().leaf("0.weight.step");
         assertEquals(Shape.of(4), step.shape());
-        assertTrue(fake.values().keySet().containsAll(List.of("x.step", "1.step", "2.weight.step")), fake.values()::toString);
+        assertTrue(
+                fake.values().keySet().containsAll(List.of("x.step", "1.step", "2.weight.step")),
+                fake.values()::toString);
     }
 }

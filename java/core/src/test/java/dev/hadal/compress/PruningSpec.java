@@ -56,7 +56,15 @@ import org.junit.jupiter.api.io.TempDir;
 public abstract class PruningSpec {
     private static final Shape IMAGE = Shape.of(2, 6, 6);
     private static final Layer NET = sequential(
-            conv2d(8, 3).padded(), batchNorm(), relu(), conv2d(20, 3), relu(), flatten(), linear(24), relu(), linear(3));
+            conv2d(8, 3).padded(),
+            batchNorm(),
+            relu(),
+            conv2d(20, 3),
+            relu(),
+            flatten(),
+            linear(24),
+            relu(),
+            linear(3));
     /** 2·8·9 + 8·20·9 + 320·24 + 24·3 */
     private static final int PRUNABLE = 144 + 1440 + 7680 + 72;
 
@@ -100,10 +108,12 @@ public abstract class PruningSpec {
     Stream<DynamicTest> whatIsPrunedStaysZero() {
         return rules().entrySet().stream()
                 .flatMap(rule -> Stream.of(
-                        DynamicTest.dynamicTest(rule.getKey(), () -> staysZero(trainer(NET).optimizer(rule.getValue()))),
                         DynamicTest.dynamicTest(
-                                rule.getKey() + " in bf16", () -> staysZero(trainer(NET).optimizer(rule.getValue())
-                                        .bf16()))));
+                                rule.getKey(), () -> staysZero(trainer(NET).optimizer(rule.getValue()))),
+                        DynamicTest.dynamicTest(
+                                rule.getKey() + " in bf16",
+                                () -> staysZero(
+                                        trainer(NET).optimizer(rule.getValue()).bf16()))));
     }
 
     @Test
@@ -125,14 +135,17 @@ public abstract class PruningSpec {
                     for (Model model : List.of(trainer.model(), trainer.emaModel())) {
                         masks.forEach((name, mask) -> assertMasked(name, mask, model.values()));
                     }
-                    zeros.add(masks.values().stream().mapToLong(PruningSpec::zeros).sum());
+                    zeros.add(masks.values().stream()
+                            .mapToLong(PruningSpec::zeros)
+                            .sum());
                 }
             }));
             assertEquals(8, zeros.size());
             assertTrue(zeros.stream().allMatch(n -> n == PRUNABLE * 3 / 4), zeros.toString());
             assertEquals(0.75, Sparsity.of(trainer.model()).share());
             assertEquals(0.75, Sparsity.of(trainer.emaModel()).share());
-            dense.forEach((name, before) -> assertNotEquals(before, trainer.model().values().get(name)));
+            dense.forEach((name, before) ->
+                    assertNotEquals(before, trainer.model().values().get(name)));
         }
     }
 
@@ -189,9 +202,11 @@ public abstract class PruningSpec {
                     assertEquals(small.gradientNorm(), masked.gradientNorm(), 1e-4 * small.gradientNorm());
                     assertEquals(small.loss(), masked.loss(), 1e-5);
                 }
-                assertEquals(2 * (7 - 3) * 4, Sparsity.of(masked.model()).rows().stream()
-                        .mapToLong(Sparsity.Row::zeros)
-                        .sum());
+                assertEquals(
+                        2 * (7 - 3) * 4,
+                        Sparsity.of(masked.model()).rows().stream()
+                                .mapToLong(Sparsity.Row::zeros)
+                                .sum());
             }
         }
     }
@@ -201,10 +216,7 @@ public abstract class PruningSpec {
     }
 
     private Trainer.Builder tiny(int hidden) {
-        return Trainer.of(
-                        sequential(
-                                new Linear(hidden, false), relu(), new Linear(3, false)),
-                        Shape.of(5))
+        return Trainer.of(sequential(new Linear(hidden, false), relu(), new Linear(3, false)), Shape.of(5))
                 .optimizer(Optimizer.adamw().rate(0.01))
                 .clip(Clip.globalNorm(0.1))
                 .batch(16)
@@ -240,11 +252,15 @@ public abstract class PruningSpec {
                         assertEquals(masked.gradientNorm(), narrow.gradientNorm(), 3 * error);
                     }
                     Narrowed end = half.narrowed(masked.emaModel());
-                    end.model().values().forEach((name, value) -> assertArrayEquals(
-                            value.floats(),
-                            Objects.requireNonNull(narrow.emaModel().values().get(name)).floats(),
-                            bf16 ? 0.03f : 2e-3f,
-                            name));
+                    end.model()
+                            .values()
+                            .forEach((name, value) -> assertArrayEquals(
+                                    value.floats(),
+                                    Objects.requireNonNull(
+                                                    narrow.emaModel().values().get(name))
+                                            .floats(),
+                                    bf16 ? 0.03f : 2e-3f,
+                                    name));
                 }
                 Model other = trainer(NET).build().model();
                 assertThrows(IllegalArgumentException.class, () -> masked.narrowed(half.narrowed(other)));
@@ -323,9 +339,9 @@ public abstract class PruningSpec {
     }
 
     private static void assertRejected(Trainer trainer, String weight, Tensor mask, String message) {
-        String said = String.valueOf(assertThrows(
-                        IllegalArgumentException.class, () -> trainer.mask(Map.of(weight, mask)))
-                .getMessage());
+        String said =
+                String.valueOf(assertThrows(IllegalArgumentException.class, () -> trainer.mask(Map.of(weight, mask)))
+                        .getMessage());
         assertTrue(said.contains(message), said);
     }
 

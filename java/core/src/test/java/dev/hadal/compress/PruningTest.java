@@ -56,7 +56,9 @@ class PruningTest {
     void theSmallestOfAllWeightsArePruned() {
         for (double share : new double[] {0, 0.013, 0.5, 0.9, 0.999}) {
             Model pruned = MODEL.apply(Pruning.magnitude(share));
-            long zeros = PRUNED.stream().mapToLong(name -> zeros(weight(pruned, name))).sum();
+            long zeros = PRUNED.stream()
+                    .mapToLong(name -> zeros(weight(pruned, name)))
+                    .sum();
             assertEquals(Math.round(share * size()), zeros);
             assertEquals((double) zeros / size(), Sparsity.of(pruned).share());
             float largest = 0;
@@ -77,8 +79,11 @@ class PruningTest {
     @Test
     void biasesAndNormsAndEmbeddingsStay() {
         Model pruned = MODEL.apply(Pruning.magnitude(0.5));
-        MODEL.values().forEach((name, value) -> assertEquals(
-                PRUNED.contains(name), !value.equals(Objects.requireNonNull(pruned.values().get(name))), name));
+        MODEL.values()
+                .forEach((name, value) -> assertEquals(
+                        PRUNED.contains(name),
+                        !value.equals(Objects.requireNonNull(pruned.values().get(name))),
+                        name));
         Model words = sequential(embedding(9, 4), lstm(3), linear(2)).model(Type.i32(7), 1);
         assertEquals(
                 Set.of("1.weight_ih_l0", "1.weight_hh_l0", "2.weight"),
@@ -108,7 +113,11 @@ class PruningTest {
 
     @Test
     void patternsChoose() {
-        Pruning some = Pruning.magnitude(0.5).exclude("**").include("3.*").include("6.*").exclude("6.weight");
+        Pruning some = Pruning.magnitude(0.5)
+                .exclude("**")
+                .include("3.*")
+                .include("6.*")
+                .exclude("6.weight");
         assertEquals(Set.of("3.weight"), some.masks(MODEL).keySet());
         assertEquals(Math.round(0.5 * weight(MODEL, "3.weight").length), zeros(weight(MODEL.apply(some), "3.weight")));
     }
@@ -214,7 +223,8 @@ class PruningTest {
         assertThrows(IllegalArgumentException.class, () -> Pruning.nOfM(4, 4));
         assertThrows(IllegalArgumentException.class, () -> Pruning.nOfM(0, 4));
         assertThrows(IllegalArgumentException.class, () -> Pruning.blocks(0, 0.5));
-        assertThrows(IllegalArgumentException.class, () -> Pruning.magnitude(0.5).cubic(5, 5));
+        assertThrows(
+                IllegalArgumentException.class, () -> Pruning.magnitude(0.5).cubic(5, 5));
     }
 
     // ---- what is told ----

@@ -108,7 +108,8 @@ class InferenceTest {
 
     /** y = norm(a·wᵀ), with a weight and a norm of those names. */
     private static Value normed(Graph graph, Value a, String weight, String norm) {
-        Value y = new MatMul(false, true).of(a, leaf(graph, Role.WEIGHT, weight, Shape.of(2, a.shape().get(1))));
+        Value y = new MatMul(false, true)
+                .of(a, leaf(graph, Role.WEIGHT, weight, Shape.of(2, a.shape().get(1))));
         return new BatchNorm(1e-5f, 0.1f)
                 .of(
                         y,
@@ -165,7 +166,8 @@ class InferenceTest {
         graph.output("y", new MatMul(false, true).of(twice, graph.leaf("w")));
         Model model = model(graph);
         Model folded = model.apply(new FoldBatchNorm());
-        assertEquals(Set.of("w", "w~2", "w~3", "a.bias", "b.bias"), folded.values().keySet());
+        assertEquals(
+                Set.of("w", "w~2", "w~3", "a.bias", "b.bias"), folded.values().keySet());
         assertEquals(model.values().get("w"), folded.values().get("w"));
     }
 
@@ -219,8 +221,8 @@ class InferenceTest {
         for (int size : List.of(512, 513)) {
             Graph graph = new Graph();
             Value w = leaf(graph, Role.WEIGHT, "w", Shape.of(1, 1));
-            Value large = graph.append(new Expand(List.of(size, 512)), List.of(w))
-                    .get(0);
+            Value large =
+                    graph.append(new Expand(List.of(size, 512)), List.of(w)).get(0);
             graph.output("y", large);
             Graph folded =
                     model(graph).apply(new FoldConstants(Kernels::compute)).graph();

@@ -105,7 +105,9 @@ public class PoolFirstTest {
         Value y = graph.output("y");
         Value dy = graph.leaf(Role.INPUT, "dy", y.type());
         Value x = graph.leaf("x");
-        graph.output("dx", Objects.requireNonNull(graph.differentiate(y, dy, Set.of(x)).get(x)));
+        graph.output(
+                "dx",
+                Objects.requireNonNull(graph.differentiate(y, dy, Set.of(x)).get(x)));
         List<float[]> results = new ArrayList<>();
         try (Plan plan = Plan.compile(graph, backends, Plan.Options.DEFAULT);
                 Store store = new Store();

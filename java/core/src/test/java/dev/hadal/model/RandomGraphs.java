@@ -161,7 +161,8 @@ public final class RandomGraphs {
         return switch (below(4)) {
             case 0 -> convolution(path, x, c, 3, Window.of(1, 1, 1), c); // depthwise
             case 1 -> convolution(path, x, 2 + 2 * below(3), 1, Window.UNIT, 1);
-            case 2 -> convolution(path, x, 2 * c > 12 ? c : 2 * c, 3, Window.of(1 + below(2), 1, 1), c % 2 == 0 ? 2 : 1);
+            case 2 ->
+                convolution(path, x, 2 * c > 12 ? c : 2 * c, 3, Window.of(1 + below(2), 1, 1), c % 2 == 0 ? 2 : 1);
             default -> convolution(path, x, 1 + below(6), 3, Window.of(1, 2, 2), 1);
         };
     }
@@ -177,8 +178,8 @@ public final class RandomGraphs {
         int in = x.shape().get(1);
         int groups = in % 2 == 0 && chance(50) ? 2 : 1;
         boolean large = x.shape().get(2) > 9 || x.shape().get(3) > 9;
-        ConvolutionTranspose op =
-                new ConvolutionTranspose(Window.of(large ? 1 : 2, 1, 1), groups, large ? 0 : below(2), large ? 0 : below(2));
+        ConvolutionTranspose op = new ConvolutionTranspose(
+                Window.of(large ? 1 : 2, 1, 1), groups, large ? 0 : below(2), large ? 0 : below(2));
         int out = 1 + below(3);
         Value w = weight(op, path + ".weight", Shape.of(in, out, 3, 3), 9 * in / groups);
         return followed(path, op.of(x, w));
@@ -220,9 +221,7 @@ public final class RandomGraphs {
     private Value pooled(Value x) {
         Pooling.Function f = chance(50) ? Pooling.Function.MAX : Pooling.Function.AVERAGE;
         boolean small = Math.min(x.shape().get(2), x.shape().get(3)) < 4;
-        return small
-                ? new Pool(f, 3, 3, Window.of(1, 1, 1)).of(x)
-                : new Pool(f, 2, 2, Window.of(2, 0, 1)).of(x);
+        return small ? new Pool(f, 3, 3, Window.of(1, 1, 1)).of(x) : new Pool(f, 2, 2, Window.of(2, 0, 1)).of(x);
     }
 
     /** To another form and back, with something in between that has nothing to do there, or without. */
@@ -230,10 +229,16 @@ public final class RandomGraphs {
         int channels = x.shape().get(1);
         int height = x.shape().get(2);
         return switch (below(4)) {
-            case 0 -> new Reshape(List.of(0, channels, height, -1))
-                    .of(new Reshape(List.of(0, -1)).of(new Reshape(List.of(0, 0, -1)).of(x)));
-            case 3 -> new Reshape(List.of(0, 0, height, -1))
-                    .of(followed(path, new Reshape(List.of(-1, channels, height * x.shape().get(3))).of(x)));
+            case 0 ->
+                new Reshape(List.of(0, channels, height, -1))
+                        .of(new Reshape(List.of(0, -1)).of(new Reshape(List.of(0, 0, -1)).of(x)));
+            case 3 ->
+                new Reshape(List.of(0, 0, height, -1))
+                        .of(followed(
+                                path,
+                                new Reshape(List.of(
+                                                -1, channels, height * x.shape().get(3)))
+                                        .of(x)));
             case 1 -> new Transpose(List.of(0, 3, 1, 2)).of(new Transpose(List.of(0, 2, 3, 1)).of(x));
             default -> new Dropout(0.3f).of(new Reshape(List.of(0, 0, 0, -1)).of(x));
         };

@@ -15,8 +15,7 @@ import org.junit.jupiter.api.function.Executable;
 class QuantizationTest {
 
     private static void refused(String message, Executable what) {
-        assertEquals(
-                message, assertThrows(IllegalArgumentException.class, what).getMessage());
+        assertEquals(message, assertThrows(IllegalArgumentException.class, what).getMessage());
     }
 
     @Test
@@ -40,9 +39,7 @@ class QuantizationTest {
         refused(
                 "with a scale for each index the zero point must be 0, but is 3",
                 () -> new Quantization(DType.U8, List.of(1f, 2f), 0, 3));
-        refused(
-                "values are quantized to S8 or U8, not to I32",
-                () -> new Quantization(DType.I32, List.of(1f), 0, 0));
+        refused("values are quantized to S8 or U8, not to I32", () -> new Quantization(DType.I32, List.of(1f), 0, 0));
         refused(
                 "the axis of a quantization is counted from 0, so it cannot be -1",
                 () -> Quantization.s8(List.of(1f, 2f), -1));

@@ -145,8 +145,7 @@ abstract class QuantizedSpec extends Spec {
     /** An integer next to the real result, with little room for f32; of f32 results, a small share of the largest. */
     private void within(Case c, Tensor... operands) {
         List<Quantization> none = Collections.nCopies(c.op.results().size(), Quantization.NONE);
-        double[][] reals =
-                Truth.formula(new Quantized(c.op.op(), c.op.operands(), none), List.of(operands));
+        double[][] reals = Truth.formula(new Quantized(c.op.op(), c.op.operands(), none), List.of(operands));
         bench().check(c.op, List.of(operands), y -> {
             for (int o = 0; o < reals.length; o++) {
                 Quantization q = c.op.results().get(o);
@@ -259,7 +258,8 @@ abstract class QuantizedSpec extends Spec {
 
     private static List<Case> products(boolean exact) {
         List<Case> cases = new ArrayList<>();
-        int[][] sizes = {{1, 1, 1}, {7, 8, 15}, {1, 784, 33}, {17, 33, 31}, {3, 129, 50}, {64, 65, 10}, {100, 200, 130}};
+        int[][] sizes = {{1, 1, 1}, {7, 8, 15}, {1, 784, 33}, {17, 33, 31}, {3, 129, 50}, {64, 65, 10}, {100, 200, 130}
+        };
         for (int[] s : sizes) {
             double typical = Math.sqrt(s[1]) * (exact ? 16 : 0.4);
             for (int way = 0; way < 4; way++) {
@@ -458,8 +458,7 @@ abstract class QuantizedSpec extends Spec {
         assertEquals("matmul u8,s8→u8", product.toString());
         Type weights = new Type(DType.S8, Shape.of(2, 3));
         assertEquals(List.of(new Type(DType.U8, Shape.of(2, 3))), product.infer(List.of(BYTES, weights)));
-        assertEquals(
-                "matmul: operand 1 must be s8, but is u8[2,2]", refusal(product, BYTES, BYTES));
+        assertEquals("matmul: operand 1 must be s8, but is u8[2,2]", refusal(product, BYTES, BYTES));
         assertEquals(
                 "matmul: operand 1 must have 3 indices along axis 1, one for each scale, but is [2,2]",
                 refusal(product, BYTES, new Type(DType.S8, Shape.of(2, 2))));

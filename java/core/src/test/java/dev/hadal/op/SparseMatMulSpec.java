@@ -127,8 +127,7 @@ abstract class SparseMatMulSpec extends Spec {
     /** A bias and a ReLU. */
     @TestFactory
     Stream<DynamicTest> inChains() {
-        List<Case> matrices =
-                cases().stream().filter(c -> c.rows().size() == 1).toList();
+        List<Case> matrices = cases().stream().filter(c -> c.rows().size() == 1).toList();
         return each("chain", matrices, (c, draw) -> {
             Fused product = Fused.of(c.op(), 4);
             Tensor[] in = c.integers(draw, 9);

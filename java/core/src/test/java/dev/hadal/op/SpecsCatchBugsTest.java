@@ -148,8 +148,10 @@ class SpecsCatchBugsTest {
                 Quantization to = q.results().get(o);
                 double[] values = y[o];
                 if (to.quantizes()) {
-                    Arrays.setAll(values, i -> to.dtype()
-                            .integer((byte) (int) (Math.rint(values[i] / to.scale(0)) + to.zeroPoint())));
+                    Arrays.setAll(
+                            values,
+                            i -> to.dtype()
+                                    .integer((byte) (int) (Math.rint(values[i] / to.scale(0)) + to.zeroPoint())));
                 }
             }
         });

@@ -733,9 +733,7 @@ class TypeRuleTest {
                 new Rule(new Where(), List.of(Type.i32(100_000, 1), row, SCALAR)),
                 new Rule(new Expand(List.of(100_000, -1)), List.of(row)),
                 new Rule(new Gather(0), List.of(row, Type.i32(100_000))),
-                new Rule(
-                        new SparseMatMul(100_000),
-                        List.of(column, Type.f32(0, 100_000), Type.i32(0), Type.i32(2))),
+                new Rule(new SparseMatMul(100_000), List.of(column, Type.f32(0, 100_000), Type.i32(0), Type.i32(2))),
                 new Rule(new Concat(0), List.of(Type.f32(2_000_000_000), Type.f32(2_000_000_000))),
                 new Rule(new Pad(List.of(2_000_000_000), List.of(2_000_000_000), 0), List.of(Type.f32(1))),
                 new Rule(new Pad(List.of(0, 0), List.of(0, 99_999), 0), List.of(column)),

@@ -479,8 +479,7 @@ class PredictorTest {
         Graph graph = new Graph();
         Value x = graph.leaf(Role.INPUT, "x", Type.f32(1, 5));
         graph.output("y", new Softmax(0, false).of(x));
-        Predictor.Builder mixing =
-                Predictor.builder(new Model(graph, Map.of())).backends(JAVA);
+        Predictor.Builder mixing = Predictor.builder(new Model(graph, Map.of())).backends(JAVA);
         try (Predictor predictor = mixing.batchInvariant(4).build()) {
             assertRefused(
                     IllegalStateException.class,

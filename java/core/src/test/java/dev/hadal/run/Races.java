@@ -199,8 +199,22 @@ public final class Races {
                     predictor.close();
                 }
                 case 6 -> predictor.submit(x).thenRun(predictor::close);
-                case 7 -> check(predictor.submit(x).thenApply(y -> predictor.predict(x)).get(), n, from);
-                case 8 -> check(predictor.submit(x).orTimeout(100, TimeUnit.MICROSECONDS).get(), n, from);
+                case 7 ->
+                    check(
+                            predictor
+                                    .submit(x)
+                                    .thenApply(y -> predictor.predict(x))
+                                    .get(),
+                            n,
+                            from);
+                case 8 ->
+                    check(
+                            predictor
+                                    .submit(x)
+                                    .orTimeout(100, TimeUnit.MICROSECONDS)
+                                    .get(),
+                            n,
+                            from);
                 case 9, 10, 11, 12, 13 -> submitted.add(new Submitted(predictor.submit(x), n, from));
                 case 14, 15, 16 -> check(predictor.submit(x).get(), n, from);
                 default -> check(predictor.predict(x), n, from);

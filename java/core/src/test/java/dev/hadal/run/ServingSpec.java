@@ -174,10 +174,8 @@ public abstract class ServingSpec {
         List<Tensor> batches = batches(sample, sizes);
         List<Tensor> expected = new ArrayList<>();
         for (int first : sizes) {
-            try (Predictor predictor = Predictor.builder(model)
-                    .backends(backends())
-                    .warmUp(first)
-                    .build()) {
+            try (Predictor predictor =
+                    Predictor.builder(model).backends(backends()).warmUp(first).build()) {
                 for (int i = 0; i < batches.size(); i++) {
                     Tensor answer = predictor.predict(batches.get(i));
                     if (first == sizes[0]) {

@@ -23,10 +23,7 @@ class StartTest {
 
     /** How a line of the log of classes shows a lambda of Hadal's, equality made for a record, a log, and native libraries. */
     private static final List<String> SLOW = List.of(
-            "dev\\.hadal.*Lambda.*",
-            "java\\.lang\\.runtime\\.ObjectMethods .*",
-            "org\\.slf4j.*",
-            "org\\.bytedeco.*");
+            "dev\\.hadal.*Lambda.*", "java\\.lang\\.runtime\\.ObjectMethods .*", "org\\.slf4j.*", "org\\.bytedeco.*");
 
     /** What the other JVM does. */
     public static final class Main {

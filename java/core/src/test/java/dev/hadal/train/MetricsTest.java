@@ -354,8 +354,8 @@ class MetricsTest {
                         .backends(Backends.of("java"))
                         .build();
                 Predictor predictor = Predictor.of(trainer.model(), Backends.of("java"))) {
-            double share = Metrics.measure(predictor, data, Metrics.accuracy().start())
-                    .value();
+            double share =
+                    Metrics.measure(predictor, data, Metrics.accuracy().start()).value();
             assertEquals(trainer.accuracy(data), share);
             assertTrue(share > 0 && share < 1, "accuracy " + share);
         }

@@ -105,8 +105,9 @@ public abstract class TrainingSpec {
     private static final Layer RECURRENT =
             sequential(reshape(6, 6), lstm(9).layers(2).last(), linear(3));
     /** Wide enough for its flattened images to meet weights that lie as they do. */
-    private static final Layer FLATTENED = sequential(
-            conv2d(16, 3).biased(), relu(), maxPool2d(2), flatten(), linear(70), relu(), linear(3));
+    private static final Layer FLATTENED =
+            sequential(conv2d(16, 3).biased(), relu(), maxPool2d(2), flatten(), linear(70), relu(), linear(3));
+
     private static final Layer MLP = sequential(flatten(), linear(17), relu(), linear(3));
 
     /** Where to train; fallback is an error where the backend is to do everything itself. */

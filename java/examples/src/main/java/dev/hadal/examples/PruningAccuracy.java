@@ -77,10 +77,16 @@ final class PruningAccuracy {
         ways.put("90 % of weights, at once, no extra epochs", run -> run.trained.apply(most));
         ways.put("90 % of weights, at once", run -> more(run, most));
         ways.put("90 % of weights, gradually", run -> more(run, most.cubic()));
-        ways.put("90 % of each layer, gradually", run -> more(run, most.perLayer().cubic()));
+        ways.put(
+                "90 % of each layer, gradually",
+                run -> more(run, most.perLayer().cubic()));
         ways.put("2:4, at once", run -> more(run, Pruning.nOfM(2, 4)));
-        ways.put("75 % in 16x1 blocks, gradually", run -> more(run, Pruning.blocks(16, 0.75).cubic()));
-        ways.put("75 % in 32x1 blocks, gradually", run -> more(run, Pruning.blocks(32, 0.75).cubic()));
+        ways.put(
+                "75 % in 16x1 blocks, gradually",
+                run -> more(run, Pruning.blocks(16, 0.75).cubic()));
+        ways.put(
+                "75 % in 32x1 blocks, gradually",
+                run -> more(run, Pruning.blocks(32, 0.75).cubic()));
         ChannelPruning half = ChannelPruning.of(0.5);
         ways.put("half the channels, at once, no extra epochs", run -> run.trained.apply(half));
         ways.put("half the channels, at once", run -> half.apply(more(run, half)));
@@ -91,7 +97,8 @@ final class PruningAccuracy {
     private Model more(Run run, @Nullable Listener pruning) {
         Fit fit = Fit.epochs(EXTRA)
                 .augment(networks.augmentation())
-                .checkpoints(Checkpoints.in(directory.resolve(run.name)).keepLast(1).resuming());
+                .checkpoints(
+                        Checkpoints.in(directory.resolve(run.name)).keepLast(1).resuming());
         try (Trainer trainer = Trainer.of(run.trained)
                 .optimizer(Optimizer.adamw()
                         .rate(Schedule.cosine(RATE).warmup(100))
@@ -165,7 +172,8 @@ final class PruningAccuracy {
     private record Row(String name, Model model, List<boolean[]> right) {
 
         String line(@Nullable Row dense) {
-            double[] accuracies = right.stream().mapToDouble(PruningAccuracy::percent).toArray();
+            double[] accuracies =
+                    right.stream().mapToDouble(PruningAccuracy::percent).toArray();
             String line = String.format(
                     Locale.ROOT,
                     "| %s | %,d | %.1f %% | %.2f (%.2f … %.2f) |",
@@ -179,14 +187,15 @@ final class PruningAccuracy {
                 return line + " | | |";
             }
             Agreement agreement = Agreement.of(together(dense.right), together(right));
-            return line + String.format(
-                    Locale.ROOT,
-                    " %.2f ± %.2f | %d, %d | %.2g |",
-                    100 * agreement.loss(),
-                    100 * agreement.error(),
-                    agreement.first(),
-                    agreement.second(),
-                    agreement.p());
+            return line
+                    + String.format(
+                            Locale.ROOT,
+                            " %.2f ± %.2f | %d, %d | %.2g |",
+                            100 * agreement.loss(),
+                            100 * agreement.error(),
+                            agreement.first(),
+                            agreement.second(),
+                            agreement.p());
         }
     }
 
@@ -199,7 +208,12 @@ final class PruningAccuracy {
                 for (long seed = 1; seed <= SEEDS; seed++) {
                     model = result(way.getKey(), way.getValue(), seed);
                     right.add(right(model));
-                    out.printf(Locale.ROOT, "%s, seed %d: %.2f %%%n", way.getKey(), seed, percent(right.get((int) seed - 1)));
+                    out.printf(
+                            Locale.ROOT,
+                            "%s, seed %d: %.2f %%%n",
+                            way.getKey(),
+                            seed,
+                            percent(right.get((int) seed - 1)));
                 }
                 rows.add(new Row(way.getKey(), Objects.requireNonNull(model), right));
             }

@@ -72,15 +72,18 @@ public final class QuantizationAccuracy {
     private Map<String, Way> ways() {
         Map<String, Way> ways = new LinkedHashMap<>();
         ways.put(F32, (m, seed) -> m);
-        ways.put("min-max, biases as they are", (m, seed) -> quantized(m, false, ranges(RangeRule.minMax())
-                .corrected(false)));
+        ways.put(
+                "min-max, biases as they are",
+                (m, seed) -> quantized(m, false, ranges(RangeRule.minMax()).corrected(false)));
         ways.put("min-max", (m, seed) -> quantized(m, false, ranges(RangeRule.minMax())));
         ways.put("percentile 99.99", (m, seed) -> quantized(m, false, ranges(RangeRule.percentile(99.99))));
         ways.put("least squares", (m, seed) -> quantized(m, false, ranges(RangeRule.leastSquares())));
         ways.put("entropy", (m, seed) -> quantized(m, false, ranges(RangeRule.entropy())));
         ways.put("least squares, equalized", (m, seed) -> quantized(m, true, ranges(RangeRule.leastSquares())));
         ways.put("aware training", (m, seed) -> aware(m, Int8.settings(), seed));
-        ways.put("aware training, learned steps", (m, seed) -> aware(m, Int8.settings().learnedSteps(), seed));
+        ways.put(
+                "aware training, learned steps",
+                (m, seed) -> aware(m, Int8.settings().learnedSteps(), seed));
         ways.put(F32 + ", as much more training", (m, seed) -> trained(m, seed));
         return ways;
     }
@@ -99,13 +102,15 @@ public final class QuantizationAccuracy {
     }
 
     private Model aware(Model trained, Int8 settings, long seed) {
-        return trained(calibration(trained, false).fakeQuantized(settings), seed).apply(new ToInt8());
+        return trained(calibration(trained, false).fakeQuantized(settings), seed)
+                .apply(new ToInt8());
     }
 
     /** Some epochs more, at a small rate. */
     private Model trained(Model model, long seed) {
         try (Trainer trainer = Trainer.of(model)
-                .optimizer(Optimizer.adamw().rate(Schedule.cosine(5e-4).warmup(30)).weightDecay(0.05))
+                .optimizer(
+                        Optimizer.adamw().rate(Schedule.cosine(5e-4).warmup(30)).weightDecay(0.05))
                 .clip(Clip.globalNorm(1))
                 .batch(64)
                 .seed(seed)
@@ -201,8 +206,11 @@ public final class QuantizationAccuracy {
 
     private void print(FashionModels.Kind kind, Map<String, List<boolean[]>> right) {
         List<boolean[]> exact = right.getOrDefault(F32, List.of());
-        out.printf(Locale.ROOT, "%n| %s, %d seeds | accuracy | lost, each seed | lost | alike | McNemar, all seeds |%n",
-                kind, exact.size());
+        out.printf(
+                Locale.ROOT,
+                "%n| %s, %d seeds | accuracy | lost, each seed | lost | alike | McNemar, all seeds |%n",
+                kind,
+                exact.size());
         out.println("| --- | --- | --- | --- | --- | --- |");
         right.forEach((name, seeds) -> {
             StringJoiner accuracies = new StringJoiner(", ");

@@ -202,7 +202,8 @@ final class ConvolutionKernels {
             this.padBefore = new long[] {height.padBefore(), width.padBefore()};
             this.padAfter = new long[] {height.padAfter(), width.padAfter()};
             this.out = w.get(0);
-            this.narrow = Math.min(perGroup, w.get(1)) < 64 && (groups == 1 || !weights.dtype().isByte());
+            this.narrow = Math.min(perGroup, w.get(1)) < 64
+                    && (groups == 1 || !weights.dtype().isByte());
             this.strided = height.stride() > 1 || width.stride() > 1;
         }
 
@@ -224,9 +225,8 @@ final class ConvolutionKernels {
 
         PrimitiveDescriptor forward(@Nullable Layout given, Epilogue more) {
             int outputs = op.groups() == 1 ? 1 : 3;
-            dnnl_primitive_attr attributes = more.attributes(
-                    r,
-                    descriptors, outputs, dtype -> image(new Type(dtype, yType.shape())));
+            dnnl_primitive_attr attributes =
+                    more.attributes(r, descriptors, outputs, dtype -> image(new Type(dtype, yType.shape())));
             dnnl_memory_desc bias = more.hasBias() ? descriptors.plain(DType.F32, out) : NO_BIAS;
             return withWeights(
                     given,

@@ -38,7 +38,8 @@ final class CopyKernels {
         Shape x = r.shape(0);
         Shape y = r.result(0).shape();
         if (r.channelsLast() && y.rank() == 2 && y.get(0) == x.get(0)) {
-            return OneDnnLayout.flattened(r.result(0), LongStream.of(Descriptors.dims(x)).skip(1).toArray());
+            return OneDnnLayout.flattened(
+                    r.result(0), LongStream.of(Descriptors.dims(x)).skip(1).toArray());
         }
         boolean back = OneDnnLayout.image(r.layout(0)) != null
                 && Descriptors.fits(Objects.requireNonNull(r.layout(0)), Descriptors.dims(y));
@@ -60,7 +61,8 @@ final class CopyKernels {
         }
         long[] dims = to instanceof OneDnnLayout l ? l.dims() : dims(from);
         boolean transposed = isTransposed(from) || isTransposed(to);
-        boolean alike = isTransposed(from) == isTransposed(to) || from instanceof Layout.Plain || to instanceof Layout.Plain;
+        boolean alike =
+                isTransposed(from) == isTransposed(to) || from instanceof Layout.Plain || to instanceof Layout.Plain;
         if (!Descriptors.fits(from, dims) || !alike) {
             Layout plain = Layout.plain(from.type());
             return new TwoSteps(reorder(from, plain), reorder(plain, to));

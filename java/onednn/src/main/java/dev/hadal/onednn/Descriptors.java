@@ -120,8 +120,8 @@ final class Descriptors implements AutoCloseable {
 
     /** A convolution's weights in blocks of 16 outputs and 16 inputs, as its kernels for AVX-512 read them. */
     dnnl_memory_desc blockedWeights(long... dims) {
-        return memory(desc ->
-                dnnl_memory_desc_create_with_tag(desc, dims.length, dims, code(DType.F32), dnnl_ABcd16b16a));
+        return memory(
+                desc -> dnnl_memory_desc_create_with_tag(desc, dims.length, dims, code(DType.F32), dnnl_ABcd16b16a));
     }
 
     /** In whatever layout oneDNN prefers. */

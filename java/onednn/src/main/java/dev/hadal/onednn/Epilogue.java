@@ -122,7 +122,10 @@ final class Epilogue {
                 if (part.op() instanceof Activation a) {
                     append(a, operations);
                 } else {
-                    append(quantization(operand), operations, result.apply(r.type(operand).dtype()));
+                    append(
+                            quantization(operand),
+                            operations,
+                            result.apply(r.type(operand).dtype()));
                     operand++;
                 }
             }
@@ -160,14 +163,11 @@ final class Epilogue {
      *   y + s·(q − z) = s·((y/s − z) + q)
      * </pre>
      */
-    private static void append(
-            Quantization q, dnnl_post_ops operations, dnnl_memory_desc value) {
+    private static void append(Quantization q, dnnl_post_ops operations, dnnl_memory_desc value) {
         if (q.quantizes()) {
             append(operations, dnnl_eltwise_linear, 1 / q.scale(0), -q.zeroPoint());
         }
-        Status.check(
-                dnnl_post_ops_append_binary(operations, dnnl_binary_add, value),
-                "adding a value in a primitive");
+        Status.check(dnnl_post_ops_append_binary(operations, dnnl_binary_add, value), "adding a value in a primitive");
         if (q.quantizes()) {
             append(operations, dnnl_eltwise_linear, q.scale(0), 0);
         }
@@ -185,12 +185,9 @@ final class Epilogue {
             return;
         }
         int status = isRelu(a)
-                        ? dnnl_post_ops_append_prelu(operations, 0)
-                        : dnnl_post_ops_append_eltwise(
-                                operations,
-                                algorithm(a.function()),
-                                ElementwiseKernels.alpha(a),
-                                ElementwiseKernels.beta(a));
+                ? dnnl_post_ops_append_prelu(operations, 0)
+                : dnnl_post_ops_append_eltwise(
+                        operations, algorithm(a.function()), ElementwiseKernels.alpha(a), ElementwiseKernels.beta(a));
         Status.check(status, "adding " + a + " to a primitive");
     }
 
@@ -231,8 +228,7 @@ final class Epilogue {
             if (!(part.op() instanceof Activation a)) {
                 boolean scaled = quantization(operand).quantizes();
                 argument += scaled ? DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE : 0;
-                kernel.in(
-                        argument | DNNL_ARG_SRC_1, result.as(r.type(operand++).dtype()));
+                kernel.in(argument | DNNL_ARG_SRC_1, result.as(r.type(operand++).dtype()));
                 argument += scaled ? DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE : 0;
             } else if (isRelu(a) && quantized == null) {
                 kernel.constant(argument | DNNL_ARG_WEIGHTS, NativeMemory.of(a.alpha()));

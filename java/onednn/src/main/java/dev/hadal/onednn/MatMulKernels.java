@@ -215,7 +215,11 @@ final class MatMulKernels {
             dnnl_memory_desc a = matrix(r.type(0), m, k, op.transposeA());
             dnnl_memory_desc y = matrix(r.result(0), m, n, false);
             dnnl_memory_desc bias = more.hasBias() ? descriptors().plain(DType.F32, 1, n) : NO_BIAS;
-            dnnl_primitive_attr attributes = more.attributes(r, descriptors(), 2, dtype -> matrix(new Type(dtype, r.result(0).shape()), m, n, false));
+            dnnl_primitive_attr attributes = more.attributes(
+                    r,
+                    descriptors(),
+                    2,
+                    dtype -> matrix(new Type(dtype, r.result(0).shape()), m, n, false));
             return descriptors()
                     .primitive((desc, engine, plain) ->
                             dnnl_matmul_primitive_desc_create(desc, engine, a, b, bias, y, attributes));

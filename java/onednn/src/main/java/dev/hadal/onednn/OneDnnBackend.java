@@ -17,7 +17,6 @@ import dev.hadal.op.Norm;
 import dev.hadal.op.Quantize;
 import dev.hadal.op.Quantized;
 import dev.hadal.op.ScatterAdd;
-import dev.hadal.tensor.DType;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;

@@ -91,7 +91,8 @@ final class OneDnnLayout implements Layout {
             }
             long bytes = dnnl_memory_desc_get_size(desc);
             byte[] blob = blob(desc, answer);
-            boolean sums = type.dtype() == DType.S8 && bytes > LongStream.of(padded).reduce(1, (a, b) -> a * b);
+            boolean sums =
+                    type.dtype() == DType.S8 && bytes > LongStream.of(padded).reduce(1, (a, b) -> a * b);
             Placement placement = new Placement(
                     list(dims),
                     list(padded),

@@ -124,7 +124,8 @@ final class QuantizedKernels {
         Quantization x = op.operands().get(0);
         Quantization w = op.operands().get(1);
         int outputs = root instanceof MatMul matmul ? r.shape(1).rank() - (matmul.transposeB() ? 2 : 1) : 0;
-        List<Quantization> others = new ArrayList<>(op.operands().subList(2, op.operands().size()));
+        List<Quantization> others =
+                new ArrayList<>(op.operands().subList(2, op.operands().size()));
         others.addAll(op.results());
         return x.quantizes()
                 && hasOneScale(x)
@@ -195,8 +196,8 @@ final class QuantizedKernels {
     // ---- the rest ----
 
     private static @Nullable Kernel other(Quantized op, Request r) {
-        boolean oneScale = Stream.concat(op.operands().stream(), op.results().stream())
-                .allMatch(QuantizedKernels::hasOneScale);
+        boolean oneScale =
+                Stream.concat(op.operands().stream(), op.results().stream()).allMatch(QuantizedKernels::hasOneScale);
         if (!oneScale || !r.operands().stream().allMatch(o -> o.type().dtype().isByte())) {
             return null;
         }

@@ -55,11 +55,9 @@ final class SparseKernels {
             return null;
         }
         Geometry g = op.geometry(r.shape(0), r.shape(1));
-        List<Layout> in =
-                r.operands().stream().map(o -> Layout.plain(o.type())).toList();
+        List<Layout> in = r.operands().stream().map(o -> Layout.plain(o.type())).toList();
         List<Layout> out = List.of(Layout.plain(r.result(0)));
-        long scratch =
-                HadalNative.sparseMatmulScratch(g.rows(), g.in(), g.out(), g.blocks(), g.height(), bf16 ? 1 : 0);
+        long scratch = HadalNative.sparseMatmulScratch(g.rows(), g.in(), g.out(), g.blocks(), g.height(), bf16 ? 1 : 0);
         return new FunctionKernel(node, in, out, List.of(), scratch * Float.BYTES, (b, steps) -> {
             IntPointer columns = new IntPointer(b.input(2));
             IntPointer starts = new IntPointer(b.input(3));
@@ -99,8 +97,7 @@ final class SparseKernels {
                         floats(b.scratch()));
             }
             steps.onFault(position -> g.misplaced(
-                    position,
-                    position < g.blocks() ? columns.get(position) : starts.get(position - g.blocks())));
+                    position, position < g.blocks() ? columns.get(position) : starts.get(position - g.blocks())));
         });
     }
 

@@ -252,7 +252,8 @@ class ChosenKernelsTest {
                 Store store = new Store();
                 Session session = plan.session(store)) {
             for (String name : List.of("x", "dy")) {
-                session.write(name, Arrays.copyOf(values, graph.leaf(name).shape().size()));
+                session.write(
+                        name, Arrays.copyOf(values, graph.leaf(name).shape().size()));
             }
             session.run();
             return session.read("dw").floats();
@@ -270,12 +271,28 @@ class ChosenKernelsTest {
         assumeTrue(Library.get().hasHadal());
         List<String> convolutional = training(
                 sequential(
-                        conv2d(32, 3), relu(), conv2d(64, 3), relu(), maxPool2d(2), flatten(), linear(128), relu(), linear(10)),
+                        conv2d(32, 3),
+                        relu(),
+                        conv2d(64, 3),
+                        relu(),
+                        maxPool2d(2),
+                        flatten(),
+                        linear(128),
+                        relu(),
+                        linear(10)),
                 Shape.of(1, 28, 28),
                 64,
                 new MixedPrecision(true)::apply);
         assertEquals(
-                List.of("[64,10]", "[64,10]", "[64,10]", "[64,10]", "[10,128]", "[128,9216]", "[64,32,3,3]", "[32,1,3,3]"),
+                List.of(
+                        "[64,10]",
+                        "[64,10]",
+                        "[64,10]",
+                        "[64,10]",
+                        "[10,128]",
+                        "[128,9216]",
+                        "[64,32,3,3]",
+                        "[32,1,3,3]"),
                 wide(convolutional),
                 String.join("\n", convolutional));
         List<String> residual = training(network(64), Shape.of(1, 14, 14), 64, new MixedPrecision(true)::apply);

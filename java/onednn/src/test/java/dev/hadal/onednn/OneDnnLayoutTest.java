@@ -87,7 +87,8 @@ class OneDnnLayoutTest {
         assertEquals(layout, layout.as(DType.BF16).as(DType.F32));
         assertArrayEquals(new long[] {3, 2, 2}, OneDnnLayout.image(layout.as(DType.BF16)));
         assertEquals(Layout.plain(matrix), OneDnnLayout.flattened(matrix, 1, 3, 4), "one channel");
-        for (Layout other : new Layout[] {null, Layout.plain(matrix), weights(1, Type.f32(2, 20, 8, 8), Type.f32(24, 20, 3, 3))}) {
+        for (Layout other :
+                new Layout[] {null, Layout.plain(matrix), weights(1, Type.f32(2, 20, 8, 8), Type.f32(24, 20, 3, 3))}) {
             assertNull(OneDnnLayout.image(other));
         }
         float[] columns = new float[24];
@@ -119,8 +120,10 @@ class OneDnnLayoutTest {
         Layout weights = OneDnnLayout.flattened(w, 16, 1, 3);
         Operand known = new Operand(x, images);
         assertEquals(List.of(images, weights), inputs(new MatMul(false, true), known, new Operand(w, null)));
-        assertEquals(List.of(images, weights), inputs(new MatMul(false, true), Operand.plain(x), new Operand(w, weights)));
-        assertEquals(List.of(Layout.plain(x), Layout.plain(w)), inputs(new MatMul(false, true), known, Operand.plain(w)));
+        assertEquals(
+                List.of(images, weights), inputs(new MatMul(false, true), Operand.plain(x), new Operand(w, weights)));
+        assertEquals(
+                List.of(Layout.plain(x), Layout.plain(w)), inputs(new MatMul(false, true), known, Operand.plain(w)));
         assertEquals(images, output(new MatMul(false, false), Operand.plain(y), new Operand(w, weights)));
         assertEquals(weights, output(new MatMul(true, false), Operand.plain(y), known));
         Type tall = Type.f32(48, 40);

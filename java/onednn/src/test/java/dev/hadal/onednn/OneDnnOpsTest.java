@@ -194,7 +194,9 @@ class OneDnnOpsTest extends OpSpecs {
         if (PRODUCTS.contains(op.getClass())) {
             return c.inputs().stream().allMatch(OneDnnOpsTest::isBf16);
         } else if (op instanceof SparseMatMul) {
-            return isBf16(c.inputs().get(0)) && isBf16(c.inputs().get(1)) && Library.get().hasHadal();
+            return isBf16(c.inputs().get(0))
+                    && isBf16(c.inputs().get(1))
+                    && Library.get().hasHadal();
         } else if (NORMS.contains(op.getClass())) {
             return all.stream().allMatch(t -> isBf16(t) == (t.shape().rank() > 1));
         } else if (op instanceof Bias) {
@@ -222,20 +224,23 @@ class OneDnnOpsTest extends OpSpecs {
     protected Subject subject() {
         return Subject.of(new OneDnnBackend())
                 .withThreads(1, 2)
-                .mayDecline("libhadal is not built", c -> !Library.get().hasHadal() && any(c.op(), OneDnnOpsTest::needLibhadal))
+                .mayDecline(
+                        "libhadal is not built",
+                        c -> !Library.get().hasHadal() && any(c.op(), OneDnnOpsTest::needLibhadal))
                 .mayDecline(
                         "optimizers' tensor rules are left to Java",
                         c -> TENSOR_RULES.contains(c.op().getClass())
                                 || (c.op() instanceof ClipGradient clip && clip.adaptive()))
                 .mayDecline(
                         "libhadal is not built, to move values",
-                        c -> !Library.get().hasHadal()
-                                && any(c.op(), op -> MOVES_OF_LIBHADAL.contains(op.getClass())))
+                        c -> !Library.get().hasHadal() && any(c.op(), op -> MOVES_OF_LIBHADAL.contains(op.getClass())))
                 .mayDecline("between conversions from and to 8 bits", OneDnnOpsTest::hasBytes)
                 .mayDecline("oneDNN has another nearest place", c -> isOddNearest(c.op()))
                 .countingOnly(kernel -> !kernel.implementation().endsWith("between bf16")
                         && !kernel.implementation().matches(".*quantize hadal.*, .*|.*, .*quantize hadal.*"))
                 .mayDecline("in f32, between conversions", c -> mixes(c) && !isUsualMixture(c) && !isNarrowing(c))
-                .mayDecline("rare, and left to Java", c -> any(c.op(), op -> RARE.contains(op.getClass())) && !isNarrowing(c));
+                .mayDecline(
+                        "rare, and left to Java",
+                        c -> any(c.op(), op -> RARE.contains(op.getClass())) && !isNarrowing(c));
     }
 }

@@ -128,8 +128,7 @@ class QuantizedPlanTest {
             while (op instanceof Pool && results.size() < 2) {
                 results.add(Quantization.NONE);
             }
-            return kept(
-                    new Quantized(op, java.util.Collections.nCopies(operands.length, q), results).of(operands), q);
+            return kept(new Quantized(op, java.util.Collections.nCopies(operands.length, q), results).of(operands), q);
         }
 
         /** To logits in f32, and what is likely. */
@@ -139,7 +138,12 @@ class QuantizedPlanTest {
             int features = row.shape().get(1);
             Fused linear = Fused.of(new MatMul(false, true), 2).then(new Bias(), 2, 0);
             Value logits = chain(
-                    linear, perOutput(classes, features), Quantization.NONE, row, bytes(classes, features), bias(classes));
+                    linear,
+                    perOutput(classes, features),
+                    Quantization.NONE,
+                    row,
+                    bytes(classes, features),
+                    bias(classes));
             graph.output("logits", logits);
             graph.output("y", new Softmax(-1, false).of(logits));
             return this;
@@ -165,7 +169,8 @@ class QuantizedPlanTest {
         Value deep = net.convolution(wide, 48, 3, 1, 48, new Activation(Function.RELU6), null);
         Value narrow = net.convolution(deep, 16, 1, 1, 1, null, x);
         Value both = net.moved(new Concat(1), wide, deep);
-        return net.classified(net.convolution(both, 32, 1, 1, 1, RELU, net.convolution(narrow, 32, 1, 1, 1, null, null)), 10);
+        return net.classified(
+                net.convolution(both, 32, 1, 1, 1, RELU, net.convolution(narrow, 32, 1, 1, 1, null, null)), 10);
     }
 
     private static Tensor[] run(Network net, Plan plan, Tensor x) {
@@ -191,7 +196,8 @@ class QuantizedPlanTest {
         Assumptions.assumeTrue(Library.get().multipliesBytes(), "no products of bytes on this processor");
         try (Plan plan = Plan.compile(net.graph, Backends.of("onednn").withThreads(1), Plan.Options.DEFAULT);
                 Plan java = Plan.compile(net.graph, Backends.java(), Plan.Options.DEFAULT)) {
-            List<String> steps = plan.toString().lines().filter(line -> line.contains("->")).toList();
+            List<String> steps =
+                    plan.toString().lines().filter(line -> line.contains("->")).toList();
             int first = indexOf(steps, "quantize[");
             int last = indexOf(steps, "matmul");
             Pattern result = Pattern.compile(" : ([a-z0-9]+)\\[");

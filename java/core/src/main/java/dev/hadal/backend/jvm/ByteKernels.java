@@ -60,8 +60,12 @@ final class ByteKernels {
 
     private static @Nullable Kernel move(Quantized op, List<Type> in, List<Type> out, Machine machine) {
         if (op.op() instanceof Reshape || op.op() instanceof Dropout) {
-            return new HeapKernel("java " + op.name() + " of bytes", in, out, (x, y, scratch) -> () ->
-                            System.arraycopy(x[0].bytes(), x[0].offset(), y[0].bytes(), y[0].offset(), x[0].size()))
+            return new HeapKernel(
+                            "java " + op.name() + " of bytes",
+                            in,
+                            out,
+                            (x, y, scratch) -> () -> System.arraycopy(
+                                    x[0].bytes(), x[0].offset(), y[0].bytes(), y[0].offset(), x[0].size()))
                     .withInPlace(0);
         } else if (op.op() instanceof Transpose transpose) {
             return MoveKernels.transpose(transpose, in, out, machine);
@@ -170,9 +174,7 @@ final class ByteKernels {
                 int w = x[1].offset() + first * linear.k;
                 for (int row = 0; row < linear.rows; row++) {
                     int[] own = sums[lane];
-                    machine.simd()
-                            .loops()
-                            .dots(count, linear.k, centred, row * linear.k, x[1].bytes(), w, own);
+                    machine.simd().loops().dots(count, linear.k, centred, row * linear.k, x[1].bytes(), w, own);
                     for (int o = 0; o < count; o++) {
                         float bias = linear.biased ? x[2].get(first + o) : 0;
                         linear.write(y[0], row * linear.n + first + o, own[o] * linear.scales[first + o] + bias);

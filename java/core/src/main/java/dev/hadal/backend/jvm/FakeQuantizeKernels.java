@@ -45,7 +45,14 @@ final class FakeQuantizeKernels {
     private static void quantize(Rows rows, Quantization grid, Span x, Span y) {
         for (int r = 0; r < rows.count; r++) {
             int at = r * rows.length;
-            quantize(rows.length, grid, grid.scale(rows.index(r)), x.floats(), x.offset() + at, y.floats(), y.offset() + at);
+            quantize(
+                    rows.length,
+                    grid,
+                    grid.scale(rows.index(r)),
+                    x.floats(),
+                    x.offset() + at,
+                    y.floats(),
+                    y.offset() + at);
         }
     }
 

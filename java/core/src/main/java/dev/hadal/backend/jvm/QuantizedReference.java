@@ -14,7 +14,9 @@ import org.jspecify.annotations.Nullable;
 final class QuantizedReference {
 
     static void define(OpTable<OpTable.Types, Formula> table) {
-        table.put(Quantize.class, (op, t) -> (in, out) -> quantize(op.to(), t.out().get(0), in[0], out[0]));
+        table.put(
+                Quantize.class,
+                (op, t) -> (in, out) -> quantize(op.to(), t.out().get(0), in[0], out[0]));
         table.put(Dequantize.class, (op, t) -> (in, out) -> dequantize(op.from(), t.in().get(0), in[0], out[0]));
         table.put(Quantized.class, QuantizedReference::quantized);
     }

@@ -60,7 +60,8 @@ final class RecurrentKernels {
         }
 
         Span take(int... dims) {
-            Span part = new Span(scratch.floats(), scratch.ints(), scratch.bytes(), scratch.offset() + next, Type.f32(dims));
+            Span part = new Span(
+                    scratch.floats(), scratch.ints(), scratch.bytes(), scratch.offset() + next, Type.f32(dims));
             next += part.size();
             return part;
         }

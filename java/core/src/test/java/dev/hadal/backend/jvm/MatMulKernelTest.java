@@ -62,8 +62,8 @@ class MatMulKernelTest {
         for (int n : new int[] {3, 64, 130}) {
             Problem many = problem(new int[] {97, 257, n}, false, true, false);
             double[][] values = {Arrays.copyOf(many.values()[0], 257), many.values()[1]};
-            Problem one = Problem.of(
-                    many.op(), values, Type.f32(1, 257), many.in().get(1));
+            Problem one =
+                    Problem.of(many.op(), values, Type.f32(1, 257), many.in().get(1));
             assertArrayEquals(Arrays.copyOf(many.run(machine)[0], n), one.run(machine)[0]);
         }
     }

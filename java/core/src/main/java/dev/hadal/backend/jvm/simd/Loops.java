@@ -73,8 +73,7 @@ public interface Loops {
     void dequantize(int n, byte[] q, int qAt, boolean unsigned, float scale, int zero, float[] x, int xAt);
 
     /** q = clamp(x·inverse, least, greatest) + zero, rounded to the nearest, ties to even; NaN becomes zero. */
-    void quantize(
-            int n, float[] x, int xAt, float inverse, float least, float greatest, int zero, byte[] q, int qAt);
+    void quantize(int n, float[] x, int xAt, float inverse, float least, float greatest, int zero, byte[] q, int qAt);
 
     /** Widens n values, as {@link dev.hadal.tensor.Bf16} does. */
     void widen(int n, short[] x, int xAt, float[] y, int yAt);

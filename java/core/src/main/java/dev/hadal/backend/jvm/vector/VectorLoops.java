@@ -349,7 +349,8 @@ final class VectorLoops implements Loops {
         int mask = unsigned ? 0xFF : -1;
         int i = 0;
         for (; i < S.loopBound(n) && QUARTER.length() == L; i += L) {
-            IntVector qi = (IntVector) ByteVector.fromArray(QUARTER, q, qAt + i).convertShape(VectorOperators.B2I, INTS, 0);
+            IntVector qi =
+                    (IntVector) ByteVector.fromArray(QUARTER, q, qAt + i).convertShape(VectorOperators.B2I, INTS, 0);
             FloatVector xi = (FloatVector) qi.and(mask).sub(zero).convert(VectorOperators.I2F, 0);
             xi.mul(scale).intoArray(x, xAt + i);
         }
@@ -392,8 +393,12 @@ final class VectorLoops implements Loops {
         for (; i < INTS.loopBound(n); i += L) {
             Vector<Integer> xi = ShortVector.fromArray(HALF, x, xAt + i).convertShape(VectorOperators.S2I, INTS, 0);
             int wi = wAt + i;
-            s0 = s0.add(ByteVector.fromArray(QUARTER, w, wi).convertShape(VectorOperators.B2I, INTS, 0).mul(xi));
-            s1 = s1.add(ByteVector.fromArray(QUARTER, w, wi + n).convertShape(VectorOperators.B2I, INTS, 0).mul(xi));
+            s0 = s0.add(ByteVector.fromArray(QUARTER, w, wi)
+                    .convertShape(VectorOperators.B2I, INTS, 0)
+                    .mul(xi));
+            s1 = s1.add(ByteVector.fromArray(QUARTER, w, wi + n)
+                    .convertShape(VectorOperators.B2I, INTS, 0)
+                    .mul(xi));
             s2 = s2.add(ByteVector.fromArray(QUARTER, w, wi + 2 * n)
                     .convertShape(VectorOperators.B2I, INTS, 0)
                     .mul(xi));
