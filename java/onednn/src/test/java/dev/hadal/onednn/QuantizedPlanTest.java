@@ -34,11 +34,14 @@ import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -107,7 +110,8 @@ class QuantizedPlanTest {
         }
 
         /** With a bias, an activation unless that is null, and before it a residual unless that is null. */
-        Value convolution(Value x, int out, int k, int stride, int groups, Activation last, Value residual) {
+        Value convolution(
+                Value x, int out, int k, int stride, int groups, @Nullable Activation last, @Nullable Value residual) {
             int channels = x.shape().get(1);
             Fused chain = Fused.of(new Convolution(Window.of(stride, k / 2, 1), groups), 2)
                     .then(new Bias(), 2, 0);
@@ -123,12 +127,12 @@ class QuantizedPlanTest {
 
         /** The same quantization after as before. */
         Value moved(Op op, Value... operands) {
-            Quantization q = quantizations.get(operands[0]);
+            Quantization q = Objects.requireNonNull(quantizations.get(operands[0]));
             List<Quantization> results = new ArrayList<>(List.of(q));
             while (op instanceof Pool && results.size() < 2) {
                 results.add(Quantization.NONE);
             }
-            return kept(new Quantized(op, java.util.Collections.nCopies(operands.length, q), results).of(operands), q);
+            return kept(new Quantized(op, Collections.nCopies(operands.length, q), results).of(operands), q);
         }
 
         /** To logits in f32, and what is likely. */
