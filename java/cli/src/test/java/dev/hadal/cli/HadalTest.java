@@ -122,7 +122,8 @@ class HadalTest {
         assertTrue(Files.readString(page).contains("<svg"));
         Model small = Model.load(Path.of(model + ".compressed.safetensors"));
         assertTrue(Files.size(Path.of(model + ".compressed.safetensors")) < Files.size(model));
-        assertEquals(Shape.of(10), Objects.requireNonNull(small.outputs().get("y")).shape());
+        assertEquals(
+                Shape.of(10), Objects.requireNonNull(small.outputs().get("y")).shape());
     }
 
     @Test

@@ -183,7 +183,7 @@ final class PruningAccuracy {
                     Arrays.stream(accuracies).average().orElseThrow(),
                     Arrays.stream(accuracies).min().orElseThrow(),
                     Arrays.stream(accuracies).max().orElseThrow());
-            if (dense == null || dense == this) {
+            if (dense == null || dense.equals(this)) {
                 return line + " | | |";
             }
             Agreement agreement = Agreement.of(together(dense.right), together(right));
