@@ -29,6 +29,7 @@ final class Quickstart {
     private static final int BATCH = 64;
     private static final int PICTURES = 4;
     private static final double BUDGET = 0.01;
+    private static final double LESS_CHANNELS = 0.25;
     private static final int COMPRESSION_EPOCHS = 2;
 
     private final PrintStream out;
@@ -72,30 +73,21 @@ final class Quickstart {
         draw(images, predictions);
         saveAndLoad(model, test, predictions);
         new Comparison(backends.threads(), network, train).lines().forEach(out::println);
-        compress(model, train, test, normalization, predictions);
+        compress(model, train, test, normalization);
     }
 
     /** In a short form; {@code hadal compress} takes its time. */
-    private void compress(
-            Model model, Dataset train, Dataset test, Normalization normalization, Predictions predictions) {
+    private void compress(Model model, Dataset train, Dataset test, Normalization normalization) {
         out.println();
-        Compressed compressed = CompressCommand.compressed(
-                out,
-                backends,
-                model,
-                train.stratifiedSplit(train.size() / 5, seed),
-                normalization,
-                Compression.within(BUDGET).channels(0.25),
-                COMPRESSION_EPOCHS,
-                seed);
-        CompressCommand.print(out, compressed);
+        Dataset.Split halves = CompressCommand.halves(test, seed);
+        Compression how = Compression.within(BUDGET)
+                .channels(LESS_CHANNELS)
+                .backends(backends)
+                .seed(seed);
+        Compressed compressed =
+                CompressCommand.compressed(out, how, COMPRESSION_EPOCHS, model, train, halves.drawn(), normalization);
         out.println();
-        say(
-                "test",
-                "%.2f %% of the %,d test images are still recognised, of %.2f %%",
-                100 * Predictions.of(compressed.model(), test, backends).accuracy(),
-                test.size(),
-                100 * predictions.accuracy());
+        say("tested", "on %s", CompressCommand.tested(compressed, model, halves.rest(), backends));
     }
 
     /** Says so if a faster backend could run here; one that cannot has been logged, with the reason. */

@@ -43,8 +43,8 @@ import java.util.function.Consumer;
  * takes channels out while training on, the most that was asked for first, spares the layers that suffer most, and computes
  * in int8; where that costs too much, it trains on the int8 grids, then keeps the layers that suffer most in f32. If the
  * budget is exceeded, it tries again with fewer channels taken out, and without any at last. Of all that keep within the
- * budget it chooses the one whose latency times size is least. The validation data decide, so that a final test wants
- * others.
+ * budget it chooses the one whose latency times size is least. The validation data decide: the network must not have been
+ * trained on them, and a final test wants others.
  *
  * @param budget how much of the metric may be lost: 0.005 is half a point of accuracy
  * @param metric by which quality is measured
