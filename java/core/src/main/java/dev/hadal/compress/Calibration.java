@@ -9,6 +9,7 @@ import dev.hadal.model.DropUnused;
 import dev.hadal.model.FoldBatchNorm;
 import dev.hadal.model.FoldConstants;
 import dev.hadal.model.Model;
+import dev.hadal.optim.Selection;
 import dev.hadal.run.Kernels;
 import dev.hadal.tensor.DType;
 import java.util.Collection;
@@ -114,7 +115,7 @@ public final class Calibration {
 
     /** The paths of the layers whose products can be quantized, in order: what {@link Int8#keep} may name. */
     public List<String> layers() {
-        return new Region(model.graph(), path -> false)
+        return new Region(model.graph(), Selection.ALL)
                 .units().stream()
                         .filter(u -> Unit.isProduct(u.root().op()))
                         .map(u -> u.root().path())

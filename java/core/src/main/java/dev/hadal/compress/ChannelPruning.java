@@ -2,13 +2,13 @@ package dev.hadal.compress;
 
 import dev.hadal.compress.ChannelGroups.Axis;
 import dev.hadal.compress.ChannelGroups.Group;
-import dev.hadal.compress.Pruning.Choice;
 import dev.hadal.compress.Pruning.Ramp;
 import dev.hadal.graph.Leaf.Role;
 import dev.hadal.model.Model;
 import dev.hadal.model.Narrowed;
 import dev.hadal.model.Pass;
 import dev.hadal.optim.Glob;
+import dev.hadal.optim.Selection;
 import dev.hadal.tensor.Shape;
 import dev.hadal.train.Listener;
 import dev.hadal.train.Progress;
@@ -39,6 +39,7 @@ import org.jspecify.annotations.Nullable;
  *     each keeps at least a quarter of what it would keep alone
  * @param multiple of how many channels each group keeps a multiple, where it can
  * @param ramp when, while training; null for at once
+ * @param selection the weights whose channels may be taken out
  */
 public record ChannelPruning(
         double share,
@@ -46,7 +47,7 @@ public record ChannelPruning(
         Score score,
         int multiple,
         @Nullable Ramp ramp,
-        List<Choice> choices) implements Listener, Pass {
+        Selection selection) implements Listener, Pass {
     /** Where groups compete, each keeps at least its share divided by this. */
     private static final double LEAST = 4;
 
@@ -61,7 +62,6 @@ public record ChannelPruning(
     }
 
     public ChannelPruning {
-        choices = List.copyOf(choices);
         if (!(share >= 0 && share < 1) || multiple < 1) {
             throw new IllegalArgumentException(
                     "a share of channels from 0 to less than 1 is taken out, and a multiple of"
@@ -71,55 +71,41 @@ public record ChannelPruning(
 
     /** The least channels of the whole network, by their L2 norms. */
     public static ChannelPruning of(double share) {
-        return new ChannelPruning(share, false, Score.L2, 1, null, List.of());
+        return new ChannelPruning(share, false, Score.L2, 1, null, Selection.ALL);
     }
 
     /** Takes the same share out of each group. */
     public ChannelPruning perGroup() {
-        return new ChannelPruning(share, true, score, multiple, ramp, choices);
+        return new ChannelPruning(share, true, score, multiple, ramp, selection);
     }
 
     public ChannelPruning by(Score other) {
-        return new ChannelPruning(share, eachGroup, other, multiple, ramp, choices);
+        return new ChannelPruning(share, eachGroup, other, multiple, ramp, selection);
     }
 
     /** Keeps a multiple of so many channels in each group: fast kernels like 8 or 16. */
     public ChannelPruning multipleOf(int channels) {
-        return new ChannelPruning(share, eachGroup, score, channels, ramp, choices);
+        return new ChannelPruning(share, eachGroup, score, channels, ramp, selection);
     }
 
     /** While training, gradually in its first half. */
     public ChannelPruning cubic() {
-        return new ChannelPruning(share, eachGroup, score, multiple, new Ramp(0, -1), choices);
+        return new ChannelPruning(share, eachGroup, score, multiple, new Ramp(0, -1), selection);
     }
 
     /** While training, gradually between two of its steps. */
     public ChannelPruning cubic(long fromStep, long toStep) {
-        return new ChannelPruning(share, eachGroup, score, multiple, new Ramp(fromStep, toStep), choices);
+        return new ChannelPruning(share, eachGroup, score, multiple, new Ramp(fromStep, toStep), selection);
     }
 
     /** Leaves all channels of the weights whose path matches a {@link Glob}. The last call that matches decides. */
     public ChannelPruning exclude(String pattern) {
-        return with(pattern, false);
+        return new ChannelPruning(share, eachGroup, score, multiple, ramp, selection.with(pattern, false));
     }
 
     /** Takes some weights out of an earlier {@link #exclude}. */
     public ChannelPruning include(String pattern) {
-        return with(pattern, true);
-    }
-
-    private ChannelPruning with(String pattern, boolean pruned) {
-        List<Choice> more = new ArrayList<>(choices);
-        more.add(new Choice(new Glob(pattern), pruned));
-        return new ChannelPruning(share, eachGroup, score, multiple, ramp, more);
-    }
-
-    private boolean takes(String weight) {
-        boolean taken = true;
-        for (Choice c : choices) {
-            taken = c.glob().matches(weight) ? c.pruned() : taken;
-        }
-        return taken;
+        return new ChannelPruning(share, eachGroup, score, multiple, ramp, selection.with(pattern, true));
     }
 
     // ---- while training ----
@@ -142,7 +128,8 @@ public record ChannelPruning(
     private void prune(Trainer trainer, double now) {
         Model model = trainer.model();
         ChannelGroups groups = ChannelGroups.of(model);
-        trainer.mask(groups.masks(dropped(groups, model, weight -> takes(weight) && trainer.trains(weight), now)));
+        trainer.mask(
+                groups.masks(dropped(groups, model, weight -> selection.test(weight) && trainer.trains(weight), now)));
     }
 
     // ---- without training ----
@@ -155,7 +142,7 @@ public record ChannelPruning(
     /** The smaller network, and which channels it kept: {@link Trainer#narrowed} goes on training it. */
     public Narrowed narrowed(Model model) {
         ChannelGroups groups = ChannelGroups.of(model);
-        return groups.without(model, dropped(groups, model, this::takes, share));
+        return groups.without(model, dropped(groups, model, selection, share));
     }
 
     // ---- which channels ----

@@ -5,6 +5,7 @@ import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Node;
+import dev.hadal.graph.Readers;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
 import dev.hadal.model.Model;
@@ -13,10 +14,9 @@ import dev.hadal.op.FakeQuantize;
 import dev.hadal.op.MatMul;
 import dev.hadal.op.Quantization;
 import dev.hadal.op.Quantized;
-import dev.hadal.optim.Glob;
+import dev.hadal.optim.Selection;
 import dev.hadal.tensor.DType;
 import dev.hadal.tensor.Tensor;
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -29,30 +29,24 @@ import java.util.Set;
  * and each row of what they are multiplied with is put on the s8 grid that just holds it, when it comes. So no calibration is
  * needed, the rows of a batch do not depend on each other, and everything between products stays f32.
  *
- * @param kept layers that stay as they are, by path
+ * @param layers that are quantized, by path
  */
-public record DynamicQuantization(List<Glob> kept) implements Pass {
-
-    public DynamicQuantization {
-        kept = List.copyOf(kept);
-    }
+public record DynamicQuantization(Selection layers) implements Pass {
 
     /** Of all linear layers. */
     public DynamicQuantization() {
-        this(List.of());
+        this(Selection.ALL);
     }
 
     /** Keeps the layers whose path matches a pattern, too. */
     public DynamicQuantization keep(String pattern) {
-        List<Glob> more = new ArrayList<>(kept);
-        more.add(new Glob(pattern));
-        return new DynamicQuantization(more);
+        return new DynamicQuantization(layers.with(pattern, false));
     }
 
     @Override
     public Model apply(Model model) {
         Map<String, Tensor> values = new LinkedHashMap<>(model.values());
-        Map<Value, List<Node>> readers = Unit.readers(model.graph());
+        Readers readers = new Readers(model.graph());
         Set<String> replaced = new HashSet<>();
         Graph graph = model.graph().rewrite((node, inputs, target) -> {
             if (node.op() instanceof Leaf leaf && leaf.role() == Role.WEIGHT && isReplaced(node, readers)) {
@@ -84,12 +78,12 @@ public record DynamicQuantization(List<Glob> kept) implements Pass {
                 && node.input(1).shape().rank() == 2
                 && !node.input(0).equals(node.input(1))
                 && Region.isWeight(new Unit.Operand(node, 1))
-                && kept.stream().noneMatch(glob -> glob.matches(node.path()));
+                && layers.test(node.path());
     }
 
     /** Whether everything that reads a weight reads it in 8 bits, along one axis. */
-    private boolean isReplaced(Node leaf, Map<Value, List<Node>> readers) {
-        List<Node> all = readers.getOrDefault(leaf.output(0), List.of());
+    private boolean isReplaced(Node leaf, Readers readers) {
+        List<Node> all = readers.of(leaf.output(0));
         return !all.isEmpty()
                 && all.stream().allMatch(this::isProduct)
                 && all.stream().map(Region::axis).distinct().count() == 1;

@@ -4,6 +4,7 @@ import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Node;
+import dev.hadal.graph.Readers;
 import dev.hadal.graph.Value;
 import dev.hadal.model.Model;
 import dev.hadal.model.Pass;
@@ -17,7 +18,6 @@ import dev.hadal.op.Reshape;
 import dev.hadal.tensor.Shape;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -158,15 +158,7 @@ public record Equalization() implements Pass {
     // ---- which layers ----
 
     private static List<Pair> pairs(Graph graph) {
-        Map<Value, List<Node>> readers = new HashMap<>();
-        for (Node node : graph.nodes()) {
-            node.inputs()
-                    .forEach(v ->
-                            readers.computeIfAbsent(v, k -> new ArrayList<>()).add(node));
-        }
-        graph.outputs()
-                .values()
-                .forEach(v -> readers.computeIfAbsent(v, k -> new ArrayList<>()).add(v.node()));
+        Readers readers = new Readers(graph);
         List<Pair> pairs = new ArrayList<>();
         for (Node node : graph.nodes()) {
             Leaf weight = weight(node, readers);
@@ -179,7 +171,7 @@ public record Equalization() implements Pass {
     }
 
     /** The pair that a product is the first of. */
-    private static @Nullable Pair pair(Node first, Leaf weight, Map<Value, List<Node>> readers) {
+    private static @Nullable Pair pair(Node first, Leaf weight, Readers readers) {
         Leaf bias = null;
         Value at = first.output(0);
         while (true) {
@@ -203,9 +195,10 @@ public record Equalization() implements Pass {
         }
     }
 
-    private static @Nullable Node only(Value value, Map<Value, List<Node>> readers) {
-        List<Node> all = readers.getOrDefault(value, List.of());
-        return all.size() == 1 && all.get(0).id() > value.node().id() ? all.get(0) : null;
+    private static @Nullable Node only(Value value, Readers readers) {
+        return readers.of(value).size() == 1 && !readers.isLeft(value)
+                ? readers.of(value).get(0)
+                : null;
     }
 
     /** f(s·x) = s·f(x) for each channel's s > 0, channels staying where they are. */
@@ -222,7 +215,7 @@ public record Equalization() implements Pass {
     }
 
     /** The weight of a convolution, or of a matrix product with a matrix of its own, if nothing else reads it. */
-    private static @Nullable Leaf weight(Node node, Map<Value, List<Node>> readers) {
+    private static @Nullable Leaf weight(Node node, Readers readers) {
         boolean product = node.op() instanceof Convolution
                 || (node.op() instanceof MatMul m
                         && !m.transposeA()
@@ -231,10 +224,8 @@ public record Equalization() implements Pass {
         return product ? own(node.input(1), readers) : null;
     }
 
-    private static @Nullable Leaf own(Value value, Map<Value, List<Node>> readers) {
-        return value.node().op() instanceof Leaf leaf
-                        && leaf.role() == Role.WEIGHT
-                        && readers.getOrDefault(value, List.of()).size() == 1
+    private static @Nullable Leaf own(Value value, Readers readers) {
+        return value.node().op() instanceof Leaf leaf && leaf.role() == Role.WEIGHT && only(value, readers) != null
                 ? leaf
                 : null;
     }

@@ -56,7 +56,7 @@ record FakeQuantized(Model model, Region region, Map<Value, Quantization> grids,
             this.calibration = calibration;
             this.settings = settings;
             this.graph = calibration.model().graph();
-            this.region = new Region(graph, settings::keeps);
+            this.region = new Region(graph, settings.layers());
             this.values = new LinkedHashMap<>(calibration.model().values());
         }
 

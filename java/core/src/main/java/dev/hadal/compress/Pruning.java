@@ -3,6 +3,7 @@ package dev.hadal.compress;
 import dev.hadal.model.Model;
 import dev.hadal.model.Pass;
 import dev.hadal.optim.Glob;
+import dev.hadal.optim.Selection;
 import dev.hadal.tensor.Tensor;
 import dev.hadal.train.Listener;
 import dev.hadal.train.Progress;
@@ -31,13 +32,14 @@ import org.jspecify.annotations.Nullable;
  * @param share of the weights to prune, from 0 to less than 1
  * @param eachLayer whether each layer loses this share; else the smallest of all layers are pruned
  * @param ramp when; null for at once
+ * @param selection the weights that may be pruned
  */
 public record Pruning(
         Grain grain,
         double share,
         boolean eachLayer,
         @Nullable Ramp ramp,
-        List<Choice> choices) implements Listener, Pass {
+        Selection selection) implements Listener, Pass {
 
     /** What is pruned as a whole. */
     public sealed interface Grain {}
@@ -103,11 +105,7 @@ public record Pruning(
         }
     }
 
-    /** Whether the weights whose name matches are pruned. */
-    public record Choice(Glob glob, boolean pruned) {}
-
     public Pruning {
-        choices = List.copyOf(choices);
         if (!(share >= 0 && share < 1)) {
             throw new IllegalArgumentException("a share of weights from 0 to less than 1 is pruned, not " + share);
         }
@@ -115,56 +113,42 @@ public record Pruning(
 
     /** The smallest weights of the whole network. */
     public static Pruning magnitude(double share) {
-        return new Pruning(new Single(), share, false, null, List.of());
+        return new Pruning(new Single(), share, false, null, Selection.ALL);
     }
 
     /** All but the n largest of each m weights: {@code nOfM(2, 4)} is the sparsity that matrix units of GPUs know. */
     public static Pruning nOfM(int n, int m) {
-        return new Pruning(new NOfM(n, m), 1 - (double) n / m, false, null, List.of());
+        return new Pruning(new NOfM(n, m), 1 - (double) n / m, false, null, Selection.ALL);
     }
 
     /** The smallest blocks of the whole network, each so many rows of one column: 16 and 32 are what fast kernels take. */
     public static Pruning blocks(int rows, double share) {
-        return new Pruning(new Blocks(rows), share, false, null, List.of());
+        return new Pruning(new Blocks(rows), share, false, null, Selection.ALL);
     }
 
     /** Prunes the same share of each layer. */
     public Pruning perLayer() {
-        return new Pruning(grain, share, true, ramp, choices);
+        return new Pruning(grain, share, true, ramp, selection);
     }
 
     /** Prunes gradually in the first half of the training; the second half mends. */
     public Pruning cubic() {
-        return new Pruning(grain, share, eachLayer, new Ramp(0, -1), choices);
+        return new Pruning(grain, share, eachLayer, new Ramp(0, -1), selection);
     }
 
     /** Prunes gradually between two steps of the training. */
     public Pruning cubic(long fromStep, long toStep) {
-        return new Pruning(grain, share, eachLayer, new Ramp(fromStep, toStep), choices);
+        return new Pruning(grain, share, eachLayer, new Ramp(fromStep, toStep), selection);
     }
 
     /** Leaves the weights whose path matches a {@link Glob} as they are. The last call that matches a weight decides. */
     public Pruning exclude(String pattern) {
-        return with(pattern, false);
+        return new Pruning(grain, share, eachLayer, ramp, selection.with(pattern, false));
     }
 
     /** Takes some weights out of an earlier {@link #exclude}. */
     public Pruning include(String pattern) {
-        return with(pattern, true);
-    }
-
-    private Pruning with(String pattern, boolean pruned) {
-        List<Choice> more = new ArrayList<>(choices);
-        more.add(new Choice(new Glob(pattern), pruned));
-        return new Pruning(grain, share, eachLayer, ramp, more);
-    }
-
-    private boolean takes(String weight) {
-        boolean taken = true;
-        for (Choice c : choices) {
-            taken = c.glob.matches(weight) ? c.pruned : taken;
-        }
-        return taken;
+        return new Pruning(grain, share, eachLayer, ramp, selection.with(pattern, true));
     }
 
     // ---- while training ----
@@ -212,7 +196,7 @@ public record Pruning(
     /** What is masked already stays so, and counts. */
     private Map<String, Tensor> masks(Model model, Map<String, Tensor> before, Predicate<String> trained, double now) {
         List<ProductWeight> weights = ProductWeight.of(model.graph()).stream()
-                .filter(w -> trained.test(w.name()) && takes(w.name()))
+                .filter(w -> trained.test(w.name()) && selection.test(w.name()))
                 .toList();
         Map<String, Tensor> masks = new LinkedHashMap<>();
         for (ProductWeight w : weights) {

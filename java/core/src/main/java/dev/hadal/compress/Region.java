@@ -5,6 +5,7 @@ import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Node;
 import dev.hadal.graph.Op;
+import dev.hadal.graph.Readers;
 import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
@@ -20,6 +21,7 @@ import dev.hadal.op.Reshape;
 import dev.hadal.op.Slice;
 import dev.hadal.op.Split;
 import dev.hadal.op.Transpose;
+import dev.hadal.optim.Selection;
 import dev.hadal.tensor.DType;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -28,7 +30,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.function.Predicate;
 
 /**
  * The part of a network that is computed on 8-bit values. Products always are, unless they are to be kept; what leads from
@@ -48,25 +49,23 @@ final class Region {
 
     private final Graph graph;
     private final Map<Node, Unit> units;
-    private final Map<Value, List<Node>> readers;
-    private final Predicate<String> kept;
+    private final Readers readers;
+    private final Selection layers;
     private final Set<Unit> narrow = new HashSet<>();
 
     /**
-     * @param kept which layers stay in f32, by path
+     * @param layers that may be quantized, by path
      */
-    Region(Graph graph, Predicate<String> kept) {
+    Region(Graph graph, Selection layers) {
         this.graph = graph;
         this.units = Unit.of(graph);
-        this.readers = Unit.readers(graph);
-        this.kept = kept;
-        Set<Value> shown = new HashSet<>(graph.outputs().values());
-        shown.addAll(graph.commits().values());
+        this.readers = new Readers(graph);
+        this.layers = layers;
         List<Node> nodes = graph.nodes();
         for (int i = nodes.size() - 1; i >= 0; i--) {
             Unit unit = units.get(nodes.get(i));
             if (unit != null && unit.last() == nodes.get(i) && kind(unit) != Kind.NONE) {
-                boolean all = data(unit.last()).stream().allMatch(v -> !shown.contains(v) && isWelcome(v));
+                boolean all = data(unit.last()).stream().allMatch(v -> !readers.isLeft(v) && isWelcome(v));
                 if (all) {
                     narrow.add(unit);
                 }
@@ -86,7 +85,7 @@ final class Region {
     }
 
     List<Node> readers(Value v) {
-        return readers.getOrDefault(v, List.of());
+        return readers.of(v);
     }
 
     /** Whether a unit reads 8-bit values. */
@@ -135,7 +134,7 @@ final class Region {
     // ---- which ops take part ----
 
     private Kind kind(Unit unit) {
-        return unit.nodes().stream().anyMatch(n -> kept.test(n.path())) ? Kind.NONE : kindOf(unit);
+        return unit.nodes().stream().allMatch(n -> layers.test(n.path())) ? kindOf(unit) : Kind.NONE;
     }
 
     private static Kind kindOf(Unit unit) {

@@ -5,6 +5,7 @@ import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Node;
 import dev.hadal.graph.Op;
+import dev.hadal.graph.Readers;
 import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
 import dev.hadal.model.Model;
@@ -17,12 +18,10 @@ import dev.hadal.op.Quantized;
 import dev.hadal.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 
 /**
  * Makes a network in 8 bits of one whose values have been put on grids ({@link Calibration#fakeQuantized}), and that may
@@ -41,8 +40,7 @@ public record ToInt8() implements Pass {
         private final Model model;
         private final Graph graph;
         private final Map<Node, Unit> units;
-        private final Map<Value, List<Node>> readers;
-        private final Set<Value> shown;
+        private final Readers readers;
         private final Map<String, Tensor> values = new LinkedHashMap<>();
         /** Each value of the graph in the new one. */
         private final Map<Value, Value> mapped = new HashMap<>();
@@ -51,8 +49,7 @@ public record ToInt8() implements Pass {
             this.model = model;
             this.graph = model.graph();
             this.units = Unit.of(graph);
-            this.readers = Unit.readers(graph);
-            this.shown = new HashSet<>(graph.outputs().values());
+            this.readers = new Readers(graph);
         }
 
         Model run() {
@@ -118,9 +115,9 @@ public record ToInt8() implements Pass {
         /** A parameter that is read in 8 bits, or the step of a grid: there is no need of it in f32. */
         private boolean isOnlyQuantized(Node leaf) {
             boolean parameter = Graph.leafOf(leaf.output(0)).role() == Role.WEIGHT;
-            List<Node> all = readers.getOrDefault(leaf.output(0), List.of());
+            List<Node> all = readers.of(leaf.output(0));
             return parameter
-                    && !shown.contains(leaf.output(0))
+                    && !readers.isLeft(leaf.output(0))
                     && !all.isEmpty()
                     && all.stream().allMatch(Conversion::isGrid);
         }
@@ -148,8 +145,8 @@ public record ToInt8() implements Pass {
 
         /** What is to become of a result: the grid that all its readers put it on, if that is one. */
         private Quantization wanted(Value v) {
-            List<Node> all = readers.getOrDefault(v, List.of());
-            Quantization first = all.isEmpty() || shown.contains(v) ? Quantization.NONE : grid(all.get(0));
+            List<Node> all = readers.of(v);
+            Quantization first = all.isEmpty() || readers.isLeft(v) ? Quantization.NONE : grid(all.get(0));
             return all.stream().allMatch(n -> grid(n).equals(first)) ? first : Quantization.NONE;
         }
 
@@ -157,7 +154,7 @@ public record ToInt8() implements Pass {
             Quantization grid = grid(node);
             Leaf leaf = node.input(0).node().op() instanceof Leaf l && l.role() == Role.WEIGHT ? l : null;
             Value q = leaf == null ? quantized(node.input(0), grid) : weight(leaf, node.input(0), grid, target);
-            if (shown.contains(node.output(0))) {
+            if (readers.isLeft(node.output(0))) {
                 throw new IllegalArgumentException("an output of the network is read from a grid: " + node);
             }
             return q;
@@ -169,8 +166,7 @@ public record ToInt8() implements Pass {
         }
 
         private Value weight(Leaf leaf, Value w, Quantization grid, Graph target) {
-            boolean alone = isOnlyQuantized(w.node())
-                    && readers.getOrDefault(w, List.of()).stream().allMatch(n -> grid(n).equals(grid));
+            boolean alone = isOnlyQuantized(w.node()) && readers.of(w).stream().allMatch(n -> grid(n).equals(grid));
             String name = alone ? leaf.name() : leaf.name() + "/" + grid.axis() + "/s8";
             values.put(name, grid.quantize(value(w)));
             return target.leaf(Role.WEIGHT, name, new Type(grid.dtype(), w.shape()));

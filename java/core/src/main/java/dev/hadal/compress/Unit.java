@@ -5,6 +5,7 @@ import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Node;
 import dev.hadal.graph.Op;
+import dev.hadal.graph.Readers;
 import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
 import dev.hadal.op.Activation;
@@ -16,10 +17,8 @@ import dev.hadal.op.ConvolutionTranspose;
 import dev.hadal.op.MatMul;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -85,19 +84,17 @@ record Unit(List<Node> nodes) {
 
     /** The unit of each node of a graph that is no leaf. */
     static Map<Node, Unit> of(Graph graph) {
-        Map<Value, List<Node>> readers = readers(graph);
-        Set<Value> shown = new HashSet<>(graph.outputs().values());
-        shown.addAll(graph.commits().values());
+        Readers readers = new Readers(graph);
         Map<Node, Unit> units = new HashMap<>();
         for (Node node : graph.nodes()) {
             if (node.op() instanceof Leaf || units.containsKey(node)) {
                 continue;
             }
             List<Node> chain = new ArrayList<>(List.of(node));
-            Node next = next(chain, readers, shown, units);
+            Node next = next(chain, readers, units);
             while (next != null) {
                 chain.add(next);
-                next = next(chain, readers, shown, units);
+                next = next(chain, readers, units);
             }
             Unit unit = new Unit(chain);
             chain.forEach(n -> units.put(n, unit));
@@ -105,26 +102,11 @@ record Unit(List<Node> nodes) {
         return units;
     }
 
-    /** The nodes that read each value, each as often as it does. */
-    static Map<Value, List<Node>> readers(Graph graph) {
-        Map<Value, List<Node>> readers = new HashMap<>();
-        for (Node node : graph.nodes()) {
-            node.inputs()
-                    .forEach(v ->
-                            readers.computeIfAbsent(v, k -> new ArrayList<>()).add(node));
-        }
-        return readers;
-    }
-
-    private static @Nullable Node next(
-            List<Node> chain, Map<Value, List<Node>> readers, Set<Value> shown, Map<Node, Unit> units) {
+    private static @Nullable Node next(List<Node> chain, Readers readers, Map<Node, Unit> units) {
         Node root = chain.get(0);
         Node last = chain.get(chain.size() - 1);
-        Value y = last.output(0);
-        List<Node> all = readers.getOrDefault(y, List.of());
-        boolean passes = last.types().size() == 1 && all.size() == 1 && !shown.contains(y) && isRoot(root.op());
-        Node next = passes ? all.get(0) : null;
-        return next != null && !units.containsKey(next) && follows(next, y, last, root) ? next : null;
+        Node next = isRoot(root.op()) ? readers.onlyReader(last) : null;
+        return next != null && !units.containsKey(next) && follows(next, last.output(0), last, root) ? next : null;
     }
 
     static boolean isProduct(Op op) {

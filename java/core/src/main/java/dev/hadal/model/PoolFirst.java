@@ -2,15 +2,15 @@ package dev.hadal.model;
 
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Node;
+import dev.hadal.graph.Readers;
 import dev.hadal.graph.Value;
 import dev.hadal.op.Activation;
 import dev.hadal.op.Pooling;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A ReLU whose result only a max pool reads comes after the pool, where there are fewer values: max relu(xᵢ) =
@@ -23,15 +23,9 @@ public record PoolFirst() implements Pass {
     @Override
     public Model apply(Model model) {
         Graph graph = model.graph();
-        Map<Value, List<Node>> readers = new HashMap<>();
-        graph.nodes()
-                .forEach(node -> node.inputs()
-                        .forEach(v -> readers.computeIfAbsent(v, k -> new ArrayList<>())
-                                .add(node)));
-        graph.outputs().values().forEach(readers::remove);
-        graph.commits().values().forEach(readers::remove);
+        Readers readers = new Readers(graph);
         Set<Node> late = graph.nodes().stream()
-                .filter(node -> isRelu(node) && onlyMaxPool(readers.getOrDefault(node.output(0), List.of())))
+                .filter(node -> isRelu(node) && isMaxPool(readers.onlyReader(node)))
                 .collect(Collectors.toSet());
         return model.withGraph(graph.rewrite((node, inputs, target) -> {
             if (late.contains(node)) {
@@ -51,11 +45,7 @@ public record PoolFirst() implements Pass {
                 && (a.function() == Activation.Function.RELU || a.function() == Activation.Function.RELU6);
     }
 
-    private static boolean isMaxPool(Node node) {
-        return node.op() instanceof Pooling pool && pool.function() == Pooling.Function.MAX;
-    }
-
-    private static boolean onlyMaxPool(List<Node> readers) {
-        return readers.size() == 1 && isMaxPool(readers.get(0));
+    private static boolean isMaxPool(@Nullable Node node) {
+        return node != null && node.op() instanceof Pooling pool && pool.function() == Pooling.Function.MAX;
     }
 }

@@ -15,6 +15,7 @@ import dev.hadal.op.Hyper;
 import dev.hadal.optim.Clip;
 import dev.hadal.optim.Optimizer;
 import dev.hadal.optim.Plateau;
+import dev.hadal.optim.Selection;
 import dev.hadal.run.Inputs;
 import dev.hadal.run.Plan;
 import dev.hadal.run.Session;
@@ -707,7 +708,7 @@ public final class Trainer implements AutoCloseable {
         private Optimizer optimizer = Optimizer.adamw();
         private Clip clip = Clip.NONE;
         private @Nullable Plateau plateau;
-        private Trained trained = Trained.ALL;
+        private Selection trained = Selection.ALL;
         private double average = Double.NaN;
         private boolean averageEvaluated;
         private @Nullable Backends backends;

@@ -94,13 +94,16 @@ class CompressionTest {
                 .compress(model, train, bars(500, 2));
         assertTrue(small.before().quality() > 0.9, small::toString);
         assertTrue(small.after().quality() >= small.before().quality() - 0.03, small::toString);
-        Candidate chosen = small.tried().get(small.chosen());
-        assertTrue(chosen.within());
-        assertEquals( // which of the last two is faster is a matter of the machine
+        assertEquals(
                 List.of("as it was", "50 % of the channels out", "50 % of the channels out, int8"),
                 small.tried().stream().map(Candidate::what).toList());
-        assertTrue(chosen.cost().fileBytes() < small.before().fileBytes(), small::toString);
-        assertTrue(chosen.cost().memoryBytes() < small.before().memoryBytes() / 3, small::toString);
+        Cost half = small.tried().get(1).cost();
+        Cost int8 = small.tried().get(2).cost();
+        assertTrue(half.fileBytes() < small.before().fileBytes(), small::toString);
+        assertTrue(half.memoryBytes() < small.before().memoryBytes() / 3, small::toString);
+        assertTrue(int8.fileBytes() < half.fileBytes(), small::toString);
+        assertTrue(int8.memoryBytes() < half.memoryBytes() / 3, small::toString);
+        assertCheapestIsChosen(small);
         assertTrue(log.stream().anyMatch(line -> line.startsWith("half of ")), log::toString);
         assertTrue(log.stream().anyMatch(line -> line.contains(" alone in int8: ")), log::toString);
 
@@ -109,7 +112,8 @@ class CompressionTest {
                 List.of("0", "3.body.0", "3.body.3", "6"),
                 layers.stream().map(Layer::path).toList());
         assertEquals("[16,16,3,3]", layers.get(1).before());
-        assertEquals("[8,8,3,3]", layers.get(1).after());
+        assertEquals(
+                small.chosen() == 0 ? "[16,16,3,3]" : "[8,8,3,3]", layers.get(1).after());
         assertEquals(4 * 16 * 16 * 9, layers.get(1).bytesBefore());
         assertTrue(layers.get(1).pruningLoss() > -0.1 && layers.get(1).int8Loss() < 0.2, layers::toString);
 
@@ -121,6 +125,19 @@ class CompressionTest {
                 loaded.values().values().stream().anyMatch(t -> t.dtype() == DType.S8));
         assertEquals(small.after().quality(), accuracy(loaded, bars(500, 2)));
         assertEquals(small.before().quality(), accuracy(model, bars(500, 2)), "the model itself is as it was");
+    }
+
+    /** Which one that is, is a matter of the machine. */
+    private static void assertCheapestIsChosen(Compressed small) {
+        Candidate chosen = small.tried().get(small.chosen());
+        assertTrue(chosen.within(), small::toString);
+        for (Candidate c : small.tried()) {
+            assertTrue(!c.within() || price(chosen.cost()) <= price(c.cost()), small::toString);
+        }
+    }
+
+    private static double price(Cost cost) {
+        return cost.p50() * cost.fileBytes();
     }
 
     private static double accuracy(Model model, Dataset data) {
@@ -177,7 +194,11 @@ class CompressionTest {
         for (Candidate c : small.tried()) {
             assertEquals(c.cost().quality() - small.before().quality() <= 0.05, c.within(), small::toString);
         }
-        assertTrue(small.chosen() > 0, small::toString);
+        assertTrue(
+                small.tried().stream()
+                        .anyMatch(c -> c.cost().quality() > small.before().quality()),
+                small::toString);
+        assertCheapestIsChosen(small);
     }
 
     @Test

@@ -20,7 +20,6 @@ import dev.hadal.backend.Kernel;
 import dev.hadal.backend.Layout;
 import dev.hadal.backend.Memory;
 import dev.hadal.backend.Operand;
-import dev.hadal.backend.Region;
 import dev.hadal.backend.jvm.JvmBackend;
 import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf.Role;
@@ -41,7 +40,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -226,90 +224,6 @@ class PlanTest {
         }
     }
 
-    /** A backend whose kernels wait until they are let go. */
-    private static final class Slow implements Backend {
-        final CountDownLatch started = new CountDownLatch(1);
-        final CountDownLatch go = new CountDownLatch(1);
-        private final JvmBackend inner = new JvmBackend();
-
-        @Override
-        public String name() {
-            return "slow";
-        }
-
-        @Override
-        public int rank() {
-            return 1;
-        }
-
-        @Override
-        public Availability availability() {
-            return Availability.yes("a test");
-        }
-
-        @Override
-        public Optional<Kernel> prepare(Op op, List<Operand> inputs, List<Type> outputs, int threads) {
-            return inner.prepare(op, inputs, outputs, threads).map(Waiting::new);
-        }
-
-        @Override
-        public Kernel reorder(Layout from, Layout to) {
-            return inner.reorder(from, to);
-        }
-
-        @Override
-        public String pool(DType dtype) {
-            return inner.pool(dtype);
-        }
-
-        @Override
-        public Memory allocate(String pool, long bytes) {
-            return inner.allocate(pool, bytes);
-        }
-
-        private final class Waiting implements Kernel {
-            private final Kernel kernel;
-
-            Waiting(Kernel kernel) {
-                this.kernel = kernel;
-            }
-
-            @Override
-            public List<Layout> inputs() {
-                return kernel.inputs();
-            }
-
-            @Override
-            public List<Layout> outputs() {
-                return kernel.outputs();
-            }
-
-            @Override
-            public long scratch() {
-                return kernel.scratch();
-            }
-
-            @Override
-            public String implementation() {
-                return "slow";
-            }
-
-            @Override
-            public Bound bind(List<Region> inputs, List<Region> outputs, Region scratch) {
-                Bound bound = kernel.bind(inputs, outputs, scratch);
-                return () -> {
-                    started.countDown();
-                    try {
-                        assertTrue(go.await(20, TimeUnit.SECONDS));
-                    } catch (InterruptedException e) {
-                        throw new AssertionError(e);
-                    }
-                    bound.run();
-                };
-            }
-        }
-    }
-
     private static Graph activation() {
         Graph graph = new Graph();
         Value x = graph.leaf(Role.INPUT, "x", Type.f32(2));
@@ -319,7 +233,7 @@ class PlanTest {
 
     @Test
     void aSecondThreadIsToldAndClosingWaitsForTheFirst() throws Exception {
-        Slow slow = new Slow();
+        GatedBackend slow = new GatedBackend();
         ExecutorService pool = Executors.newFixedThreadPool(2);
         try (Store store = new Store()) {
             Plan plan = Plan.compile(activation(), Backends.of(slow), Plan.Options.DEFAULT);
@@ -327,14 +241,14 @@ class PlanTest {
             Session idle = plan.session(store);
             session.write("x", new float[] {-1, 2});
             Future<?> first = pool.submit(session::run);
-            assertTrue(slow.started.await(20, TimeUnit.SECONDS));
+            slow.awaitArrival();
             IllegalStateException busy = assertThrows(IllegalStateException.class, session::run);
             assertTrue(String.valueOf(busy.getMessage()).contains("another thread"), busy.getMessage());
             Future<?> closing = pool.submit(plan::close);
             Thread.sleep(50);
             assertFalse(closing.isDone());
             assertThrows(IllegalStateException.class, idle::run);
-            slow.go.countDown();
+            slow.open();
             first.get(20, TimeUnit.SECONDS);
             closing.get(20, TimeUnit.SECONDS);
             assertThrows(IllegalStateException.class, session::run);
