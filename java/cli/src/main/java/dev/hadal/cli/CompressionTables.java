@@ -22,7 +22,8 @@ final class CompressionTables {
                 Table.Column.numbers(compressed.metric(), "%"),
                 Table.Column.numbers("lost", "points"),
                 Table.Column.numbers("on disk", "KiB"),
-                Table.Column.numbers("memory", "KiB"),
+                Table.Column.numbers("weights", "KiB"),
+                Table.Column.numbers("session", "KiB"),
                 Table.Column.numbers("p50", "µs"),
                 Table.Column.numbers("p99", "µs"));
         List<Candidate> all = compressed.tried();
@@ -34,7 +35,8 @@ final class CompressionTables {
                     points(c.cost().quality()),
                     points(compressed.before().quality() - c.cost().quality()),
                     c.cost().fileBytes() / 1024.0,
-                    c.cost().memoryBytes() / 1024.0,
+                    c.cost().weightBytes() / 1024.0,
+                    c.cost().sessionBytes() / 1024.0,
                     c.cost().p50() * 1e6,
                     c.cost().p99() * 1e6);
         }

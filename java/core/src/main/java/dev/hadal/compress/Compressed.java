@@ -70,13 +70,14 @@ public record Compressed(
             Candidate c = tried.get(i);
             lines.add(String.format(
                     Locale.ROOT,
-                    "%s %s: %s %.4f, %,d bytes on disk, %,d in memory, p50 %.1f µs, p99 %.1f µs%s",
+                    "%s %s: %s %.4f, %,d bytes on disk, %,d + %,d in memory, p50 %.1f µs, p99 %.1f µs%s",
                     i == chosen ? ">" : " ",
                     c.what,
                     metric,
                     c.cost.quality(),
                     c.cost.fileBytes(),
-                    c.cost.memoryBytes(),
+                    c.cost.weightBytes(),
+                    c.cost.sessionBytes(),
                     c.cost.p50() * 1e6,
                     c.cost.p99() * 1e6,
                     c.within ? "" : " (beyond the budget)"));

@@ -8,7 +8,6 @@ import dev.hadal.graph.Graph;
 import dev.hadal.graph.Leaf;
 import dev.hadal.graph.Leaf.Role;
 import dev.hadal.graph.Node;
-import dev.hadal.graph.Type;
 import dev.hadal.graph.Value;
 import dev.hadal.model.Model;
 import dev.hadal.nn.Loss;
@@ -18,7 +17,6 @@ import dev.hadal.optim.Schedule;
 import dev.hadal.run.Predictor;
 import dev.hadal.tensor.Tensor;
 import dev.hadal.train.Fit;
-import dev.hadal.train.Listener;
 import dev.hadal.train.Metric;
 import dev.hadal.train.Metrics;
 import dev.hadal.train.Trainer;
@@ -28,7 +26,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.function.Consumer;
 
 /**
@@ -50,7 +47,7 @@ import java.util.function.Consumer;
  * @param metric by which quality is measured
  * @param loss of the training in between
  * @param shares of channels to take out, one try after another
- * @param fit how to train after channels have been taken out
+ * @param fit how to train after channels have been taken out, without checkpoints
  * @param rate the highest learning rate of that training
  * @param log told what is being done
  */
@@ -69,9 +66,10 @@ public record Compression(
     private static final int PROBE = 1000;
     /** Channels that fast kernels like to have a multiple of. */
     private static final int MULTIPLE = 4;
-    /** A layer that loses so much of the quality, when half of its channels go untrained, keeps them in the second try. */
+    /** A layer that suffers so many times as much as the middle one, when half its channels go, keeps all in later tries. */
     private static final double SPARED = 4;
 
+    /** Of the rate, for the training on the int8 grids: batch norms are folded there. */
     private static final double INT8_RATE = 0.1;
 
     public Compression {
@@ -79,6 +77,10 @@ public record Compression(
         if (!(budget >= 0) || budget > 1e9) {
             throw new IllegalArgumentException(
                     "a budget is how much of the metric may be lost, such as 0.005, not " + budget);
+        }
+        if (fit.checkpoints() != null) {
+            throw new IllegalArgumentException("a compression trains several networks, one after another, which cannot"
+                    + " share checkpoints; leave them out of its Fit");
         }
         for (double share : shares) {
             if (!(share > 0 && share < 1)) {
@@ -328,15 +330,7 @@ public record Compression(
         }
 
         private Fit once() {
-            return new Fit(
-                    1,
-                    fit.batching(),
-                    null,
-                    List.of(),
-                    null,
-                    null,
-                    fit.stopping(),
-                    List.<Listener>copyOf(fit.listeners()));
+            return new Fit(1, fit.batching(), null, List.of(), null, null, fit.stopping(), fit.listeners());
         }
 
         // ---- layers ----
@@ -376,8 +370,7 @@ public record Compression(
             for (Node node : model.graph().nodes()) {
                 for (Value v : node.inputs()) {
                     if (v.node().op() instanceof Leaf leaf && leaf.role() == Role.WEIGHT) {
-                        Type type = Objects.requireNonNull(leaf.type());
-                        bytes.merge(node.path(), type.bytes(), Long::sum);
+                        bytes.merge(node.path(), leaf.type().bytes(), Long::sum);
                     }
                 }
             }

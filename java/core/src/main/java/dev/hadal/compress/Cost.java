@@ -3,7 +3,11 @@ package dev.hadal.compress;
 import dev.hadal.backend.Backends;
 import dev.hadal.data.Dataset;
 import dev.hadal.graph.Type;
+import dev.hadal.model.BatchSize;
+import dev.hadal.model.Inference;
 import dev.hadal.model.Model;
+import dev.hadal.run.Kernels;
+import dev.hadal.run.Plan;
 import dev.hadal.run.Predictor;
 import dev.hadal.tensor.Tensor;
 import dev.hadal.train.Metric;
@@ -19,11 +23,12 @@ import java.util.Arrays;
  *
  * @param quality the metric on the data
  * @param fileBytes of the saved model
- * @param memoryBytes of a predictor's weights and of what one sample takes
+ * @param weightBytes of its weights and states in memory
+ * @param sessionBytes that a prediction of one sample takes beside them
  * @param p50 seconds that half of the predictions of one sample keep within
  * @param p99 seconds that all but one of a hundred do
  */
-public record Cost(double quality, long fileBytes, long memoryBytes, double p50, double p99) {
+public record Cost(double quality, long fileBytes, long weightBytes, long sessionBytes, double p50, double p99) {
     private static final int WARM_UP = 200;
     private static final int CALLS = 1000;
 
@@ -45,20 +50,27 @@ public record Cost(double quality, long fileBytes, long memoryBytes, double p50,
             return new Cost(
                     quality,
                     fileBytes(model),
-                    memoryBytes(model),
+                    weightBytes(model),
+                    sessionBytes(model, backends),
                     nanos[CALLS / 2] * 1e-9,
                     nanos[CALLS * 99 / 100] * 1e-9);
         }
     }
 
-    private static long memoryBytes(Model model) {
+    private static long weightBytes(Model model) {
         return model.values().values().stream()
                 .mapToLong(t -> new Type(t.dtype(), t.shape()).bytes())
                 .sum();
     }
 
-    /** Of the saved model. */
-    static long fileBytes(Model model) {
+    private static long sessionBytes(Model model, Backends backends) {
+        Model predicting = model.apply(new Inference(Kernels::compute)).apply(new BatchSize(1));
+        try (Plan plan = Plan.compile(predicting.graph(), backends, Plan.Options.DEFAULT)) {
+            return plan.sessionBytes();
+        }
+    }
+
+    private static long fileBytes(Model model) {
         try {
             Path file = Files.createTempFile("hadal-compress", ".safetensors");
             try {

@@ -100,9 +100,10 @@ class CompressionTest {
         Cost half = small.tried().get(1).cost();
         Cost int8 = small.tried().get(2).cost();
         assertTrue(half.fileBytes() < small.before().fileBytes(), small::toString);
-        assertTrue(half.memoryBytes() < small.before().memoryBytes() / 3, small::toString);
+        assertTrue(half.weightBytes() < small.before().weightBytes() / 3, small::toString);
+        assertTrue(half.sessionBytes() < small.before().sessionBytes(), small::toString);
         assertTrue(int8.fileBytes() < half.fileBytes(), small::toString);
-        assertTrue(int8.memoryBytes() < half.memoryBytes() / 3, small::toString);
+        assertTrue(int8.weightBytes() < half.weightBytes() / 3, small::toString);
         assertCheapestIsChosen(small);
         assertTrue(log.stream().anyMatch(line -> line.startsWith("half of ")), log::toString);
         assertTrue(log.stream().anyMatch(line -> line.contains(" alone in int8: ")), log::toString);
