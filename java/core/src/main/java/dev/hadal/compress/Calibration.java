@@ -8,6 +8,7 @@ import dev.hadal.model.DropIdentities;
 import dev.hadal.model.DropUnused;
 import dev.hadal.model.FoldBatchNorm;
 import dev.hadal.model.FoldConstants;
+import dev.hadal.model.Fuse;
 import dev.hadal.model.Model;
 import dev.hadal.optim.Selection;
 import dev.hadal.run.Kernels;
@@ -117,7 +118,7 @@ public final class Calibration {
     public List<String> layers() {
         return new Region(model.graph(), Selection.ALL)
                 .units().stream()
-                        .filter(u -> Unit.isProduct(u.root().op()))
+                        .filter(u -> Fuse.isProduct(u.root().op()))
                         .map(u -> u.root().path())
                         .distinct()
                         .toList();

@@ -8,6 +8,7 @@ import dev.hadal.graph.Op;
 import dev.hadal.graph.Readers;
 import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
+import dev.hadal.model.Fuse;
 import dev.hadal.op.Activation;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Bias;
@@ -139,7 +140,7 @@ final class Region {
 
     private static Kind kindOf(Unit unit) {
         Node root = unit.root();
-        if (Unit.isProduct(root.op())) {
+        if (Fuse.isProduct(root.op())) {
             boolean weighted = isWeight(new Unit.Operand(root, 1));
             boolean data = isData(new Unit.Operand(root, 0))
                     && (weighted || (root.op() instanceof MatMul && isData(new Unit.Operand(root, 1))));
@@ -173,7 +174,7 @@ final class Region {
     }
 
     private static boolean hasParameters(Op op) {
-        return Unit.isProduct(op) || op instanceof Bias || op instanceof BatchNorm;
+        return Fuse.isProduct(op) || op instanceof Bias || op instanceof BatchNorm;
     }
 
     /** Whether an operand is a value to be put on a grid as it comes, not a parameter. */
@@ -187,7 +188,7 @@ final class Region {
 
     /** Whether an operand is the weight of a product. */
     static boolean isWeight(Unit.Operand operand) {
-        return Unit.isProduct(operand.node().op())
+        return Fuse.isProduct(operand.node().op())
                 && operand.index() == 1
                 && operand.value().node().op() instanceof Leaf leaf
                 && leaf.role() == Role.WEIGHT

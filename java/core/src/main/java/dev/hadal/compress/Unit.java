@@ -8,13 +8,11 @@ import dev.hadal.graph.Op;
 import dev.hadal.graph.Readers;
 import dev.hadal.graph.Value;
 import dev.hadal.graph.WeightedSum;
+import dev.hadal.model.Fuse;
 import dev.hadal.op.Activation;
 import dev.hadal.op.BatchNorm;
 import dev.hadal.op.Bias;
 import dev.hadal.op.Clamp;
-import dev.hadal.op.Convolution;
-import dev.hadal.op.ConvolutionTranspose;
-import dev.hadal.op.MatMul;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -109,17 +107,13 @@ record Unit(List<Node> nodes) {
         return next != null && !units.containsKey(next) && follows(next, last.output(0), last, root) ? next : null;
     }
 
-    static boolean isProduct(Op op) {
-        return op instanceof Convolution || op instanceof ConvolutionTranspose || op instanceof MatMul;
-    }
-
     private static boolean isRoot(Op op) {
-        return isProduct(op) || op instanceof WeightedSum || op instanceof BatchNorm;
+        return Fuse.isProduct(op) || op instanceof WeightedSum || op instanceof BatchNorm;
     }
 
     /** Bias, then a sum with what is known before the product, then an activation; each at most once. */
     private static boolean follows(Node node, Value y, Node last, Node root) {
-        boolean product = isProduct(root.op());
+        boolean product = Fuse.isProduct(root.op());
         boolean first = last == root;
         if (node.op() instanceof Bias || node.op() instanceof BatchNorm) {
             return product && first && node.input(0).equals(y);

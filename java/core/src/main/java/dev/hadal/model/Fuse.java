@@ -70,7 +70,8 @@ public record Fuse() implements Pass {
         return chains;
     }
 
-    private static boolean isProduct(Op op) {
+    /** Whether an op multiplies its operands, as what a chain begins with. */
+    public static boolean isProduct(Op op) {
         return op instanceof Convolution || op instanceof ConvolutionTranspose || op instanceof MatMul;
     }
 

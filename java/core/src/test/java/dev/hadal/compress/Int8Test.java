@@ -23,6 +23,7 @@ import dev.hadal.backend.Backends;
 import dev.hadal.data.Dataset;
 import dev.hadal.graph.Node;
 import dev.hadal.graph.Value;
+import dev.hadal.model.Fuse;
 import dev.hadal.model.Model;
 import dev.hadal.nn.Layer;
 import dev.hadal.nn.ResNet;
@@ -180,7 +181,7 @@ class Int8Test {
         Model model = network.model(sequence, 2);
         Model int8 = calibrated(model, data).quantize(Int8.settings()).model();
         for (Node node : int8.graph().nodes()) {
-            assertFalse(Unit.isProduct(node.op()), () -> "in f32: " + node);
+            assertFalse(Fuse.isProduct(node.op()), () -> "in f32: " + node);
         }
         assertTrue(decibels(predict(model, data), predict(int8, data)) > 20);
     }
